@@ -1,0 +1,83 @@
+// Package ami is the Packer source "unikernel-ami": it makes an AMI of a Xen
+// PV unikernel image in one region, for one environment.
+//
+// [Builder.Run] is the list of steps. Each step is a thin adapter over package
+// ec2ami; they share one typed value, build.
+package ami
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/hashicorp/hcl/v2/hcldec"
+	"github.com/hashicorp/packer-plugin-sdk/multistep"
+	"github.com/hashicorp/packer-plugin-sdk/multistep/commonsteps"
+	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
+	"github.com/hashicorp/packer-plugin-sdk/uuid"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/builder/unikernel"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ec2ami"
+)
+
+// Builder implements packersdk.Builder.
+type Builder struct {
+	config Config
+}
+
+// build is what the steps of one run share: what was asked for, then what each
+// step has made of it.
+type build struct {
+	config  *Config
+	ui      packersdk.Ui
+	id      string
+	started time.Time
+
+	wrapped *unikernel.Wrapped
+	session *ec2ami.Session
+	plan    *ec2ami.Plan
+	ledger  ec2ami.Ledger
+
+	snapshotID string
+	imageID    string
+	err        error
+}
+
+// ConfigSpec is the form of the options in HCL.
+func (b *Builder) ConfigSpec() hcldec.ObjectSpec {
+	return b.config.FlatMapstructure().HCL2Spec()
+}
+
+// Prepare checks the options. It returns the names of the values that a build
+// gives to post-processors.
+func (b *Builder) Prepare(raws ...any) (generated, warnings []string, err error) {
+	return generatedNames, nil, b.config.Prepare(raws...)
+}
+
+// Run makes the AMI. Where it fails or is cancelled, what it has created is
+// removed before it returns.
+func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, _ packersdk.Hook) (packersdk.Artifact, error) {
+	run := &build{config: &b.config, ui: ui, id: uuid.TimeOrderedUUID(), started: time.Now()}
+	state := new(multistep.BasicStateBag)
+	state.Put("ui", ui)
+	commonsteps.NewRunner([]multistep.Step{
+		&stepWrap{run},
+		&stepPlan{run},
+		&stepUpload{run},
+		&stepRegister{run},
+	}, b.config.PackerConfig, ui).Run(ctx, state)
+
+	if run.err == nil && ctx.Err() != nil {
+		run.err = errors.New("build was cancelled")
+	}
+	if run.err != nil || run.imageID == "" {
+		return nil, run.err // with no error: plan_only
+	}
+	return newArtifact(run), nil
+}
+
+// fail ends the build with an error.
+func (b *build) fail(err error) multistep.StepAction {
+	b.err = err
+	return multistep.ActionHalt
+}

@@ -1,0 +1,175 @@
+//go:generate packer-sdc mapstructure-to-hcl2 -type Config
+//go:generate packer-sdc struct-markdown
+
+package ami
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/hashicorp/packer-plugin-sdk/common"
+	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
+	"github.com/hashicorp/packer-plugin-sdk/template/config"
+	"github.com/hashicorp/packer-plugin-sdk/template/interpolate"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/builder/unikernel"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ec2ami"
+)
+
+// Config holds the options of the source unikernel-ami.
+type Config struct {
+	common.PackerConfig `mapstructure:",squash"`
+	unikernel.Config    `mapstructure:",squash"`
+
+	// The region to make the AMI in. Default: what the AWS SDK finds in
+	// `AWS_REGION` or the profile.
+	Region string `mapstructure:"region"`
+	// The profile of the AWS configuration files to take credentials and region
+	// from. Default: credentials as the AWS SDK finds them, in the environment,
+	// the default profile, or the role of the machine.
+	Profile string `mapstructure:"profile"`
+	// The environment that the AMI is for, for example `dev`, `staging` or
+	// `prod`: letters, digits and `-_.`, at most 64. AMI and snapshot carry it in
+	// the tag `Environment`, and `{{ .Environment }}` stands for it in
+	// `ami_name`, `ami_description`, `tags` and `snapshot_tags`.
+	Environment string `mapstructure:"environment"`
+	// The name of the AMI: 3 to 128 letters, digits, blanks and `()[]./-'@_`. It
+	// must be free in the region. Of the template functions,
+	// `clean_resource_name` replaces what EC2 doesn't take.
+	AMIName string `mapstructure:"ami_name" required:"true"`
+	// The description of the AMI, at most 255 characters.
+	AMIDescription string `mapstructure:"ami_description"`
+	// Tags of the AMI, set when it is registered.
+	Tags map[string]string `mapstructure:"tags"`
+	// Tags of the snapshot, set when it is started.
+	SnapshotTags map[string]string `mapstructure:"snapshot_tags"`
+	// The kernel image (AKI) that starts the instances. Default: the newest
+	// PV-GRUB hd0 that Amazon offers in the region for the image's architecture.
+	KernelID string `mapstructure:"kernel_id"`
+	// The size of the root volume in GiB. Default: 1, the least that EBS makes,
+	// which holds every disk that this plugin writes.
+	VolumeSize int32 `mapstructure:"volume_size"`
+	// The type of the root volume: `gp2` (the default), `gp3` or `standard`.
+	VolumeType string `mapstructure:"volume_type"`
+	// Check everything and show what would be made, then stop without making it.
+	PlanOnly bool `mapstructure:"plan_only"`
+
+	ctx interpolate.Context
+}
+
+const (
+	maxVolumeSize     = 65536 // GiB, EBS direct's StartSnapshot
+	maxDescription    = 255   // characters, EC2's RegisterImage
+	defaultVolumeSize = 1
+)
+
+var (
+	environmentForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+	kernelIDForm    = regexp.MustCompile(`^aki-([0-9a-f]{8}|[0-9a-f]{17})$`)
+
+	// volumeTypes are those that can be a root volume with no further options.
+	volumeTypes = []string{"gp2", "gp3", "standard"}
+)
+
+// templated are the options in which {{ .Environment }} may stand: they are
+// rendered after the others are known.
+var templated = []string{"ami_name", "ami_description", "tags", "snapshot_tags"}
+
+// Prepare reads the options, sets defaults and returns everything that is
+// wrong with them in one error.
+func (c *Config) Prepare(raws ...any) error {
+	c.ctx.Funcs = map[string]any{"clean_resource_name": ec2ami.CleanName}
+	err := config.Decode(c, &config.DecodeOpts{
+		PluginType:         "unikernel-ami",
+		Interpolate:        true,
+		InterpolateContext: &c.ctx,
+		InterpolateFilter:  &interpolate.RenderFilter{Exclude: templated},
+	}, raws...)
+	if err != nil {
+		return err
+	}
+	var errs *packersdk.MultiError
+	errs = packersdk.MultiErrorAppend(errs, c.Config.Prepare()...)
+	errs = packersdk.MultiErrorAppend(errs, c.render()...)
+	errs = packersdk.MultiErrorAppend(errs, c.checkAMI()...)
+	errs = packersdk.MultiErrorAppend(errs, c.checkVolume()...)
+	if errs != nil && len(errs.Errors) > 0 {
+		return errs
+	}
+	return nil
+}
+
+// render fills the environment in where it may stand.
+func (c *Config) render() []error {
+	c.ctx.Data = struct{ Environment string }{c.Environment}
+	var errs []error
+	render := func(option string, text string) string {
+		rendered, err := interpolate.Render(text, &c.ctx)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", option, err))
+		}
+		return rendered
+	}
+	c.AMIName = render("ami_name", c.AMIName)
+	c.AMIDescription = render("ami_description", c.AMIDescription)
+	for key, value := range c.Tags {
+		c.Tags[key] = render("tags", value)
+	}
+	for key, value := range c.SnapshotTags {
+		c.SnapshotTags[key] = render("snapshot_tags", value)
+	}
+	return errs
+}
+
+func (c *Config) checkAMI() []error {
+	errs := []error{
+		ec2ami.CheckTags("tags", c.Tags),
+		ec2ami.CheckTags("snapshot_tags", c.SnapshotTags),
+		c.checkEnvironmentTag("tags", c.Tags),
+		c.checkEnvironmentTag("snapshot_tags", c.SnapshotTags),
+	}
+	if c.AMIName == "" {
+		errs = append(errs, errors.New("ami_name is not set: name the AMI"))
+	} else {
+		errs = append(errs, ec2ami.CheckName(c.AMIName))
+	}
+	if c.Environment != "" && !environmentForm.MatchString(c.Environment) {
+		errs = append(errs, fmt.Errorf("environment is %q: use up to 64 letters, digits and -_., for example prod", c.Environment))
+	}
+	if n := utf8.RuneCountInString(c.AMIDescription); n > maxDescription {
+		errs = append(errs, fmt.Errorf("ami_description has %d characters: EC2 takes %d", n, maxDescription))
+	}
+	if c.KernelID != "" && !kernelIDForm.MatchString(c.KernelID) {
+		errs = append(errs, fmt.Errorf("kernel_id is %q: an AKI is aki- and 8 or 17 hexadecimal digits", c.KernelID))
+	}
+	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+}
+
+// checkEnvironmentTag refuses two values for one tag.
+func (c *Config) checkEnvironmentTag(option string, tags map[string]string) error {
+	value, ok := tags[ec2ami.EnvironmentTag]
+	if !ok || c.Environment == "" || value == c.Environment {
+		return nil
+	}
+	return fmt.Errorf("%s sets %s to %q and environment is %q: leave one of them out", option, ec2ami.EnvironmentTag, value, c.Environment)
+}
+
+func (c *Config) checkVolume() []error {
+	var errs []error
+	if c.VolumeSize == 0 {
+		c.VolumeSize = defaultVolumeSize
+	}
+	if c.VolumeSize < 1 || c.VolumeSize > maxVolumeSize {
+		errs = append(errs, fmt.Errorf("volume_size is %d: EBS makes volumes of 1 to %d GiB", c.VolumeSize, maxVolumeSize))
+	}
+	if c.VolumeType == "" {
+		c.VolumeType = "gp2"
+	}
+	if !slices.Contains(volumeTypes, c.VolumeType) {
+		errs = append(errs, fmt.Errorf("volume_type is %q: use gp2, gp3 or standard", c.VolumeType))
+	}
+	return errs
+}

@@ -1,0 +1,40 @@
+package ami
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/packer-plugin-sdk/multistep"
+)
+
+// stepUpload makes the snapshot. It is the first step that creates anything,
+// and so its clean-up, which runs after those of the later steps, takes back
+// everything that a failed build has created.
+type stepUpload struct{ *build }
+
+func (s *stepUpload) Run(ctx context.Context, _ multistep.StateBag) multistep.StepAction {
+	start := time.Now()
+	id, err := s.session.Upload(ctx, s.plan, s.wrapped.Disk, &s.ledger)
+	if err != nil {
+		return s.fail(err)
+	}
+	s.snapshotID = id
+	s.ui.Say(fmt.Sprintf("snapshot %s: %d blocks (%.1f MiB) uploaded and completed in %.1f s",
+		id, len(s.plan.Blocks), float64(len(s.plan.Blocks))/2, time.Since(start).Seconds()))
+	return multistep.ActionContinue
+}
+
+func (s *stepUpload) Cleanup(multistep.StateBag) {
+	if s.imageID != "" && s.err == nil {
+		return
+	}
+	// The context of the build may be cancelled: Undo has its own bound.
+	removed, err := s.ledger.Undo(context.Background(), s.session.Waits)
+	for _, id := range removed {
+		s.ui.Say("removed " + id)
+	}
+	if err != nil {
+		s.ui.Error(err.Error())
+	}
+}

@@ -1,0 +1,75 @@
+// Package disk is the Packer source "unikernel-disk": it writes the raw disk
+// that an AMI of the same image would have, and makes no call to AWS.
+package disk
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/hashicorp/hcl/v2/hcldec"
+	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
+)
+
+// Builder implements packersdk.Builder.
+type Builder struct {
+	config Config
+}
+
+// generatedNames are the values that a template can use as `build.NAME` in
+// post-processors.
+var generatedNames = []string{"Disk", "SHA256", "System"}
+
+// ConfigSpec is the form of the options in HCL.
+func (b *Builder) ConfigSpec() hcldec.ObjectSpec {
+	return b.config.FlatMapstructure().HCL2Spec()
+}
+
+// Prepare checks the options.
+func (b *Builder) Prepare(raws ...any) (generated, warnings []string, err error) {
+	return generatedNames, nil, b.config.Prepare(raws...)
+}
+
+// Run writes the disk. Where it fails or is cancelled, no file is left behind.
+func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, _ packersdk.Hook) (_ packersdk.Artifact, err error) {
+	if err := b.checkOutput(); err != nil {
+		return nil, err
+	}
+	wrapped, err := b.config.Wrap(ctx, ui, b.config.DiskSize<<30)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, wrapped.Close()) }()
+
+	sum, err := wrapped.Disk.WriteFile(ctx, b.config.Output)
+	if err != nil {
+		return nil, err
+	}
+	ui.Say(fmt.Sprintf("disk %s: %d bytes, SHA-256 %x", b.config.Output, wrapped.Disk.Size(), sum))
+	return &Artifact{
+		path: b.config.Output,
+		generated: map[string]string{
+			"Disk":   b.config.Output,
+			"SHA256": hex.EncodeToString(sum[:]),
+			"System": wrapped.Report.System,
+		},
+	}, nil
+}
+
+// checkOutput refuses to replace a file unless it was asked for.
+func (b *Builder) checkOutput() error {
+	_, err := os.Lstat(b.config.Output)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("write disk: %w", err)
+	case b.config.PackerForce:
+		return nil
+	default:
+		return fmt.Errorf("write disk: %s exists: choose another output, or replace it by packer build -force", b.config.Output)
+	}
+}

@@ -1,0 +1,59 @@
+//go:generate packer-sdc mapstructure-to-hcl2 -type Config
+//go:generate packer-sdc struct-markdown
+
+package disk
+
+import (
+	"fmt"
+
+	"github.com/hashicorp/packer-plugin-sdk/common"
+	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
+	"github.com/hashicorp/packer-plugin-sdk/template/config"
+	"github.com/hashicorp/packer-plugin-sdk/template/interpolate"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/builder/unikernel"
+)
+
+// Config holds the options of the source unikernel-disk.
+type Config struct {
+	common.PackerConfig `mapstructure:",squash"`
+	unikernel.Config    `mapstructure:",squash"`
+
+	// The file that the raw disk is written to. Default: the name of the build
+	// and `.raw`. A file that is there already is replaced with `packer build
+	// -force` only.
+	Output string `mapstructure:"output"`
+	// The size of the disk in GiB. Default: as small as the files allow, in
+	// whole MiB. The disk is a sparse file: what is free takes no space.
+	DiskSize int64 `mapstructure:"disk_size"`
+
+	ctx interpolate.Context
+}
+
+// maxDiskSize is the largest EBS volume, in GiB.
+const maxDiskSize = 65536
+
+// Prepare reads the options, sets defaults and returns everything that is
+// wrong with them in one error.
+func (c *Config) Prepare(raws ...any) error {
+	err := config.Decode(c, &config.DecodeOpts{
+		PluginType:         "unikernel-disk",
+		Interpolate:        true,
+		InterpolateContext: &c.ctx,
+	}, raws...)
+	if err != nil {
+		return err
+	}
+	if c.Output == "" {
+		c.Output = c.PackerBuildName + ".raw"
+	}
+	var errs *packersdk.MultiError
+	errs = packersdk.MultiErrorAppend(errs, c.Config.Prepare()...)
+	if c.DiskSize < 0 || c.DiskSize > maxDiskSize {
+		errs = packersdk.MultiErrorAppend(errs, fmt.Errorf("disk_size is %d: use 1 to %d GiB, or leave it out", c.DiskSize, maxDiskSize))
+	}
+	if errs != nil && len(errs.Errors) > 0 {
+		return errs
+	}
+	return nil
+}

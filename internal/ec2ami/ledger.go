@@ -1,0 +1,107 @@
+package ec2ami
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// A Ledger lists what one build creates, each before it is asked for, so that
+// all of it can be taken back. It is safe for concurrent use.
+type Ledger struct {
+	mu      sync.Mutex
+	entries []*entry
+}
+
+// A resource is something that EC2 is asked to create.
+type resource interface {
+	// String names the resource and how to remove it by hand.
+	String() string
+	// find returns the id of the resource by what its request carried, or ""
+	// where EC2 knows of none.
+	find(context.Context) (string, error)
+	// remove asks EC2 once to remove the resource. The error is one of
+	// errGone, errInUse or final.
+	remove(ctx context.Context, id string) error
+}
+
+var (
+	errGone  = errors.New("does not exist")
+	errInUse = errors.New("is in use")
+)
+
+type entry struct {
+	resource
+	id      string // "" until EC2 has answered
+	refused bool   // EC2 has answered, and made nothing
+}
+
+// intend writes down a resource that is about to be asked for.
+func (l *Ledger) intend(r resource) *entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e := &entry{resource: r}
+	l.entries = append(l.entries, e)
+	return e
+}
+
+// answered completes an entry with what EC2 said: an id, or an error.
+func (l *Ledger) answered(e *entry, id string, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e.id, e.refused = id, isRefusal(err)
+}
+
+// Undo removes everything in the ledger, newest first, and empties it. It goes
+// on after a failure and doesn't end with ctx, which may be cancelled already
+// (Ctrl-C is the usual reason to undo), but with the waits' Undo budget. It
+// returns what was removed, and an error that names whatever is left and how
+// to remove it.
+func (l *Ledger) Undo(ctx context.Context, waits Waits) (removed []string, err error) {
+	l.mu.Lock()
+	entries := l.entries
+	l.entries = nil
+	l.mu.Unlock()
+
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), waits.Undo)
+	defer cancel()
+	var errs []error
+	for _, e := range slices.Backward(entries) {
+		if err := e.undo(ctx, waits); err != nil {
+			errs = append(errs, fmt.Errorf("remove %s: %w", e, err))
+		} else if e.id != "" {
+			removed = append(removed, e.id)
+		}
+	}
+	return removed, errors.Join(errs...)
+}
+
+func (e *entry) undo(ctx context.Context, waits Waits) error {
+	if e.id == "" {
+		if err := e.identify(ctx, waits); err != nil || e.id == "" {
+			return err
+		}
+	}
+	// A resource that EC2 has just made may be denied for a moment, and one
+	// whose user has just been removed may still count as in use.
+	err := waits.settle(ctx, func() (bool, error) {
+		err := e.remove(ctx, e.id)
+		return errors.Is(err, errGone) || errors.Is(err, errInUse), err
+	})
+	if errors.Is(err, errGone) {
+		return nil
+	}
+	return err
+}
+
+// identify looks for a resource whose request was not answered. Where EC2
+// refused it, one look is enough.
+func (e *entry) identify(ctx context.Context, waits Waits) error {
+	return waits.settle(ctx, func() (bool, error) {
+		var err error
+		e.id, err = e.find(ctx)
+		return err == nil && e.id == "" && !e.refused, err
+	})
+}

@@ -1,0 +1,113 @@
+package ec2ami
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/ebs"
+	ebstypes "github.com/aws/aws-sdk-go-v2/service/ebs/types"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+)
+
+const (
+	// requestTimeout bounds one attempt of one call. A block of 512 KiB takes
+	// 20 s on a line of 210 kbit/s, the slowest we mean to serve; a call that
+	// takes longer has hung, and is better asked again.
+	requestTimeout = 20 * time.Second
+
+	// controlAttempts is the SDK's own default number of tries. Calls of the
+	// control plane are few, and a refusal is to be seen soon.
+	controlAttempts = 3
+
+	// blockAttempts is how often one EBS direct call is tried. With waits that
+	// double up to 20 s, twelve tries outlast the time (a minute or two) in which
+	// EBS may not know a snapshot that was just started.
+	blockAttempts = 12
+)
+
+// Options say which account and region to work in. Empty fields are found as
+// the AWS SDK finds them: environment, shared configuration files, and the
+// roles of the machine.
+type Options struct {
+	Region  string
+	Profile string
+}
+
+// A Session is one region of one account, and how EC2 is waited for.
+type Session struct {
+	Region string
+	Waits  Waits
+
+	ec2         *ec2.Client
+	ebs         *ebs.Client
+	sts         *sts.Client
+	credentials aws.CredentialsProvider
+	endpoint    string
+}
+
+// Connect finds region and credentials and makes the clients. It makes no call
+// to AWS; wrong credentials show in [Session.Plan].
+func Connect(ctx context.Context, options Options) (*Session, error) {
+	cfg, err := config.LoadDefaultConfig(ctx,
+		config.WithRegion(options.Region),
+		config.WithSharedConfigProfile(options.Profile),
+		config.WithHTTPClient(httpClient()),
+		config.WithAppID("packer-plugin-unikernel"),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("read aws configuration: %w", err)
+	}
+	if cfg.Region == "" {
+		return nil, errors.New("read aws configuration: no region: set region, AWS_REGION, or region in the profile")
+	}
+	return &Session{
+		Region:      cfg.Region,
+		Waits:       DefaultWaits,
+		ec2:         ec2.NewFromConfig(cfg, func(o *ec2.Options) { o.Retryer = controlRetryer() }),
+		ebs:         ebs.NewFromConfig(cfg, func(o *ebs.Options) { o.Retryer = blockRetryer() }),
+		sts:         sts.NewFromConfig(cfg, func(o *sts.Options) { o.Retryer = controlRetryer() }),
+		credentials: cfg.Credentials,
+		endpoint:    aws.ToString(cfg.BaseEndpoint),
+	}, nil
+}
+
+// httpClient keeps one idle connection for each worker: the SDK's default of
+// ten would have the others shake hands anew for every block.
+func httpClient() *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().
+		WithTimeout(requestTimeout).
+		WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = Workers })
+}
+
+func controlRetryer() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = controlAttempts })
+}
+
+// blockRetryer is the one retry layer of block uploads. The SDK's shared quota
+// of retries is off: 64 workers that are throttled at once would use it up, and
+// each has its own bound.
+func blockRetryer() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts = blockAttempts
+		o.RateLimiter = ratelimit.None
+		o.Retryables = append(o.Retryables, retry.IsErrorRetryableFunc(isYoungSnapshot))
+	})
+}
+
+// isYoungSnapshot tells the answer that EBS gives for a snapshot which was
+// started a moment ago: it doesn't exist (awslabs/coldsnap issue 56).
+func isYoungSnapshot(err error) aws.Ternary {
+	if _, ok := errors.AsType[*ebstypes.ResourceNotFoundException](err); ok {
+		return aws.TrueTernary
+	}
+	return aws.UnknownTernary
+}

@@ -1,0 +1,191 @@
+package ec2ami
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ebs"
+	ebstypes "github.com/aws/aws-sdk-go-v2/service/ebs/types"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
+)
+
+const (
+	// Workers is how many blocks are on their way at once. 64 is what
+	// awslabs/coldsnap uses; each holds one block of 512 KiB, so 32 MiB in all.
+	// EBS takes 1000 blocks a second for a snapshot, far more than 64 workers
+	// with a usual answer time of 100 ms send.
+	Workers = 64
+
+	// snapshotTimeout is when EBS drops a snapshot that is never completed, in
+	// minutes. The largest disk is 128 MiB; an hour allows for 300 kbit/s.
+	snapshotTimeout = 60
+)
+
+// Upload creates a snapshot with the plan's blocks, read from disk, by the EBS
+// direct API, and waits until it is completed. Blocks that hold nothing but
+// zeros are not in the plan and not sent: EBS reads them as zeros.
+//
+// EBS checks each block against the digest in the plan, and all of them
+// against the digest of the digests, so that a disk which changed since it was
+// planned is refused.
+func (s *Session) Upload(ctx context.Context, plan *Plan, disk io.ReaderAt, ledger *Ledger) (string, error) {
+	id, err := s.startSnapshot(ctx, plan, ledger)
+	if err != nil {
+		return "", fmt.Errorf("start snapshot: %w", err)
+	}
+	if err := s.putBlocks(ctx, id, plan.Blocks, disk); err != nil {
+		return "", fmt.Errorf("upload to %s: %w", id, err)
+	}
+	if err := s.completeSnapshot(ctx, id, plan.Blocks); err != nil {
+		return "", fmt.Errorf("complete %s: %w", id, err)
+	}
+	return id, s.waitForSnapshot(ctx, id)
+}
+
+func (s *Session) startSnapshot(ctx context.Context, plan *Plan, ledger *Ledger) (string, error) {
+	entry := ledger.intend(&snapshot{s, plan.BuildID})
+	answer, err := s.ebs.StartSnapshot(ctx, &ebs.StartSnapshotInput{
+		VolumeSize:  aws.Int64(int64(plan.VolumeSize)),
+		ClientToken: aws.String(plan.clientToken()),
+		Description: aws.String("unikernel " + plan.Name),
+		Tags:        ebsTags(plan.tags(plan.SnapshotTags)),
+		Timeout:     aws.Int32(snapshotTimeout),
+	})
+	if err != nil {
+		ledger.answered(entry, "", err)
+		return "", err
+	}
+	ledger.answered(entry, aws.ToString(answer.SnapshotId), nil)
+	if got := aws.ToInt32(answer.BlockSize); got != xenpv.BlockSize {
+		return "", fmt.Errorf("EBS asks for blocks of %d bytes: this plugin knows %d only", got, xenpv.BlockSize)
+	}
+	return aws.ToString(answer.SnapshotId), nil
+}
+
+// clientToken makes StartSnapshot idempotent within one build: a request whose
+// answer was lost can be repeated. It holds the build's id because EBS
+// remembers tokens longer than we keep the snapshots of a failed build.
+func (p *Plan) clientToken() string {
+	sum := sha256.Sum256([]byte(p.BuildID + "\n" + p.Content()))
+	return hex.EncodeToString(sum[:]) // 64 characters, the most that EBS takes
+}
+
+// putBlocks sends the blocks, up to [Workers] at a time. The first error that
+// remains after its retries ends all.
+func (s *Session) putBlocks(ctx context.Context, id string, blocks []xenpv.Block, disk io.ReaderAt) error {
+	buffers := sync.Pool{New: func() any { return new([xenpv.BlockSize]byte) }}
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(Workers)
+	for _, block := range blocks {
+		group.Go(func() error {
+			if groupCtx.Err() != nil {
+				return context.Cause(groupCtx)
+			}
+			buffer := buffers.Get().(*[xenpv.BlockSize]byte)
+			defer buffers.Put(buffer)
+			return s.putBlock(groupCtx, id, block, disk, buffer[:])
+		})
+	}
+	return group.Wait()
+}
+
+func (s *Session) putBlock(ctx context.Context, id string, block xenpv.Block, disk io.ReaderAt, buffer []byte) error {
+	n, err := disk.ReadAt(buffer, int64(block.Index)*xenpv.BlockSize)
+	if n < len(buffer) {
+		return fmt.Errorf("read block %d of the disk: %w", block.Index, err)
+	}
+	_, err = s.ebs.PutSnapshotBlock(ctx, &ebs.PutSnapshotBlockInput{
+		SnapshotId:        aws.String(id),
+		BlockIndex:        aws.Int32(block.Index),
+		BlockData:         bytes.NewReader(buffer),
+		DataLength:        aws.Int32(xenpv.BlockSize),
+		Checksum:          aws.String(base64.StdEncoding.EncodeToString(block.SHA256[:])),
+		ChecksumAlgorithm: ebstypes.ChecksumAlgorithmChecksumAlgorithmSha256,
+	})
+	if err != nil {
+		return fmt.Errorf("put block %d: %w", block.Index, err)
+	}
+	return nil
+}
+
+func (s *Session) completeSnapshot(ctx context.Context, id string, blocks []xenpv.Block) error {
+	_, err := s.ebs.CompleteSnapshot(ctx, &ebs.CompleteSnapshotInput{
+		SnapshotId:                aws.String(id),
+		ChangedBlocksCount:        aws.Int32(int32(len(blocks))), //nolint:gosec // G115: a volume has at most 2^27 blocks
+		Checksum:                  aws.String(linearChecksum(blocks)),
+		ChecksumAlgorithm:         ebstypes.ChecksumAlgorithmChecksumAlgorithmSha256,
+		ChecksumAggregationMethod: ebstypes.ChecksumAggregationMethodChecksumAggregationLinear,
+	})
+	return err
+}
+
+// linearChecksum is the SHA-256 over the digests of the blocks that were sent,
+// in the order of their indexes, in base64 (CompleteSnapshot, method LINEAR).
+func linearChecksum(blocks []xenpv.Block) string {
+	h := sha256.New()
+	for _, block := range blocks {
+		h.Write(block.SHA256[:])
+	}
+	return base64.StdEncoding.EncodeToString(h.Sum(nil))
+}
+
+func (s *Session) waitForSnapshot(ctx context.Context, id string) error {
+	return s.Waits.poll(ctx, id, s.Waits.Snapshot, func(ctx context.Context) (string, bool, error) {
+		answer, err := s.ec2.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{SnapshotIds: []string{id}})
+		if hasCode(err, "InvalidSnapshot.NotFound") {
+			return "not visible yet", false, nil
+		}
+		if err != nil || len(answer.Snapshots) == 0 {
+			return "unknown", false, err
+		}
+		state := answer.Snapshots[0].State
+		if state == types.SnapshotStateError {
+			return string(state), false, fmt.Errorf("the snapshot has failed: %s", aws.ToString(answer.Snapshots[0].StateMessage))
+		}
+		return string(state), state == types.SnapshotStateCompleted, nil
+	})
+}
+
+// snapshot is the ledger's view of the build's snapshot.
+type snapshot struct {
+	session *Session
+	build   string
+}
+
+func (r *snapshot) String() string {
+	return fmt.Sprintf("snapshot of build %s (aws ec2 describe-snapshots --region %s --filters Name=tag:%s,Values=%s; aws ec2 delete-snapshot)",
+		r.build, r.session.Region, BuildTag, r.build)
+}
+
+func (r *snapshot) find(ctx context.Context) (string, error) {
+	answer, err := r.session.ec2.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{
+		OwnerIds: []string{"self"},
+		Filters:  []types.Filter{filter("tag:"+BuildTag, r.build)},
+	})
+	if err != nil || len(answer.Snapshots) == 0 {
+		return "", err
+	}
+	return aws.ToString(answer.Snapshots[0].SnapshotId), nil
+}
+
+func (r *snapshot) remove(ctx context.Context, id string) error {
+	_, err := r.session.ec2.DeleteSnapshot(ctx, &ec2.DeleteSnapshotInput{SnapshotId: aws.String(id)})
+	switch {
+	case hasCode(err, "InvalidSnapshot.NotFound"):
+		return errGone
+	case hasCode(err, "InvalidSnapshot.InUse"):
+		return errInUse
+	}
+	return err
+}

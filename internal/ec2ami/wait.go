@@ -1,0 +1,82 @@
+package ec2ami
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Waits say how long EC2 is waited for, and how often it is asked.
+type Waits struct {
+	// Plan bounds all the questions before the first resource is made.
+	Plan time.Duration
+	// Snapshot bounds the time from CompleteSnapshot to the state "completed".
+	Snapshot time.Duration
+	// Image bounds the time from RegisterImage to the state "available".
+	Image time.Duration
+	// Undo bounds the removal of everything in the ledger.
+	Undo time.Duration
+	// Settle is how long EC2 may deny a resource that it has just made, or name
+	// one that it has just removed (eventual consistency).
+	Settle time.Duration
+	// Delay is the pause between two questions at first; it grows by half each
+	// time, up to MaxDelay.
+	Delay, MaxDelay time.Duration
+}
+
+// DefaultWaits are for EC2 as it is. Snapshots of a few megabytes complete in
+// seconds and PV AMIs that are registered from one are available at once, but
+// both have been seen to take many minutes; 30 minutes is what
+// packer-plugin-amazon allows. EC2 settles within a few seconds as a rule.
+var DefaultWaits = Waits{
+	Plan:     time.Minute,
+	Snapshot: 30 * time.Minute,
+	Image:    30 * time.Minute,
+	Undo:     3 * time.Minute,
+	Settle:   20 * time.Second,
+	Delay:    time.Second,
+	MaxDelay: 15 * time.Second,
+}
+
+// poll asks until done, an error, the end of ctx, or the end of the budget.
+// The question's status is in the error that says the budget is spent.
+func (w Waits) poll(ctx context.Context, what string, budget time.Duration, ask func(context.Context) (status string, done bool, err error)) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, budget, fmt.Errorf("not done within %s", budget))
+	defer cancel()
+	delay := w.Delay
+	for {
+		status, done, err := ask(ctx)
+		if ctx.Err() != nil {
+			return fmt.Errorf("wait for %s: %w; last state: %s", what, context.Cause(ctx), status)
+		}
+		if err != nil {
+			return fmt.Errorf("wait for %s: %w", what, err)
+		}
+		if done {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %s: %w; last state: %s", what, context.Cause(ctx), status)
+		case <-time.After(delay):
+		}
+		delay = min(delay+delay/2, w.MaxDelay)
+	}
+}
+
+// settle repeats a try that EC2's eventual consistency may have spoilt, for up
+// to the Settle budget, and returns the last error.
+func (w Waits) settle(ctx context.Context, try func() (again bool, err error)) error {
+	deadline := time.Now().Add(w.Settle)
+	for delay := w.Delay; ; delay = min(delay+delay/2, w.MaxDelay) {
+		again, err := try()
+		if !again || time.Now().Add(delay).After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		case <-time.After(delay):
+		}
+	}
+}

@@ -1,0 +1,31 @@
+// Command packer-plugin-unikernel is the Packer plugin. It registers the
+// components, and does nothing else.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/hashicorp/packer-plugin-sdk/plugin"
+	"github.com/hashicorp/packer-plugin-sdk/version"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/builder/ami"
+	"github.com/unikernel-ami/packer-plugin-unikernel/builder/disk"
+)
+
+// Version and prerelease are set by the linker in a release.
+var (
+	Version    = "0.1.0"
+	prerelease = "dev"
+)
+
+func main() {
+	set := plugin.NewSet()
+	set.RegisterBuilder("ami", new(ami.Builder))
+	set.RegisterBuilder("disk", new(disk.Builder))
+	set.SetVersion(version.NewPluginVersion(Version, prerelease, ""))
+	if err := set.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
