@@ -1,0 +1,178 @@
+package localec2
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+)
+
+// debian returns a Debian program, before any of the same name that comes
+// earlier in the PATH (a version manager's aws is another program).
+func debian(t *testing.T, name string) string {
+	t.Helper()
+	if path, err := exec.LookPath("/usr/bin/" + name); err == nil {
+		return path
+	}
+	return judge.Need(t, name)
+}
+
+// aws runs awscli and returns what it prints.
+func (l *lab) aws(path string, args ...string) (string, error) {
+	cmd := exec.Command(path, append([]string{"--endpoint-url", l.URL(), "--output", "json"}, args...)...)
+	cmd.Env = append(os.Environ(), l.Env()...)
+	cmd.Env = append(cmd.Env, "AWS_PAGER=", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_MAX_ATTEMPTS=1")
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// TestAWSCLI goes the whole way with Debian's awscli.
+func TestAWSCLI(t *testing.T) {
+	path := debian(t, "aws")
+	l := start(t, Options{})
+	run := func(args ...string) string {
+		t.Helper()
+		out, err := l.aws(path, args...)
+		if err != nil {
+			t.Fatalf("aws %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+		return strings.Trim(strings.TrimSpace(out), `"`)
+	}
+	if got := run("sts", "get-caller-identity", "--query", "Account"); got != "123456789012" {
+		t.Errorf("account %s", got)
+	}
+	aki := run("ec2", "describe-images", "--owners", "amazon", "--filters", "Name=name,Values=pv-grub-hd0_1.05-x86_64.gz", "--query", "Images[0].ImageId")
+	snap := uploadByCLI(t, run)
+	ami := run("ec2", "register-image", "--name", "cli", "--architecture", "x86_64", "--virtualization-type", "paravirtual", "--kernel-id", aki,
+		"--root-device-name", "/dev/sda1", "--block-device-mappings", "DeviceName=/dev/sda1,Ebs={SnapshotId="+snap+",VolumeSize=2,VolumeType=gp2}", "--query", "ImageId")
+	run("ec2", "create-tags", "--resources", ami, "--tags", "Key=Environment,Value=dev")
+	run("ec2", "wait", "image-available", "--image-ids", ami)
+	got := run("ec2", "describe-images", "--image-ids", ami, "--query",
+		"Images[0].[VirtualizationType,KernelId,Architecture,RootDeviceName,BlockDeviceMappings[0].Ebs.SnapshotId,Tags[0].Value,State]")
+	var fields []string
+	if err := json.Unmarshal([]byte(got), &fields); err != nil {
+		t.Fatalf("%v in %s", err, got)
+	}
+	if diff := cmp.Diff([]string{"paravirtual", aki, "x86_64", "/dev/sda1", snap, "dev", "available"}, fields); diff != "" {
+		t.Errorf("describe-images (-want +got):\n%s", diff)
+	}
+	out, err := l.aws(path, "ec2", "delete-snapshot", "--snapshot-id", snap)
+	if err == nil || !strings.Contains(out, "(InvalidSnapshot.InUse)") {
+		t.Errorf("delete-snapshot of a snapshot in use: %s", out)
+	}
+	run("ec2", "deregister-image", "--image-id", ami)
+	run("ec2", "delete-snapshot", "--snapshot-id", snap)
+	if left := l.Resources(); len(left) != 0 {
+		t.Errorf("left behind: %+v", left)
+	}
+}
+
+// uploadByCLI makes a completed snapshot of one block.
+func uploadByCLI(t *testing.T, run func(...string) string) string {
+	t.Helper()
+	data := filepath.Join(t.TempDir(), "block")
+	if err := os.WriteFile(data, content('z'), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	snap := run("ebs", "start-snapshot", "--volume-size", "1", "--tags", "Key=Name,Value=disk", "--query", "SnapshotId")
+	run("ebs", "put-snapshot-block", "--snapshot-id", snap, "--block-index", "5", "--data-length", "524288",
+		"--block-data", data, "--checksum", *checksum(content('z')), "--checksum-algorithm", "SHA256")
+	run("ebs", "complete-snapshot", "--snapshot-id", snap, "--changed-blocks-count", "1")
+	run("ec2", "wait", "snapshot-completed", "--snapshot-ids", snap)
+	return snap
+}
+
+// boto3Script calls every action once, and some that must be refused.
+const boto3Script = `
+import base64, hashlib, os, boto3
+from botocore.exceptions import ClientError
+from botocore.config import Config
+kw = dict(endpoint_url=os.environ["AWS_ENDPOINT_URL"], region_name="eu-west-1", config=Config(retries={"max_attempts": 0}))
+ec2, ebs, sts = (boto3.client(s, **kw) for s in ("ec2", "ebs", "sts"))
+assert sts.get_caller_identity()["Account"] == "123456789012"
+aki = ec2.describe_images(Owners=["amazon"], Filters=[{"Name": "name", "Values": ["pv-grub-hd0_1.05-i386.gz"]}])["Images"][0]["ImageId"]
+snap = ebs.start_snapshot(VolumeSize=1, Tags=[{"Key": "a", "Value": "b"}])["SnapshotId"]
+digests = b""
+for i in range(3):
+    data = bytes([i + 1]) * 524288
+    digest = hashlib.sha256(data).digest()
+    digests += digest
+    sum = base64.b64encode(digest).decode()
+    out = ebs.put_snapshot_block(SnapshotId=snap, BlockIndex=i * 2, BlockData=data, DataLength=len(data), Checksum=sum, ChecksumAlgorithm="SHA256")
+    assert out["Checksum"] == sum
+linear = base64.b64encode(hashlib.sha256(digests).digest()).decode()
+ebs.complete_snapshot(SnapshotId=snap, ChangedBlocksCount=3, Checksum=linear, ChecksumAlgorithm="SHA256", ChecksumAggregationMethod="LINEAR")
+ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[snap])
+for block in ebs.list_snapshot_blocks(SnapshotId=snap)["Blocks"]:
+    got = ebs.get_snapshot_block(SnapshotId=snap, BlockIndex=block["BlockIndex"], BlockToken=block["BlockToken"])
+    assert got["BlockData"].read() == bytes([block["BlockIndex"] // 2 + 1]) * 524288
+child = ebs.start_snapshot(VolumeSize=1, ParentSnapshotId=snap)["SnapshotId"]
+ebs.complete_snapshot(SnapshotId=child, ChangedBlocksCount=0)
+assert ebs.list_changed_blocks(FirstSnapshotId=snap, SecondSnapshotId=child)["ChangedBlocks"] == []
+kind = dict(Architecture="i386", VirtualizationType="paravirtual", KernelId=aki, RootDeviceName="/dev/sda1",
+            BlockDeviceMappings=[{"DeviceName": "/dev/sda1", "Ebs": {"SnapshotId": snap}}])
+ami = ec2.register_image(Name="boto3", **kind)["ImageId"]
+ec2.get_waiter("image_available").wait(ImageIds=[ami])
+ec2.create_tags(Resources=[ami, snap], Tags=[{"Key": "Name", "Value": "x"}])
+assert {t["ResourceId"] for t in ec2.describe_tags(Filters=[{"Name": "key", "Values": ["Name"]}])["Tags"]} == {ami, snap}
+ec2.delete_tags(Resources=[ami], Tags=[{"Key": "Name"}])
+assert ec2.describe_images(ImageIds=[ami])["Images"][0]["Tags"] == []
+pages = ec2.get_paginator("describe_snapshots").paginate(OwnerIds=["self"], PaginationConfig={"PageSize": 5})
+assert {s["SnapshotId"] for p in pages for s in p["Snapshots"]} == {snap, child}
+assert "eu-west-1" in [r["RegionName"] for r in ec2.describe_regions()["Regions"]]
+assert "m1.small" in [t["InstanceType"] for t in ec2.describe_instance_types()["InstanceTypes"]]
+assert len(ec2.describe_availability_zones()["AvailabilityZones"]) == 3
+def refused(code, status, call, **args):
+    try:
+        call(**args)
+    except ClientError as e:
+        got = e.response["Error"]["Code"], e.response["ResponseMetadata"]["HTTPStatusCode"]
+        assert got == (code, status), got
+        assert e.response["ResponseMetadata"]["RequestId"]
+    else:
+        raise AssertionError(code + " expected")
+refused("InvalidAMIName.Duplicate", 400, ec2.register_image, Name="boto3", **kind)
+refused("DryRunOperation", 412, ec2.describe_images, DryRun=True)
+refused("InvalidSnapshot.InUse", 400, ec2.delete_snapshot, SnapshotId=snap)
+refused("ValidationException", 400, ebs.complete_snapshot, SnapshotId=snap, ChangedBlocksCount=3)
+refused("ResourceNotFoundException", 404, ebs.complete_snapshot, SnapshotId="snap-12345678", ChangedBlocksCount=0)
+ec2.deregister_image(ImageId=ami)
+ec2.delete_snapshot(SnapshotId=snap)
+ec2.delete_snapshot(SnapshotId=child)
+print("all well")
+`
+
+// TestBoto3 runs the script above with Debian's boto3.
+func TestBoto3(t *testing.T) {
+	python := debian(t, "python3")
+	if err := exec.Command(python, "-c", "import boto3").Run(); err != nil {
+		judge.Missing(t, "python3-boto3 is not installed")
+	}
+	l := start(t, Options{})
+	cmd := exec.Command(python, "-c", boto3Script)
+	cmd.Env = append(os.Environ(), l.Env()...)
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "all well") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	called := map[string]bool{}
+	for _, c := range l.Calls() {
+		called[c.Action] = true
+	}
+	for name, svc := range services {
+		for action := range svc.actions {
+			if !called[action] {
+				t.Errorf("the script does not call %s %s", name, action)
+			}
+		}
+	}
+	if left := l.Resources(); len(left) != 0 {
+		t.Errorf("left behind: %+v", left)
+	}
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package localec2
+
+const raceDetector = false

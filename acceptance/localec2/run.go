@@ -1,0 +1,77 @@
+package localec2
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Running is a server that listens.
+type Running struct {
+	*Server
+	http *http.Server
+	addr string
+	done chan error
+}
+
+// Start makes a server and listens on Options.Listen. An address that is not
+// loopback is refused: the server believes whoever calls it.
+func Start(opts Options) (*Running, error) {
+	s := New(opts)
+	if !accountID.MatchString(s.opts.Account) {
+		return nil, fmt.Errorf("start localec2: %q is not an account; use 12 digits", s.opts.Account)
+	}
+	if err := checkLoopback(s.opts.Listen); err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", s.opts.Listen, err)
+	}
+	l, err := net.Listen("tcp", s.opts.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("start localec2: %w", err)
+	}
+	r := &Running{Server: s, addr: l.Addr().String(), done: make(chan error, 1)}
+	r.http = &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: 30 * time.Second, // a client that says nothing for that long is gone
+		ErrorLog:          log.New(io.Discard, "", 0),
+	}
+	go func() { r.done <- r.http.Serve(l) }()
+	return r, nil
+}
+
+func checkLoopback(addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return err
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("%q is not a loopback address; use 127.0.0.1, [::1] or localhost", host)
+	}
+	return nil
+}
+
+// URL is the endpoint of all services.
+func (r *Running) URL() string { return "http://" + r.addr }
+
+// Env is the environment that points the AWS SDKs at the server.
+func (r *Running) Env() []string {
+	return []string{
+		"AWS_ENDPOINT_URL=" + r.URL(),
+		"AWS_ACCESS_KEY_ID=AKIALOCALEC2EXAMPLE",
+		"AWS_SECRET_ACCESS_KEY=localec2",
+		"AWS_REGION=us-east-1",
+		"AWS_EC2_METADATA_DISABLED=true",
+	}
+}
+
+// Close stops the server at once, with the calls that are under way.
+func (r *Running) Close() error {
+	err := r.http.Close()
+	if served := <-r.done; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
+	return err
+}

@@ -1,0 +1,138 @@
+package localec2
+
+import (
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+)
+
+// filler gives every field of a response a value of its own.
+type filler struct {
+	n      int
+	values []string // as they look in JSON
+	bools  int
+}
+
+func (f *filler) fill(v reflect.Value, name string) {
+	f.n++
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			field := v.Type().Field(i)
+			if field.Type != reflect.TypeFor[response]() {
+				f.fill(v.Field(i), field.Tag.Get("xml"))
+			}
+		}
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		f.fill(v.Index(0), name)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		f.fill(v.Elem(), name)
+	case reflect.Bool:
+		v.SetBool(true)
+		f.bools++
+	case reflect.Int, reflect.Int64:
+		v.SetInt(int64(100000 + f.n))
+		f.values = append(f.values, fmt.Sprint(100000+f.n))
+	case reflect.String:
+		f.text(v, name)
+	}
+}
+
+func (f *filler) text(v reflect.Value, name string) {
+	text := fmt.Sprintf("value-%d-", f.n)
+	switch name {
+	case "startTime", "completionTime,omitempty":
+		text = time.Unix(int64(f.n)*1000, 0).UTC().Format(time.RFC3339)
+	case "messageSet":
+		return // always an empty list
+	}
+	v.SetString(text)
+	f.values = append(f.values, text)
+}
+
+// shapes are the EC2 responses that say more than "true".
+var shapes = []struct {
+	response any
+	call     func(context.Context, *ec2.Client) (any, error)
+}{
+	{&describeImagesResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
+		return c.DescribeImages(ctx, &ec2.DescribeImagesInput{})
+	}},
+	{&describeSnapshotsResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
+		return c.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{})
+	}},
+	{&describeTagsResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
+		return c.DescribeTags(ctx, &ec2.DescribeTagsInput{})
+	}},
+	{&describeRegionsResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
+		return c.DescribeRegions(ctx, &ec2.DescribeRegionsInput{})
+	}},
+	{&describeZonesResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
+		return c.DescribeAvailabilityZones(ctx, &ec2.DescribeAvailabilityZonesInput{})
+	}},
+	{&describeInstanceTypesResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
+		return c.DescribeInstanceTypes(ctx, &ec2.DescribeInstanceTypesInput{})
+	}},
+	{&registerImageResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
+		return c.RegisterImage(ctx, &ec2.RegisterImageInput{Name: aws.String("name")})
+	}},
+	{&deregisterImageResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
+		return c.DeregisterImage(ctx, &ec2.DeregisterImageInput{ImageId: aws.String("ami-1")})
+	}},
+}
+
+// TestShapes fills each response with values, has the SDK read it, and looks
+// for every value in what the SDK understood: a misspelt element is lost.
+func TestShapes(t *testing.T) {
+	for _, test := range shapes {
+		t.Run(reflect.TypeOf(test.response).Elem().Name(), func(t *testing.T) {
+			f := &filler{}
+			f.fill(reflect.ValueOf(test.response).Elem(), "")
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				writeXML(w, 200, xml.Name{Space: ec2Namespace, Local: "Response"}, test.response)
+			}))
+			defer srv.Close()
+			cfg := aws.Config{Region: "us-east-1", BaseEndpoint: &srv.URL, Credentials: aws.AnonymousCredentials{}}
+			out, err := test.call(context.Background(), ec2.NewFromConfig(cfg))
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen := string(must(json.Marshal(out))(t))
+			for _, value := range f.values {
+				if !strings.Contains(seen, value) {
+					t.Errorf("the SDK did not find %s:\n%s", value, seen)
+				}
+			}
+			if got := strings.Count(seen, "true"); got != f.bools {
+				t.Errorf("the SDK found %d booleans of %d", got, f.bools)
+			}
+		})
+	}
+}
+
+// TestRequestID checks that the SDK finds the request's id, on errors too.
+func TestRequestID(t *testing.T) {
+	l := start(t, Options{})
+	_, err := l.ec2.DeleteSnapshot(l.ctx, &ec2.DeleteSnapshotInput{SnapshotId: aws.String("snap-12345678")})
+	if !strings.Contains(err.Error(), "RequestID: ") || strings.Contains(err.Error(), "RequestID: ,") {
+		t.Errorf("no request id in %v", err)
+	}
+	l.Inject(Fault{Kind: Throttle})
+	_, err = l.sts.GetCallerIdentity(l.ctx, &sts.GetCallerIdentityInput{})
+	if !strings.Contains(err.Error(), "RequestID: ") || strings.Contains(err.Error(), "RequestID: ,") {
+		t.Errorf("no request id in %v", err)
+	}
+}
