@@ -1,0 +1,209 @@
+package acceptance
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ebs"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
+)
+
+// slot is the key under which a script keeps its EC2.
+type slot struct{}
+
+// server is the EC2 that the script has started last.
+func server(ts *testscript.TestScript) *localec2.Running {
+	running := *ts.Value(slot{}).(**localec2.Running)
+	if running == nil {
+		ts.Fatalf("no EC2 is running: begin with localec2")
+	}
+	return running
+}
+
+func cmdLocalEC2(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("localec2 can't be expected to fail")
+	}
+	var options localec2.Options
+	var faults []localec2.Fault
+	for len(args) > 0 {
+		switch {
+		case args[0] == "-latency" && len(args) > 1:
+			options.Latency = duration(ts, args[1])
+			args = args[2:]
+		case args[0] == "-snapshot-pending" && len(args) > 1:
+			options.SnapshotPending = duration(ts, args[1])
+			args = args[2:]
+		default:
+			fault, err := localec2.ParseFault(args[0])
+			ts.Check(err)
+			faults = append(faults, fault)
+			args = args[1:]
+		}
+	}
+	running, err := localec2.Start(options)
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(running.Close()) })
+	for _, fault := range faults {
+		running.Inject(fault)
+	}
+	for _, variable := range running.Env() {
+		key, value, _ := strings.Cut(variable, "=")
+		ts.Setenv(key, value)
+	}
+	*ts.Value(slot{}).(**localec2.Running) = running
+}
+
+func duration(ts *testscript.TestScript, text string) time.Duration {
+	d, err := time.ParseDuration(text)
+	ts.Check(err)
+	return d
+}
+
+// cmdResources leaves out what differs from run to run: ids and times.
+func cmdResources(ts *testscript.TestScript, _ bool, _ []string) {
+	all := server(ts).Resources()
+	if len(all) == 0 {
+		fmt.Fprintln(ts.Stdout(), "nothing")
+	}
+	for _, region := range slices.Sorted(maps.Keys(all)) {
+		for _, s := range all[region].Snapshots {
+			fmt.Fprintf(ts.Stdout(), "%s snapshot %s %d GiB, %d blocks,%s\n", region, s.State, s.SizeGiB, s.Blocks, tagText(s.Tags))
+		}
+		for _, i := range all[region].Images {
+			fmt.Fprintf(ts.Stdout(), "%s image %s %q %s %s %s, %d snapshot,%s\n", region, i.State, i.Name,
+				i.Architecture, i.Virtualization, i.KernelID, len(i.Snapshots), tagText(i.Tags))
+		}
+	}
+}
+
+// tagText leaves out the values that differ with each build or image.
+func tagText(tags map[string]string) string {
+	var b strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		value := tags[key]
+		if key == "unikernel:build" || key == "unikernel:content" {
+			value = "…"
+		}
+		fmt.Fprintf(&b, " %s=%s", key, value)
+	}
+	return b.String()
+}
+
+func cmdCalls(ts *testscript.TestScript, _ bool, _ []string) {
+	last, count := "", 0
+	flush := func() {
+		if count > 0 {
+			fmt.Fprintf(ts.Stdout(), "%d %s\n", count, last)
+		}
+	}
+	for _, call := range server(ts).Calls() {
+		if name := call.Service + " " + call.Action; name != last {
+			flush()
+			last, count = name, 0
+		}
+		count++
+	}
+	flush()
+	if last == "" {
+		fmt.Fprintln(ts.Stdout(), "nothing")
+	}
+}
+
+// cmdInterrupt runs a command and, when EC2 has answered the action, does as
+// Ctrl-C in a terminal: it interrupts the whole process group.
+func cmdInterrupt(ts *testscript.TestScript, _ bool, args []string) {
+	var output bytes.Buffer
+	cmd := exec.Command(args[1], args[2:]...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = scriptEnv(ts)
+	cmd.Stdout, cmd.Stderr = &output, &output
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	ts.Check(cmd.Start())
+	await(ts, args[0])
+	ts.Check(syscall.Kill(-cmd.Process.Pid, syscall.SIGINT))
+	err := cmd.Wait()
+	fmt.Fprintf(ts.Stdout(), "%s%v\n", output.String(), err)
+}
+
+// scriptEnv is the environment that the script has set.
+func scriptEnv(ts *testscript.TestScript) []string {
+	var env []string
+	for _, name := range []string{
+		"PATH", "HOME", "TMPDIR", "PACKER_PLUGIN_PATH", "PACKER_CONFIG_DIR", "PACKER_NO_COLOR", "CHECKPOINT_DISABLE", "GRUB64",
+		"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_EC2_METADATA_DISABLED",
+	} {
+		env = append(env, name+"="+ts.Getenv(name))
+	}
+	return env
+}
+
+func await(ts *testscript.TestScript, action string) {
+	for range 300 {
+		for _, call := range server(ts).Calls() {
+			if call.Action == action {
+				return
+			}
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	ts.Fatalf("%s was not called within 30 s", action)
+}
+
+func cmdReadBack(ts *testscript.TestScript, _ bool, args []string) {
+	region, path := args[0], ts.MkAbs(args[1])
+	snapshots := server(ts).Resources()[region].Snapshots
+	if len(snapshots) != 1 {
+		ts.Fatalf("%d snapshots in %s: want one", len(snapshots), region)
+	}
+	client := ebs.New(ebs.Options{
+		Region:       region,
+		BaseEndpoint: aws.String(server(ts).URL()),
+		Credentials:  credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""),
+	})
+	file, err := os.Create(path)
+	ts.Check(err)
+	defer file.Close()
+	ts.Check(copySnapshot(context.Background(), client, snapshots[0].ID, file))
+	ts.Check(file.Truncate(snapshots[0].SizeGiB << 30))
+}
+
+// copySnapshot writes the blocks that a snapshot holds to their places.
+func copySnapshot(ctx context.Context, client *ebs.Client, id string, to io.WriterAt) error {
+	pages := ebs.NewListSnapshotBlocksPaginator(client, &ebs.ListSnapshotBlocksInput{SnapshotId: &id})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, block := range page.Blocks {
+			answer, err := client.GetSnapshotBlock(ctx, &ebs.GetSnapshotBlockInput{
+				SnapshotId: &id, BlockIndex: block.BlockIndex, BlockToken: block.BlockToken,
+			})
+			if err != nil {
+				return err
+			}
+			data, err := io.ReadAll(answer.BlockData)
+			if err != nil {
+				return err
+			}
+			if _, err := to.WriteAt(data, int64(*block.BlockIndex)*int64(*page.BlockSize)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,117 @@
+// Package acceptance runs the real plugin under the real packer, against the
+// embedded EC2. The scenarios are the scripts in testdata; beside the commands
+// of testscript they have:
+//
+//	localec2 [-snapshot-pending D] [-latency D] [FAULT]...
+//	                 starts an EC2 of the script's own and sets the AWS variables
+//	resources        prints what exists there, a line each
+//	calls            prints the calls so far, a line for each action in a row
+//	interrupt ACTION COMMAND...
+//	                 runs a command, interrupts it by Ctrl-C when the action has
+//	                 been called, and prints its output and its end
+//	readback REGION FILE
+//	                 writes the one snapshot in the region to a file
+//
+// Their kernels are Debian's: $GRUB64 and $GRUB32 are GRUB 2 for Xen PV,
+// $MACH32 is GNU Mach, $PVH is GRUB 2 for PVH.
+package acceptance
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+)
+
+func TestScripts(t *testing.T) {
+	packer := judge.Need(t, "packer")
+	images := debianImages(t)
+	plugins := installPlugin(t, packer)
+	examples, err := filepath.Abs("../examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"localec2":  cmdLocalEC2,
+			"resources": cmdResources,
+			"calls":     cmdCalls,
+			"interrupt": cmdInterrupt,
+			"readback":  cmdReadBack,
+		},
+		// [judge:NAME] holds where the program is installed, and ends the script
+		// where it isn't but is required.
+		Condition: func(cond string) (bool, error) {
+			name, ok := strings.CutPrefix(cond, "judge:")
+			if !ok {
+				return false, fmt.Errorf("unknown condition %q", cond)
+			}
+			return judge.Find(name)
+		},
+		Setup: func(env *testscript.Env) error {
+			env.Values[slot{}] = new(*localec2.Running)
+			env.Setenv("PATH", filepath.Dir(plugins)+":"+filepath.Dir(packer)+":"+judge.Path())
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("PACKER_PLUGIN_PATH", plugins)
+			env.Setenv("PACKER_CONFIG_DIR", env.WorkDir)
+			env.Setenv("PACKER_NO_COLOR", "1")
+			env.Setenv("CHECKPOINT_DISABLE", "1")
+			env.Setenv("TMPDIR", env.WorkDir)
+			env.Setenv("EXAMPLES", examples)
+			env.Setenv("GRUB64", filepath.Join(images, "grub-x86_64-xen.bin"))
+			env.Setenv("GRUB32", filepath.Join(images, "grub-i386-xen.bin"))
+			env.Setenv("MACH32", filepath.Join(images, "gnumach-i386.gz"))
+			env.Setenv("PVH", filepath.Join(images, "grub-i386-xen_pvh.bin"))
+			return nil
+		},
+	})
+}
+
+// debianImages is the folder that debian-images.sh fills.
+func debianImages(t *testing.T) string {
+	t.Helper()
+	dir := os.Getenv("UNIKERNEL_DEBIAN_IMAGES")
+	if dir == "" {
+		dir = "/var/cache/packer-plugin-unikernel/debian-images"
+	}
+	if _, err := os.Stat(filepath.Join(dir, "grub-x86_64-xen.bin")); err != nil {
+		judge.Missing(t, "Debian's kernels are not in "+dir)
+	}
+	return dir
+}
+
+// installPlugin builds the plugin of this tree and installs it, as a user does
+// with "make dev", into a folder of the test's own.
+func installPlugin(t *testing.T, packer string) string {
+	t.Helper()
+	dir := t.TempDir()
+	binary := filepath.Join(dir, "packer-plugin-unikernel")
+	run(t, nil, "go", "build", "-o", binary, "../plugin")
+	run(t, nil, "go", "build", "-o", filepath.Join(dir, "xenpv"), "../xenpv/cmd/xenpv")
+	plugins := filepath.Join(dir, "plugins")
+	run(t, []string{"PACKER_PLUGIN_PATH=" + plugins, "PACKER_CONFIG_DIR=" + dir, "CHECKPOINT_DISABLE=1"},
+		packer, "plugins", "install", "--path", binary, "github.com/unikernel-ami/unikernel")
+	return plugins
+}
+
+func run(t *testing.T, env []string, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Env = append(os.Environ(), env...)
+	output, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, output)
+	}
+	return string(output)
+}
