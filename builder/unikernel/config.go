@@ -74,6 +74,9 @@ func (c *Config) Wrap(ctx context.Context, ui packersdk.Ui, size int64) (*Wrappe
 		return nil, err
 	}
 	report := image.Report()
+	if err := report.Err(); err != nil {
+		return nil, errors.Join(fmt.Errorf("use %s: %w", c.Image, err), image.Close())
+	}
 	disk, err := xenpv.NewDisk(ctx, xenpv.DiskSpec{
 		Kernel:      image,
 		CommandLine: c.Cmdline,

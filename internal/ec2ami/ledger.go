@@ -17,8 +17,9 @@ type Ledger struct {
 
 // A resource is something that EC2 is asked to create.
 type resource interface {
-	// String names the resource and how to remove it by hand.
-	String() string
+	// describe names the resource by its id, or by its build where the id is
+	// not known, and tells how to remove it by hand.
+	describe(id string) string
 	// find returns the id of the resource by what its request carried, or ""
 	// where EC2 knows of none.
 	find(context.Context) (string, error)
@@ -70,7 +71,7 @@ func (l *Ledger) Undo(ctx context.Context, waits Waits) (removed []string, err e
 	var errs []error
 	for _, e := range slices.Backward(entries) {
 		if err := e.undo(ctx, waits); err != nil {
-			errs = append(errs, fmt.Errorf("remove %s: %w", e, err))
+			errs = append(errs, fmt.Errorf("remove %s: %w", e.describe(e.id), err))
 		} else if e.id != "" {
 			removed = append(removed, e.id)
 		}

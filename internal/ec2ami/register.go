@@ -107,9 +107,11 @@ type image struct {
 	build   string
 }
 
-func (r *image) String() string {
-	return fmt.Sprintf("AMI of build %s (aws ec2 describe-images --region %s --filters Name=tag:%s,Values=%s; aws ec2 deregister-image)",
-		r.build, r.session.Region, BuildTag, r.build)
+func (r *image) describe(id string) string {
+	if id == "" {
+		return fmt.Sprintf("the AMI with the tag %s=%s in %s, if there is one", BuildTag, r.build, r.session.Region)
+	}
+	return fmt.Sprintf("%s (aws ec2 deregister-image --region %s --image-id %s)", id, r.session.Region, id)
 }
 
 func (r *image) find(ctx context.Context) (string, error) {

@@ -28,7 +28,7 @@ const (
 	// control plane are few, and a refusal is to be seen soon.
 	controlAttempts = 3
 
-	// blockAttempts is how often one EBS direct call is tried. With waits that
+	// blockAttempts is how often a block, or a snapshot's completion, is tried. With waits that
 	// double up to 20 s, twelve tries outlast the time (a minute or two) in which
 	// EBS may not know a snapshot that was just started.
 	blockAttempts = 12
@@ -40,6 +40,10 @@ const (
 type Options struct {
 	Region  string
 	Profile string
+
+	// MaxBackoff is the longest pause between two tries of a call; zero means 20
+	// seconds, the SDK's own.
+	MaxBackoff time.Duration
 }
 
 // A Session is one region of one account, and how EC2 is waited for.
@@ -72,9 +76,9 @@ func Connect(ctx context.Context, options Options) (*Session, error) {
 	return &Session{
 		Region:      cfg.Region,
 		Waits:       DefaultWaits,
-		ec2:         ec2.NewFromConfig(cfg, func(o *ec2.Options) { o.Retryer = controlRetryer() }),
-		ebs:         ebs.NewFromConfig(cfg, func(o *ebs.Options) { o.Retryer = blockRetryer() }),
-		sts:         sts.NewFromConfig(cfg, func(o *sts.Options) { o.Retryer = controlRetryer() }),
+		ec2:         ec2.NewFromConfig(cfg, func(o *ec2.Options) { o.Retryer = options.controlRetryer() }),
+		ebs:         ebs.NewFromConfig(cfg, func(o *ebs.Options) { o.Retryer = options.blockRetryer() }),
+		sts:         sts.NewFromConfig(cfg, func(o *sts.Options) { o.Retryer = options.controlRetryer() }),
 		credentials: cfg.Credentials,
 		endpoint:    aws.ToString(cfg.BaseEndpoint),
 	}, nil
@@ -88,18 +92,29 @@ func httpClient() *awshttp.BuildableClient {
 		WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = Workers })
 }
 
-func controlRetryer() aws.Retryer {
-	return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = controlAttempts })
+func (o Options) maxBackoff() time.Duration {
+	if o.MaxBackoff == 0 {
+		return retry.DefaultMaxBackoff
+	}
+	return o.MaxBackoff
+}
+
+func (o Options) controlRetryer() aws.Retryer {
+	return retry.NewStandard(func(s *retry.StandardOptions) {
+		s.MaxAttempts = controlAttempts
+		s.MaxBackoff = o.maxBackoff()
+	})
 }
 
 // blockRetryer is the one retry layer of block uploads. The SDK's shared quota
 // of retries is off: 64 workers that are throttled at once would use it up, and
 // each has its own bound.
-func blockRetryer() aws.Retryer {
-	return retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts = blockAttempts
-		o.RateLimiter = ratelimit.None
-		o.Retryables = append(o.Retryables, retry.IsErrorRetryableFunc(isYoungSnapshot))
+func (o Options) blockRetryer() aws.Retryer {
+	return retry.NewStandard(func(s *retry.StandardOptions) {
+		s.MaxAttempts = blockAttempts
+		s.MaxBackoff = o.maxBackoff()
+		s.RateLimiter = ratelimit.None
+		s.Retryables = append(s.Retryables, retry.IsErrorRetryableFunc(isYoungSnapshot))
 	})
 }
 

@@ -61,7 +61,7 @@ func (s *Session) startSnapshot(ctx context.Context, plan *Plan, ledger *Ledger)
 		Description: aws.String("unikernel " + plan.Name),
 		Tags:        ebsTags(plan.tags(plan.SnapshotTags)),
 		Timeout:     aws.Int32(snapshotTimeout),
-	})
+	}, func(o *ebs.Options) { o.RetryMaxAttempts = controlAttempts })
 	if err != nil {
 		ledger.answered(entry, "", err)
 		return "", err
@@ -163,9 +163,11 @@ type snapshot struct {
 	build   string
 }
 
-func (r *snapshot) String() string {
-	return fmt.Sprintf("snapshot of build %s (aws ec2 describe-snapshots --region %s --filters Name=tag:%s,Values=%s; aws ec2 delete-snapshot)",
-		r.build, r.session.Region, BuildTag, r.build)
+func (r *snapshot) describe(id string) string {
+	if id == "" {
+		return fmt.Sprintf("the snapshot with the tag %s=%s in %s, if there is one", BuildTag, r.build, r.session.Region)
+	}
+	return fmt.Sprintf("%s (aws ec2 delete-snapshot --region %s --snapshot-id %s)", id, r.session.Region, id)
 }
 
 func (r *snapshot) find(ctx context.Context) (string, error) {
