@@ -32,7 +32,7 @@ import (
 
 func TestScripts(t *testing.T) {
 	packer := judge.Need(t, "packer")
-	images := debianImages(t)
+	images := judge.DebianImages(t)
 	plugins := installPlugin(t, packer)
 	examples, err := filepath.Abs("../examples")
 	if err != nil {
@@ -76,19 +76,6 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 	})
-}
-
-// debianImages is the folder that debian-images.sh fills.
-func debianImages(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("UNIKERNEL_DEBIAN_IMAGES")
-	if dir == "" {
-		dir = "/var/cache/packer-plugin-unikernel/debian-images"
-	}
-	if _, err := os.Stat(filepath.Join(dir, "grub-x86_64-xen.bin")); err != nil {
-		judge.Missing(t, "Debian's kernels are not in "+dir)
-	}
-	return dir
 }
 
 // installPlugin builds the plugin of this tree and installs it, as a user does

@@ -68,3 +68,30 @@ func find(name string) (string, error) {
 	}
 	return "", fmt.Errorf("%s is not installed", name)
 }
+
+// DebianImages is the folder of the Xen images that Debian packages, which
+// scripts/debian-images.sh fills: $UNIKERNEL_DEBIAN_IMAGES, or build/debian-images. The
+// test is skipped, or fails, where it isn't there.
+func DebianImages(t testing.TB) string {
+	t.Helper()
+	dir := os.Getenv("UNIKERNEL_DEBIAN_IMAGES")
+	if dir == "" {
+		dir = filepath.Join(root(), "build", "debian-images")
+	}
+	if _, err := os.Stat(dir); err != nil {
+		Missing(t, "the folder of Debian's Xen images isn't there: "+dir)
+	}
+	return dir
+}
+
+// root is the folder of go.mod: a test runs in its package's folder below it.
+func root() string {
+	dir, err := os.Getwd()
+	for err == nil && dir != filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
+	return "."
+}
