@@ -1,0 +1,105 @@
+package xenpv
+
+import (
+	"regexp"
+	"strings"
+)
+
+// systemWarnings is what to mind with an image of the given system, whatever
+// its command line.
+func systemWarnings(system string, m marks) []Finding {
+	switch {
+	case system == "ling" && !m[markLING4GB]:
+		return []Finding{finding("ling-memory", "this LING is from before 2015-06-23 and dies of a page fault with more than 2 GiB of memory: start it on t1.micro, m1.small or c1.medium, or build it with a later LING")}
+	case system == "ling":
+		return []Finding{finding("ling-memory", "LING stops with more than 4 GiB of memory: start it on t1.micro, m1.small, m1.medium, c1.medium, m3.medium or c3.large")}
+	case system == "mirage":
+		return []Finding{finding("mirage-address", "a MirageOS image has its address compiled in unless it was configured for DHCP, which EC2 needs: mirage configure -t xen --dhcp=true")}
+	case system == "clickos":
+		return []Finding{finding("clickos-idle", "ClickOS takes its Click configuration from xenstore, where nobody on EC2 puts one: build the configuration into the image")}
+	}
+	return nil
+}
+
+// Advice returns what to mind when the image is started with the given command
+// line: the words behind the kernel in menu.lst.
+func (r *Report) Advice(cmdline string) []Finding {
+	switch r.System {
+	case "ling":
+		return adviseLING(cmdline)
+	case "mirage":
+		return adviseMirage(cmdline)
+	case "rumprun":
+		return adviseRumprun(cmdline)
+	}
+	return nil
+}
+
+// adviseLING looks for a network, which LING has only if an option asks for
+// one. It takes -dhcp for another option if a plain word follows.
+func adviseLING(cmdline string) []Finding {
+	var advice []Finding
+	words := lingWords(cmdline)
+	network := false
+	for i, word := range words {
+		switch word {
+		case "-ipaddr", "-netmask", "-gateway", "-dhcp":
+			network = true
+		}
+		if word == "-dhcp" && i+1 < len(words) && !strings.HasPrefix(words[i+1], "-") {
+			advice = append(advice, finding("ling-dhcp-word", "LING ignores -dhcp when %q follows it: put -dhcp last, without a blank behind it, or before another option", words[i+1]))
+		}
+	}
+	if !network {
+		advice = append(advice, finding("ling-no-network", "the command line %q asks LING for no network: add -dhcp (or -ipaddr, -netmask and -gateway)", cmdline))
+	}
+	if strings.Contains(cmdline, `\`) {
+		advice = append(advice, finding("ling-backslash", `the command line %q has a backslash, which LING doesn't take for an escape: put the word in '...' or "..."`, cmdline))
+	}
+	return advice
+}
+
+// lingWords splits a command line as LING does: at blanks, except in quotes. A
+// blank at the end makes an empty last word.
+func lingWords(cmdline string) []string {
+	var words []string
+	for cmdline != "" {
+		cmdline = strings.TrimLeft(cmdline, " ")
+		var word string
+		if cmdline != "" && strings.ContainsRune(`'"`, rune(cmdline[0])) {
+			word, cmdline, _ = strings.Cut(cmdline[1:], cmdline[:1])
+		} else if end := strings.IndexByte(cmdline, ' '); end >= 0 {
+			word, cmdline = cmdline[:end], cmdline[end:]
+		} else {
+			word, cmdline = cmdline, ""
+		}
+		words = append(words, word)
+	}
+	return words
+}
+
+func adviseMirage(cmdline string) []Finding {
+	if strings.TrimSpace(cmdline) == "" {
+		return nil
+	}
+	advice := []Finding{finding("mirage-cmdline", "MirageOS 2 and 3 read their command line from xenstore first, where PV-GRUB's own may stand instead of %q: set what matters when configuring (mirage configure --dhcp=true)", cmdline)}
+	for word := range strings.FieldsSeq(cmdline) {
+		if key, ok := strings.CutPrefix(word, "--"); ok && strings.Contains(key, "=") {
+			advice = append(advice, finding("mirage-dashes", "MirageOS 3 was seen not to take %q: write it without the dashes, %s", word, key))
+		}
+	}
+	return advice
+}
+
+// rumprunDHCP is the part of Rumprun's configuration that asks for DHCP. The
+// JSON has duplicate keys, so it isn't decoded.
+var rumprunDHCP = regexp.MustCompile(`"method"\s*:\s*"dhcp"`)
+
+// adviseRumprun looks for DHCP in Rumprun's JSON, which is the command line
+// from its first brace on, or a file that can't be seen from here.
+func adviseRumprun(cmdline string) []Finding {
+	if strings.Contains(cmdline, "_RUMPRUN_ROOTFSCFG=") || rumprunDHCP.MatchString(cmdline) {
+		return nil
+	}
+	return []Finding{finding("rumprun-no-dhcp", `the command line %q has no JSON that asks Rumprun for DHCP, which EC2 needs: add {"net":{"if":"xenif0","cloner":"true","type":"inet","method":"dhcp"}}, or name a file that does by _RUMPRUN_ROOTFSCFG=`, cmdline)}
+}

@@ -1,0 +1,76 @@
+package xenpv
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestSystemWarnings(t *testing.T) {
+	for _, test := range []struct{ guestOS, text, want string }{
+		{"Ling", "", "more than 2 GiB"},
+		{"Ling", "LING does not support domains larger than 4Gb", "more than 4 GiB"},
+		{"Mirage", "", "--dhcp=true"},
+		{"ClickOS", "", "xenstore"},
+		{"rumprun", "", ""},
+	} {
+		k := legacyKernel("XEN_VER=xen-3.0,LOADER=generic,GUEST_OS=" + test.guestOS)
+		k.text = test.text
+		r := inspectBytes(t, k.bytes())
+		var got string
+		for _, w := range r.Warnings {
+			got += w.Text
+		}
+		if (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
+			t.Errorf("%s: %q, want %q in it", test.guestOS, got, test.want)
+		}
+	}
+}
+
+func TestAdvice(t *testing.T) {
+	for _, test := range []struct {
+		system, cmdline string
+		want            []string
+	}{
+		{"ling", "-dhcp", nil},
+		{"ling", "-dhcp -home /app", nil},
+		{"ling", "root=/dev/sda1 ro -dhcp", nil},
+		{"ling", "-ipaddr 10.0.2.15 -netmask 255.255.255.0 -gateway 10.0.2.2", nil},
+		{"ling", "", []string{"ling-no-network"}},
+		{"ling", "-home /app -pz '-dhcp here'", []string{"ling-no-network"}},
+		{"ling", "-dhcp foo", []string{"ling-dhcp-word"}},
+		{"ling", "-dhcp ", []string{"ling-dhcp-word"}},
+		{"ling", `-eval "\"x\"" -dhcp`, []string{"ling-backslash"}},
+		{"mirage", "", nil},
+		{"mirage", "ipv4=10.0.2.15/24", []string{"mirage-cmdline"}},
+		{"mirage", "--ipv4=10.0.2.15/24 --ipv4-gateway=10.0.2.2", []string{"mirage-cmdline", "mirage-dashes", "mirage-dashes"}},
+		{"rumprun", `{"net" :  {"if":"xenif0","method": "dhcp"}}`, nil},
+		{"rumprun", "_RUMPRUN_ROOTFSCFG=/json.cfg", nil},
+		{"rumprun", `{"net":{"method":"static"}}`, []string{"rumprun-no-dhcp"}},
+		{"rumprun", "", []string{"rumprun-no-dhcp"}},
+		{"linux", `console=hvc0 \`, nil},
+	} {
+		r := &Report{System: test.system}
+		if got := codes(r.Advice(test.cmdline)); !slices.Equal(got, test.want) {
+			t.Errorf("%s, %q: %q, want %q", test.system, test.cmdline, got, test.want)
+		}
+	}
+}
+
+func TestLINGWords(t *testing.T) {
+	for cmdline, want := range map[string][]string{
+		"":                nil,
+		" ":               {""},
+		"a  b":            {"a", "b"},
+		"a ":              {"a", ""},
+		`'a b' "c 'd'"`:   {"a b", "c 'd'"},
+		`'a`:              {"a"},
+		`-eval "x y" -z'`: {"-eval", "x y", "-z'"},
+	} {
+		if diff := cmp.Diff(want, lingWords(cmdline)); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", cmdline, diff)
+		}
+	}
+}

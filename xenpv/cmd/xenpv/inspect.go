@@ -1,0 +1,112 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+
+	"github.com/spf13/cobra"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
+)
+
+func inspectCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "inspect FILE",
+		Short: "Say what a kernel is and whether PV-GRUB can start it",
+		Long: `Say what a kernel is and whether PV-GRUB can start it.
+
+FILE is an ELF or a Linux bzImage, plain or packed with gzip, bzip2, xz, lzma,
+lzo, lz4 or zstd.
+
+Exit status: 0 where PV-GRUB can start the kernel once it is wrapped; 3 where it
+can't, for the reasons printed; 2 where FILE can't be read.`,
+		Example: `  xenpv inspect mir-www.xen.bz2
+  xenpv inspect --json hello.img | jq -r .system
+  xenpv inspect vmlinuz && xenpv wrap vmlinuz -o disk.img`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return inspect(cmd.OutOrStdout(), args[0], asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	return cmd
+}
+
+func inspect(out io.Writer, path string, asJSON bool) error {
+	image, err := xenpv.Open(path)
+	if err != nil {
+		return err
+	}
+	defer image.Close()
+	write := writeTable
+	if asJSON {
+		write = writeJSON
+	}
+	if err := write(out, image.Report()); err != nil {
+		return fmt.Errorf("print report: %w", err)
+	}
+	if !image.Report().PVGRUB {
+		return errRefused
+	}
+	return nil
+}
+
+func writeJSON(out io.Writer, r *xenpv.Report) error {
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(r)
+}
+
+// writeTable prints the report for a person: one line for each field that the
+// image has, under the names of the JSON form.
+func writeTable(out io.Writer, r *xenpv.Report) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	row := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(w, "%s\t%s\n", name, printable(value))
+		}
+	}
+	row("pvgrub", verdict(r))
+	row("system", r.System)
+	row("boot", r.Boot)
+	row("format", r.Format)
+	row("arch", r.Arch)
+	row("guest_os", r.GuestOS)
+	row("loader", r.Loader)
+	row("xen_version", r.XenVersion)
+	row("source", r.Source)
+	row("compression", r.Compression)
+	row("payload", strings.TrimSpace(r.Payload+" "+r.PayloadCompression))
+	row("kernel_size", strconv.FormatInt(r.KernelSize, 10)+" bytes")
+	for _, p := range r.Problems {
+		row("problem", p.Code+": "+p.Text)
+	}
+	for _, p := range r.Warnings {
+		row("warning", p.Code+": "+p.Text)
+	}
+	return w.Flush()
+}
+
+func verdict(r *xenpv.Report) string {
+	if r.PVGRUB {
+		return "yes, PV-GRUB can start it"
+	}
+	return "no, PV-GRUB can't start it"
+}
+
+// printable quotes a text from an image that could play tricks on a terminal.
+func printable(text string) string {
+	for _, c := range text {
+		if !unicode.IsPrint(c) {
+			return strconv.Quote(text)
+		}
+	}
+	return text
+}

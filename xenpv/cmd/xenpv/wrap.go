@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
+)
+
+const gib = 1 << 30
+
+type wrapOptions struct {
+	image    string
+	output   string
+	cmdline  string
+	ramdisk  string
+	compress string
+	sizeGiB  int64
+	asJSON   bool
+}
+
+// A wrapped says what was written. Its JSON form is a contract that scripts
+// rely on.
+type wrapped struct {
+	Path   string `json:"path"`
+	SHA256 string `json:"sha256"` // of the whole file
+	Size   int64  `json:"size"`   // in bytes
+	Blocks int    `json:"blocks"` // of 512 KiB that hold anything but zeros
+	Kernel string `json:"kernel"` // its path on the disk
+	System string `json:"system"`
+	Arch   string `json:"arch"`
+}
+
+func wrapCommand() *cobra.Command {
+	var o wrapOptions
+	cmd := &cobra.Command{
+		Use:   "wrap IMAGE -o DISK",
+		Short: "Put a kernel on a raw disk that PV-GRUB boots",
+		Long: `Put a kernel on a raw disk that PV-GRUB boots.
+
+IMAGE is what "xenpv inspect" accepts. DISK becomes a raw disk without
+partitions, with holes for zeros: an ext2 file system with /boot/kernel and the
+boot loader's menu, and at least 1 MiB of free space behind it. The same input
+gives the same bytes. A regular file of that name is replaced.
+
+Printed are the disk's path, its SHA-256, its size in bytes, and how many of its
+512 KiB blocks hold anything but zeros: what an EBS snapshot of it stores.
+
+Exit status: 0 where the disk is written; 3 where PV-GRUB can't start IMAGE; 2
+where anything can't be read or written. Nothing is left behind then.`,
+		Example: `  xenpv wrap ling.img -o disk.raw --cmdline '-dhcp -pz /app/ebin'
+  xenpv wrap vmlinuz -o disk.raw --ramdisk initrd.img --cmdline 'console=hvc0 quiet'
+  xenpv wrap mir-www.xen.bz2 -o disk.raw --size 1 --json | jq -r .sha256`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.image = args[0]
+			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	o.addFlags(cmd)
+	return cmd
+}
+
+func (o *wrapOptions) addFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVarP(&o.output, "output", "o", "", "`file` to write the disk to (required)")
+	flags.StringVar(&o.cmdline, "cmdline", "", "`text` that the kernel gets as its command line")
+	flags.StringVar(&o.ramdisk, "ramdisk", "", "`file` that the kernel gets as its ramdisk")
+	flags.Int64Var(&o.sizeGiB, "size", 0, "size of the disk in `GiB`, up to 65536; 0: as small as it can be")
+	flags.StringVar(&o.compress, "compress", string(xenpv.CompressAuto), "how the kernel is stored: auto, gzip or none")
+	flags.BoolVar(&o.asJSON, "json", false, "print one JSON object")
+	if err := cmd.MarkFlagRequired("output"); err != nil {
+		panic(err) // there is no such flag: a fault in this function
+	}
+}
+
+// run writes the disk, the result to out and all warnings to warnings.
+func (o *wrapOptions) run(ctx context.Context, out, warnings io.Writer) (err error) {
+	if o.sizeGiB < 0 || o.sizeGiB > xenpv.MaxDiskSize/gib {
+		return fmt.Errorf("--size %d: give a number of GiB from 1 to %d, or 0 for the smallest disk", o.sizeGiB, xenpv.MaxDiskSize/gib)
+	}
+	image, err := xenpv.Open(o.image)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, image.Close()) }()
+	report := image.Report()
+	if err := report.Err(); err != nil {
+		fmt.Fprintf(warnings, "xenpv: PV-GRUB can't start %s: %v\n", o.image, err)
+		return errRefused
+	}
+	result, err := o.wrap(ctx, image)
+	if err != nil {
+		return err
+	}
+	for _, w := range append(report.Warnings, report.Advice(o.cmdline)...) {
+		fmt.Fprintf(warnings, "xenpv: warning: %s\n", w.Text)
+	}
+	if err := result.print(out, o.asJSON); err != nil {
+		return fmt.Errorf("print result: %w", err)
+	}
+	return nil
+}
+
+// wrap makes and writes the disk.
+func (o *wrapOptions) wrap(ctx context.Context, image *xenpv.Image) (_ *wrapped, err error) {
+	disk, err := xenpv.NewDisk(ctx, xenpv.DiskSpec{
+		Kernel:      image,
+		CommandLine: o.cmdline,
+		Ramdisk:     o.ramdisk,
+		Size:        o.sizeGiB * gib,
+		Compress:    xenpv.Compress(o.compress),
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, disk.Close()) }()
+	blocks, err := disk.Blocks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sum, err := disk.WriteFile(ctx, o.output)
+	if err != nil {
+		return nil, err
+	}
+	return &wrapped{
+		Path:   o.output,
+		SHA256: hex.EncodeToString(sum[:]),
+		Size:   disk.Size(),
+		Blocks: len(blocks),
+		Kernel: disk.KernelPath(),
+		System: image.Report().System,
+		Arch:   image.Report().Arch,
+	}, nil
+}
+
+func (w *wrapped) print(out io.Writer, asJSON bool) error {
+	if asJSON {
+		encoder := json.NewEncoder(out)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(w)
+	}
+	_, err := fmt.Fprintf(out, "path:    %s\nsha256:  %s\nsize:    %d\nblocks:  %d\n", w.Path, w.SHA256, w.Size, w.Blocks)
+	return err
+}

@@ -1,0 +1,73 @@
+package xenpv
+
+import (
+	"errors"
+	"fmt"
+	"io"
+)
+
+// MaxKernelSize is the largest kernel that is read, in bytes of the unpacked
+// ELF or bzImage: 1 GiB, the limit that Xen's own tools set for one
+// (XC_DOM_DECOMPRESS_MAX in libxenguest).
+const MaxKernelSize = 1 << 30
+
+// Image is an inspected image, held open. Close it after use.
+type Image struct {
+	path   string
+	report *Report
+	kernel *io.SectionReader
+	open   []io.Closer
+	blobs  []*blob // all that is read, for the errors they keep
+}
+
+// Open opens, unpacks and inspects the image at path. An error means that it
+// could not be read; whether PV-GRUB can start it is in its report. A folder,
+// device, FIFO or socket and an empty file are errors.
+func Open(path string) (*Image, error) {
+	file, size, err := openRegular(path)
+	if err != nil {
+		return nil, fmt.Errorf("open image: %w", err)
+	}
+	im := &Image{path: path, open: []io.Closer{file}}
+	if err := im.inspect(io.NewSectionReader(file, 0, size)); err != nil {
+		return nil, errors.Join(fmt.Errorf("read image %s: %w", path, err), im.Close())
+	}
+	return im, nil
+}
+
+// Inspect reads the image of size bytes from r: an ELF or a bzImage, or one of
+// these as a whole packed with gzip, bzip2, xz, lzma, lzo, lz4 or zstd. An
+// error means that it could not be read, or that size is 0; what is wrong with
+// the image itself is in the report.
+func Inspect(r io.ReaderAt, size int64) (*Report, error) {
+	im := &Image{}
+	if err := im.inspect(io.NewSectionReader(r, 0, size)); err != nil {
+		return nil, errors.Join(fmt.Errorf("read image: %w", err), im.Close())
+	}
+	return im.report, im.Close()
+}
+
+// Report says what the image is and whether PV-GRUB can start it.
+func (im *Image) Report() *Report { return im.report }
+
+// Path is the path that the image was opened by.
+func (im *Image) Path() string { return im.path }
+
+// Kernel is what belongs on the disk: the ELF or the bzImage, freed from the
+// packing of the file as a whole. Of a bzImage whose payload is lzma, lz4 or
+// zstd it is the ELF inside, since the packings that AWS documents for
+// PV-GRUB are gzip, bzip2, lzo and xz. It is fit for a disk only where the
+// report says PVGRUB, and empty where the file could not be unpacked.
+func (im *Image) Kernel() *io.SectionReader {
+	return io.NewSectionReader(im.kernel, 0, im.kernel.Size())
+}
+
+// Close closes the file and removes what was unpacked from it.
+func (im *Image) Close() error {
+	var errs []error
+	for _, c := range im.open {
+		errs = append(errs, c.Close())
+	}
+	im.open = nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,74 @@
+package xenpv
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func newTestBlob(text string) *blob {
+	return newBlob(io.NewSectionReader(strings.NewReader(text), 0, int64(len(text))))
+}
+
+func TestSystem(t *testing.T) {
+	const pv = ",XEN_VER=xen-3.0,LOADER=generic"
+	for name, test := range map[string]struct{ guestOS, text, want string }{
+		"LING":                 {"Ling", "", "ling"},
+		"MirageOS 1":           {"Mirage", "", "mirage"},
+		"MirageOS 2 and 3":     {"Mini-OS", "Undefined_recursive_module", "mirage"},
+		"MirageOS on ClickOS":  {"Mini-OS", "Undefined_recursive_module clickos rumpuser", "mirage"},
+		"ClickOS":              {"Mini-OS", "/data/clickos", "clickos"},
+		"early Rumprun":        {"Mini-OS", "rumpuser-xen", "rumprun"},
+		"Mini-OS":              {"Mini-OS", "", "minios"},
+		"Mini-OS for a CPU":    {"Mini-OS-x86_64", "", "minios"},
+		"HaLVM":                {"HaLVM", "", "halvm"},
+		"Rumprun":              {"rumprun", "", "rumprun"},
+		"OSv":                  {"osv", "", "osv"},
+		"OSv, written its way": {"OSv", "", "osv"},
+		"Unikraft":             {"Unikraft", "", "unikraft"},
+		"Linux":                {"linux", "", "linux"},
+		"GNU Mach":             {"GNU Mach", "", "gnumach"},
+		"GRUB":                 {"GRUB", "", "grub"},
+		"NetBSD":               {"NetBSD", "Undefined_recursive_module", "unknown"},
+		"no GUEST_OS":          {"", "Undefined_recursive_module", "unknown"},
+	} {
+		k := legacyKernel("GUEST_OS=" + test.guestOS + pv)
+		k.text = test.text
+		if r := inspectBytes(t, k.bytes()); r.System != test.want || !r.PVGRUB {
+			t.Errorf("%s: %q, want %q (%v)", name, r.System, test.want, r.Err())
+		}
+	}
+}
+
+// A PVH kernel has no GUEST_OS.
+func TestSystemOfPVH(t *testing.T) {
+	for text, want := range map[string]struct{ system, remedy string }{
+		"Solo5 Undefined_recursive_module": {"mirage", "rebuild it with mirage before 3.9, or make an HVM AMI"},
+		"Solo5":                            {"unknown", "make an HVM AMI"},
+		"Welcome to GRUB!":                 {"grub", "make an HVM AMI"},
+	} {
+		k := pvKernel()
+		k.text = text
+		k.notes = []testNote{{"Xen", notePhys32Entry, number32(testAddress)}}
+		r := inspectBytes(t, k.bytes())
+		if r.System != want.system || r.Boot != "pvh" || !strings.Contains(r.Err().Error(), want.remedy) {
+			t.Errorf("%s: %s, %s, %v", text, r.System, r.Boot, r.Err())
+		}
+	}
+}
+
+// A mark is found wherever it lies to the buffer's border.
+func TestScan(t *testing.T) {
+	border := copySize
+	for at := border - len(markOCaml) - 1; at <= border+1; at++ {
+		text := strings.Repeat("-", at) + string(markOCaml) + strings.Repeat("-", copySize)
+		if diff := cmp.Diff(marks{markOCaml: true}, scan(newTestBlob(text))); diff != "" {
+			t.Errorf("at %d (-want +got):\n%s", at, diff)
+		}
+	}
+	if got := scan(newTestBlob(string(markOCaml[1:]))); len(got) != 0 {
+		t.Errorf("found %v", got)
+	}
+}
