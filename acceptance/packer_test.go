@@ -92,7 +92,7 @@ func installPlugin(t *testing.T, packer string) string {
 	return plugins
 }
 
-func run(t *testing.T, env []string, name string, args ...string) string {
+func run(t *testing.T, env []string, name string, args ...string) {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Env = append(os.Environ(), env...)
@@ -100,5 +100,4 @@ func run(t *testing.T, env []string, name string, args ...string) string {
 	if err != nil {
 		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, output)
 	}
-	return string(output)
 }

@@ -2,6 +2,7 @@ package localec2
 
 import (
 	"crypto/sha256"
+	"maps"
 	"sync"
 )
 
@@ -60,12 +61,8 @@ func (st *blockStore) release(b *block) {
 // its own.
 func (sn *snapshot) contents() map[int32]*block {
 	all := make(map[int32]*block, len(sn.base)+len(sn.written))
-	for i, b := range sn.base {
-		all[i] = b
-	}
-	for i, b := range sn.written {
-		all[i] = b
-	}
+	maps.Copy(all, sn.base)
+	maps.Copy(all, sn.written)
 	return all
 }
 

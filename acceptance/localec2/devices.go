@@ -131,13 +131,13 @@ func (s *Server) readVolume(c *call, f *form, m *mapping) (err error) {
 	if m.volumeType == "" {
 		m.volumeType = "standard"
 	}
-	if m.size, err = f.number("VolumeSize", 0); err != nil {
+	if m.size, err = f.number("VolumeSize"); err != nil {
 		return err
 	}
-	if m.iops, err = f.number("Iops", 0); err != nil {
+	if m.iops, err = f.number("Iops"); err != nil {
 		return err
 	}
-	if m.throughput, err = f.number("Throughput", 0); err != nil {
+	if m.throughput, err = f.number("Throughput"); err != nil {
 		return err
 	}
 	if m.delete, err = f.flag("DeleteOnTermination", true); err != nil {

@@ -23,8 +23,7 @@ func ebsTags(n int) []types.Tag {
 
 // reason is the machine-readable reason of a ValidationException.
 func reason(err error) string {
-	var v *types.ValidationException
-	if errors.As(err, &v) {
+	if v, ok := errors.AsType[*types.ValidationException](err); ok {
 		return string(v.Reason)
 	}
 	return ""

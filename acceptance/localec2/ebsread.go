@@ -147,8 +147,9 @@ func (s *Server) blockToken(c *call, id string, index int32, expiry time.Time) s
 // next. The token belongs to what is listed and says where to go on.
 func (s *Server) blockPage(c *call, subject string, indexes []int32) ([]int32, string, error) {
 	q := c.req.URL.Query()
-	size, start, err := maxBlocksPage, 0, error(nil)
+	size, start := maxBlocksPage, int32(0)
 	if text := q.Get("maxResults"); text != "" {
+		var err error
 		if size, err = strconv.Atoi(text); err != nil || size < 0 || size > maxBlocksPage {
 			return nil, "", invalid("INVALID_PARAMETER_VALUE", "The max results '%s' is not between %d and %d.", text, minBlocksPage, maxBlocksPage)
 		}
@@ -159,15 +160,15 @@ func (s *Server) blockPage(c *call, subject string, indexes []int32) ([]int32, s
 		if !ok || len(parts) != 3 || parts[0] != c.region || parts[1] != subject {
 			return nil, "", invalid("INVALID_PAGE_TOKEN", "The page token is not valid or has expired.")
 		}
-		start, _ = strconv.Atoi(parts[2]) // sealed below
+		first, _ := strconv.ParseInt(parts[2], 10, 32) // sealed below
+		start = int32(first)
 	} else if text := q.Get("startingBlockIndex"); text != "" {
-		first, err := blockIndex(text)
-		if err != nil {
+		var err error
+		if start, err = blockIndex(text); err != nil {
 			return nil, "", err
 		}
-		start = int(first)
 	}
-	from, _ := slices.BinarySearch(indexes, int32(start))
+	from, _ := slices.BinarySearch(indexes, start)
 	indexes = indexes[from:]
 	if len(indexes) <= size {
 		return indexes, "", nil

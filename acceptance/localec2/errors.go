@@ -48,8 +48,7 @@ func ebsError(code, reason, format string, args ...any) *apiError {
 
 // asAPIError turns any error into one that can be answered.
 func asAPIError(err error) *apiError {
-	var api *apiError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[*apiError](err); ok {
 		return api
 	}
 	return refuse(http.StatusInternalServerError, "InternalError", "%v", err)

@@ -157,7 +157,7 @@ func TestLook(t *testing.T) {
 		t.Errorf("two faults: status %d, want 204", got)
 	}
 	wantRefusal(t, l.describe(ami), "UnauthorizedOperation 403")
-	req := must(http.NewRequest("DELETE", l.URL()+"/_localec2/faults", nil))(t)
+	req := must(http.NewRequest(http.MethodDelete, l.URL()+"/_localec2/faults", nil))(t)
 	must(http.DefaultClient.Do(req))(t).Body.Close()
 	if err := l.describe(ami); err != nil {
 		t.Error(err)

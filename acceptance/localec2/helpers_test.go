@@ -99,8 +99,7 @@ func refusal(err error) string {
 
 // message is an API error's message.
 func message(err error) string {
-	var api smithy.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		return api.ErrorMessage()
 	}
 	return fmt.Sprint(err)

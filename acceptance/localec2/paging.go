@@ -43,7 +43,7 @@ func page[T any](s *Server, c *call, p paging, items []T, id func(T) string) ([]
 
 // read returns the page's size, 0 for all, and the id after which it starts.
 func (p paging) read(s *Server, c *call) (size int, after string, err error) {
-	size, err = c.form.number("MaxResults", 0)
+	size, err = c.form.number("MaxResults")
 	if err != nil {
 		return 0, "", err
 	}

@@ -103,11 +103,11 @@ func (f *form) flag(name string, def bool) (bool, error) {
 	}
 }
 
-// number reads an integer, def where it is not given.
-func (f *form) number(name string, def int) (int, error) {
+// number reads an integer, 0 where it is not given.
+func (f *form) number(name string) (int, error) {
 	v := f.text(name)
 	if v == "" {
-		return def, nil
+		return 0, nil
 	}
 	n, err := strconv.Atoi(v)
 	if err != nil {

@@ -1,6 +1,7 @@
 package localec2
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -28,7 +29,7 @@ func Start(opts Options) (*Running, error) {
 	if err := checkLoopback(s.opts.Listen); err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", s.opts.Listen, err)
 	}
-	l, err := net.Listen("tcp", s.opts.Listen)
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", s.opts.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("start localec2: %w", err)
 	}

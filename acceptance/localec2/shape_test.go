@@ -101,7 +101,7 @@ func TestShapes(t *testing.T) {
 		t.Run(reflect.TypeOf(test.response).Elem().Name(), func(t *testing.T) {
 			f := &filler{}
 			f.fill(reflect.ValueOf(test.response).Elem(), "")
-			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				writeXML(w, 200, xml.Name{Space: ec2Namespace, Local: "Response"}, test.response)
 			}))
 			defer srv.Close()

@@ -1,6 +1,7 @@
 package ami
 
 import (
+	"maps"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -21,9 +22,7 @@ func options(change map[string]any) map[string]any {
 		"ami_name":          "web-{{ .Environment }}",
 		"environment":       "dev",
 	}
-	for key, value := range change {
-		options[key] = value
-	}
+	maps.Copy(options, change)
 	return options
 }
 

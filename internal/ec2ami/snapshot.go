@@ -122,7 +122,7 @@ func (s *Session) putBlock(ctx context.Context, id string, block xenpv.Block, di
 func (s *Session) completeSnapshot(ctx context.Context, id string, blocks []xenpv.Block) error {
 	_, err := s.ebs.CompleteSnapshot(ctx, &ebs.CompleteSnapshotInput{
 		SnapshotId:                aws.String(id),
-		ChangedBlocksCount:        aws.Int32(int32(len(blocks))), //nolint:gosec // G115: a volume has at most 2^27 blocks
+		ChangedBlocksCount:        aws.Int32(int32(len(blocks))),
 		Checksum:                  aws.String(linearChecksum(blocks)),
 		ChecksumAlgorithm:         ebstypes.ChecksumAlgorithmChecksumAlgorithmSha256,
 		ChecksumAggregationMethod: ebstypes.ChecksumAggregationMethodChecksumAggregationLinear,

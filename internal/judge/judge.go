@@ -78,7 +78,7 @@ func DebianImages(t testing.TB) string {
 	if dir == "" {
 		dir = filepath.Join(root(), "build", "debian-images")
 	}
-	if _, err := os.Stat(dir); err != nil {
+	if _, err := os.Stat(dir); err != nil { //nolint:gosec // G703: the tester names the folder
 		Missing(t, "the folder of Debian's Xen images isn't there: "+dir)
 	}
 	return dir
