@@ -24,8 +24,8 @@ func BenchmarkUpload(b *testing.B) {
 			}
 			disk := newMemoryDisk(b, indexes...)
 			ideal := latency * time.Duration((blocks+Workers-1)/Workers+3)
+			r := request(disk)
 			for b.Loop() {
-				r := request(disk)
 				r.BuildID = fmt.Sprint(time.Now().UnixNano())
 				var ledger Ledger
 				if _, err := s.Upload(b.Context(), &Plan{Request: r}, disk, &ledger); err != nil {

@@ -107,8 +107,8 @@ func (o Options) controlRetryer() aws.Retryer {
 }
 
 // blockRetryer is the one retry layer of block uploads. The SDK's shared quota
-// of retries is off: 64 workers that are throttled at once would use it up, and
-// each has its own bound.
+// of retries is off: workers that are throttled at once would use it up, and each
+// has its own bound.
 func (o Options) blockRetryer() aws.Retryer {
 	return retry.NewStandard(func(s *retry.StandardOptions) {
 		s.MaxAttempts = blockAttempts
