@@ -1,5 +1,0 @@
-//go:build !race
-
-package localec2
-
-const raceDetector = false
