@@ -5,20 +5,46 @@ import (
 	"strings"
 )
 
+// maxMemoryMiB is the most memory in MiB that an image stands, 0 where no limit
+// is known.
+func maxMemoryMiB(system string, m marks) int64 {
+	switch {
+	case system == "ling" && !m[markLING4GB]:
+		return 2048
+	case system == "ling":
+		return 4096
+	}
+	return 0
+}
+
 // systemWarnings is what to mind with an image of the given system, whatever
 // its command line.
 func systemWarnings(system string, m marks) []Finding {
-	switch {
-	case system == "ling" && !m[markLING4GB]:
-		return []Finding{finding("ling-memory", "this LING is from before 2015-06-23 and dies of a page fault with more than 2 GiB of memory: start it on t1.micro, m1.small or c1.medium, or build it with a later LING")}
-	case system == "ling":
-		return []Finding{finding("ling-memory", "LING stops with more than 4 GiB of memory: start it on t1.micro, m1.small, m1.medium, c1.medium, m3.medium or c3.large")}
-	case system == "mirage":
+	switch system {
+	case "ling":
+		return warnLING(m)
+	case "mirage":
 		return []Finding{finding("mirage-address", "a MirageOS image has its address compiled in unless it was configured for DHCP, which EC2 needs: mirage configure -t xen --dhcp=true")}
-	case system == "clickos":
+	case "halvm":
+		return []Finding{finding("halvm-address", "a HaLVM program has a network only by its own code (HaNS), and EC2 needs DHCP: let the program ask for it")}
+	case "osv":
+		return []Finding{finding("osv-hvm", "OSv also starts as HVM, on instance types of today: an AMI of its disk image usr.img, made by OSv's scripts/ec2-make-ami.py, is the better way")}
+	case "clickos":
 		return []Finding{finding("clickos-idle", "ClickOS takes its Click configuration from xenstore, where nobody on EC2 puts one: build the configuration into the image")}
+	case "unikraft":
+		return []Finding{finding("unikraft-address", "Unikraft takes its address from netdev.ip on its command line or by DHCP, which EC2 needs: build it with lwIP's DHCP client (CONFIG_LWIP_DHCP)")}
 	}
 	return nil
+}
+
+func warnLING(m marks) []Finding {
+	if !m[markLING4GB] {
+		return []Finding{finding("ling-memory", "this LING is from before 2015-06-23 and dies of a page fault with more than 2 GiB of memory: start it on t1.micro, m1.small or c1.medium, or build it with a later LING")}
+	}
+	return []Finding{
+		finding("ling-memory", "LING stops with more than 4 GiB of memory: start it on t1.micro, m1.small, m1.medium, c1.medium, m3.medium or c3.large"),
+		finding("ling-root-device", "this LING dies when its disk is called xvda: attach the disk as sda1, EC2's root device /dev/sda1"),
+	}
 }
 
 // Advice returns what to mind when the image is started with the given command
@@ -28,11 +54,22 @@ func (r *Report) Advice(cmdline string) []Finding {
 	case "ling":
 		return adviseLING(cmdline)
 	case "mirage":
-		return adviseMirage(cmdline)
+		return r.adviseMirage(cmdline)
 	case "rumprun":
 		return adviseRumprun(cmdline)
+	case "clickos", "minios":
+		return adviseUnread(r.System, cmdline)
 	}
 	return nil
+}
+
+// adviseUnread tells that nothing reads a command line.
+func adviseUnread(system, cmdline string) []Finding {
+	if strings.TrimSpace(cmdline) == "" {
+		return nil
+	}
+	names := map[string]string{"clickos": "ClickOS", "minios": "Mini-OS", "mirage": "MirageOS 1"}
+	return []Finding{finding(system+"-cmdline", "%s doesn't read its command line %q unless the program in it does: build what matters into the image", names[system], cmdline)}
 }
 
 // adviseLING looks for a network, which LING has only if an option asks for
@@ -49,6 +86,12 @@ func adviseLING(cmdline string) []Finding {
 		if word == "-dhcp" && i+1 < len(words) && !strings.HasPrefix(words[i+1], "-") {
 			advice = append(advice, finding("ling-dhcp-word", "LING ignores -dhcp when %q follows it: put -dhcp last, without a blank behind it, or before another option", words[i+1]))
 		}
+	}
+	if len(advice) == 0 && strings.HasSuffix(cmdline, " ") {
+		advice = append(advice, finding("ling-trailing-blank", "LING takes the blank at the end of %q for an empty argument of its last option: take it away", cmdline))
+	}
+	if len(cmdline) > maxCommandLine {
+		advice = append(advice, finding("ling-too-long", "LING gets the first %d bytes of the command line, which has %d: shorten it", maxCommandLine, len(cmdline)))
 	}
 	if !network {
 		advice = append(advice, finding("ling-no-network", "the command line %q asks LING for no network: add -dhcp (or -ipaddr, -netmask and -gateway)", cmdline))
@@ -78,7 +121,10 @@ func lingWords(cmdline string) []string {
 	return words
 }
 
-func adviseMirage(cmdline string) []Finding {
+func (r *Report) adviseMirage(cmdline string) []Finding {
+	if r.GuestOS == "Mirage" {
+		return adviseUnread(r.System, cmdline)
+	}
 	if strings.TrimSpace(cmdline) == "" {
 		return nil
 	}

@@ -11,6 +11,10 @@ import (
 func TestSystemWarnings(t *testing.T) {
 	for _, test := range []struct{ guestOS, text, want string }{
 		{"Ling", "", "more than 2 GiB"},
+		{"Ling", "larger than 4Gb", "/dev/sda1"},
+		{"HaLVM", "", "HaNS"},
+		{"osv", "", "HVM"},
+		{"Unikraft", "", "CONFIG_LWIP_DHCP"},
 		{"Ling", "LING does not support domains larger than 4Gb", "more than 4 GiB"},
 		{"Mirage", "", "--dhcp=true"},
 		{"ClickOS", "", "xenstore"},
@@ -42,6 +46,9 @@ func TestAdvice(t *testing.T) {
 		{"ling", "-home /app -pz '-dhcp here'", []string{"ling-no-network"}},
 		{"ling", "-dhcp foo", []string{"ling-dhcp-word"}},
 		{"ling", "-dhcp ", []string{"ling-dhcp-word"}},
+		{"ling", "-dhcp -home /app ", []string{"ling-trailing-blank"}},
+		{"ling", "-dhcp -home /" + strings.Repeat("x", 1010), nil},
+		{"ling", "-dhcp -home /" + strings.Repeat("x", 1011), []string{"ling-too-long"}},
 		{"ling", `-eval "\"x\"" -dhcp`, []string{"ling-backslash"}},
 		{"mirage", "", nil},
 		{"mirage", "ipv4=10.0.2.15/24", []string{"mirage-cmdline"}},
@@ -50,6 +57,11 @@ func TestAdvice(t *testing.T) {
 		{"rumprun", "_RUMPRUN_ROOTFSCFG=/json.cfg", nil},
 		{"rumprun", `{"net":{"method":"static"}}`, []string{"rumprun-no-dhcp"}},
 		{"rumprun", "", []string{"rumprun-no-dhcp"}},
+		{"rumprun", `{"env":"A=1","env":"B=2","net":{"method":"dhcp"}}`, nil},
+		{"clickos", "", nil},
+		{"clickos", "configuration", []string{"clickos-cmdline"}},
+		{"minios", " ", nil},
+		{"minios", "argument", []string{"minios-cmdline"}},
 		{"linux", `console=hvc0 \`, nil},
 	} {
 		r := &Report{System: test.system}
@@ -72,5 +84,29 @@ func TestLINGWords(t *testing.T) {
 		if diff := cmp.Diff(want, lingWords(cmdline)); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", cmdline, diff)
 		}
+	}
+}
+
+// MirageOS 1 has no boot parameters.
+func TestAdviceOfMirage1(t *testing.T) {
+	r := &Report{System: "mirage", GuestOS: "Mirage"}
+	if got := r.Advice("ip=10.0.0.2"); len(got) != 1 || !strings.Contains(got[0].Text, "MirageOS 1") {
+		t.Errorf("%q", got)
+	}
+	if got := r.Advice(""); got != nil {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestMaxMemory(t *testing.T) {
+	for text, want := range map[string]int64{"": 2048, "LING does not support domains larger than 4Gb": 4096} {
+		k := legacyKernel("XEN_VER=xen-3.0,LOADER=generic,GUEST_OS=Ling")
+		k.text = text
+		if got := inspectBytes(t, k.bytes()).MaxMemoryMiB; got != want {
+			t.Errorf("%q: %d MiB, want %d", text, got, want)
+		}
+	}
+	if got := inspectBytes(t, pvKernel().bytes()).MaxMemoryMiB; got != 0 {
+		t.Errorf("Unikraft: %d MiB, want no limit", got)
 	}
 }

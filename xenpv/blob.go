@@ -101,3 +101,8 @@ func decode[T any](b *blob, off uint64) (v T, ok bool) {
 	_, err := binary.Decode(p, binary.LittleEndian, &v)
 	return v, err == nil
 }
+
+// blobOf makes a blob of bytes in memory.
+func blobOf(p []byte) *blob {
+	return &blob{r: bytes.NewReader(p), size: uint64(len(p))}
+}

@@ -37,8 +37,9 @@ type storedKernel struct {
 	spool *os.File // the temporary file behind it; nil where it is the image itself
 }
 
-// storeKernel compresses the kernel, or doesn't, as c says.
-func storeKernel(ctx context.Context, kernel *io.SectionReader, c Compress) (*storedKernel, error) {
+// storeKernel compresses the kernel, or doesn't, as the spec says.
+func storeKernel(ctx context.Context, spec DiskSpec) (*storedKernel, error) {
+	kernel, c := spec.Kernel.Kernel(), spec.Compress
 	plain := &storedKernel{SectionReader: kernel}
 	elf, err := isELF(kernel)
 	if err != nil {
@@ -47,7 +48,8 @@ func storeKernel(ctx context.Context, kernel *io.SectionReader, c Compress) (*st
 	if c == CompressNone || !elf {
 		return plain, nil
 	}
-	packed, err := gzipKernel(ctx, kernel)
+	source := contextReader{ctx, spec.Kernel.Kernel()}
+	packed, err := gzipKernel(spec.Progress.reader("compress kernel", source, kernel.Size()))
 	if err != nil {
 		return nil, fmt.Errorf("compress kernel: %w", err)
 	}
@@ -68,13 +70,13 @@ func isELF(kernel io.ReaderAt) (bool, error) {
 }
 
 // gzipKernel compresses the kernel into a temporary file.
-func gzipKernel(ctx context.Context, kernel *io.SectionReader) (*storedKernel, error) {
+func gzipKernel(kernel io.Reader) (*storedKernel, error) {
 	spool, err := os.CreateTemp("", "xenpv-kernel-*.gz")
 	if err != nil {
 		return nil, err
 	}
 	packed := &storedKernel{spool: spool}
-	if err := gzipTo(ctx, spool, kernel); err != nil {
+	if err := gzipTo(spool, kernel); err != nil {
 		return nil, errors.Join(err, packed.Close())
 	}
 	info, err := spool.Stat()
@@ -87,13 +89,13 @@ func gzipKernel(ctx context.Context, kernel *io.SectionReader) (*storedKernel, e
 
 // gzipTo writes one gzip member, the only kind that GRUB unpacks, whose header
 // has no name and no time: the same kernel gives the same bytes.
-func gzipTo(ctx context.Context, w io.Writer, kernel *io.SectionReader) error {
+func gzipTo(w io.Writer, kernel io.Reader) error {
 	zw, err := gzip.NewWriterLevel(w, gzip.BestCompression)
 	if err != nil {
 		return err
 	}
 	zw.ModTime = time.Unix(0, 0) // how the format says that there is none
-	if _, err := io.Copy(zw, contextReader{ctx, io.NewSectionReader(kernel, 0, kernel.Size())}); err != nil {
+	if _, err := io.Copy(zw, kernel); err != nil {
 		return err
 	}
 	return zw.Close()

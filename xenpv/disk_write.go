@@ -74,6 +74,7 @@ func (d *Disk) writeTo(ctx context.Context, f *os.File) (sum [32]byte, err error
 		if err := ctx.Err(); err != nil {
 			return sum, err
 		}
+		d.spec.Progress.report("write disk", off, d.size)
 		part := buf[:min(BlockSize, d.size-off)]
 		if _, err := d.ReadAt(part, off); err != nil {
 			return sum, err
@@ -86,5 +87,6 @@ func (d *Disk) writeTo(ctx context.Context, f *os.File) (sum [32]byte, err error
 			return sum, err
 		}
 	}
+	d.spec.Progress.report("write disk", d.size, d.size)
 	return [32]byte(hash.Sum(nil)), nil
 }

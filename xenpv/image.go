@@ -11,24 +11,44 @@ import (
 // (XC_DOM_DECOMPRESS_MAX in libxenguest).
 const MaxKernelSize = 1 << 30
 
+// OpenOptions say how to open an image. Their zero value is what [Open] uses.
+type OpenOptions struct {
+	// Member is the path of the kernel in a tar or zip archive. Empty takes the
+	// only kernel that there is.
+	Member string
+	// MaxSize is the largest size in bytes of a kernel, of an archive that
+	// is unpacked, and of all that is taken from an archive to look at. 0 means
+	// [MaxKernelSize].
+	MaxSize int64
+	// Progress is told how far unpacking is.
+	Progress Progress
+}
+
 // Image is an inspected image, held open. Close it after use.
 type Image struct {
-	path   string
-	report *Report
-	kernel *io.SectionReader
-	open   []io.Closer
-	blobs  []*blob // all that is read, for the errors they keep
+	path    string
+	options OpenOptions
+	report  *Report
+	kernel  *io.SectionReader
+	open    []io.Closer
+	blobs   []*blob // all that is read, for the errors they keep
 }
 
 // Open opens, unpacks and inspects the image at path. An error means that it
 // could not be read; whether PV-GRUB can start it is in its report. A folder,
 // device, FIFO or socket and an empty file are errors.
-func Open(path string) (*Image, error) {
+func Open(path string) (*Image, error) { return OpenWith(path, OpenOptions{}) }
+
+// OpenWith is [Open] with options.
+func OpenWith(path string, options OpenOptions) (*Image, error) {
+	if options.MaxSize < 0 {
+		return nil, fmt.Errorf("open image %s: MaxSize is %d bytes: give a positive number, or 0 for %d", path, options.MaxSize, MaxKernelSize)
+	}
 	file, size, err := openRegular(path)
 	if err != nil {
 		return nil, fmt.Errorf("open image: %w", err)
 	}
-	im := &Image{path: path, open: []io.Closer{file}}
+	im := &Image{path: path, options: options, open: []io.Closer{file}}
 	if err := im.inspect(io.NewSectionReader(file, 0, size)); err != nil {
 		return nil, errors.Join(fmt.Errorf("read image %s: %w", path, err), im.Close())
 	}
@@ -36,8 +56,8 @@ func Open(path string) (*Image, error) {
 }
 
 // Inspect reads the image of size bytes from r: an ELF or a bzImage, or one of
-// these as a whole packed with gzip, bzip2, xz, lzma, lzo, lz4 or zstd. An
-// error means that it could not be read, or that size is 0; what is wrong with
+// these as a whole packed with gzip, bzip2, xz, lzma, lzo, lz4 or zstd, or a tar
+// (packed, or not) or zip archive with one of these in it. An error means that it could not be read, or that size is 0; what is wrong with
 // the image itself is in the report.
 func Inspect(r io.ReaderAt, size int64) (*Report, error) {
 	im := &Image{}
@@ -54,12 +74,20 @@ func (im *Image) Report() *Report { return im.report }
 func (im *Image) Path() string { return im.path }
 
 // Kernel is what belongs on the disk: the ELF or the bzImage, freed from the
-// packing of the file as a whole. Of a bzImage whose payload is lzma, lz4 or
+// archive and from the packing of the file as a whole. Of a bzImage whose payload is lzma, lz4 or
 // zstd it is the ELF inside, since the packings that AWS documents for
 // PV-GRUB are gzip, bzip2, lzo and xz. It is fit for a disk only where the
 // report says PVGRUB, and empty where the file could not be unpacked.
 func (im *Image) Kernel() *io.SectionReader {
 	return io.NewSectionReader(im.kernel, 0, im.kernel.Size())
+}
+
+// maxSize is the limit of the options in bytes.
+func (im *Image) maxSize() int64 {
+	if im.options.MaxSize == 0 {
+		return MaxKernelSize
+	}
+	return im.options.MaxSize
 }
 
 // Close closes the file and removes what was unpacked from it.

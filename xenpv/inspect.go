@@ -43,12 +43,12 @@ func (im *Image) newBlob(r *io.SectionReader) *blob {
 
 // read goes from the file to the kernel to the ELF in it, and describes that.
 func (im *Image) read(file *blob) error {
-	kernel, err := im.unpackFile(file)
+	kernel, err := im.findKernel(file)
 	if err != nil {
 		return err
 	}
-	if kernel.size > MaxKernelSize {
-		return finding("too-large", "the image has %d bytes, the limit is %d (1 GiB): give a smaller kernel", kernel.size, MaxKernelSize)
+	if kernel.size > uint64(im.maxSize()) {
+		return finding("too-large", "the image has %d bytes, the limit is %d: give a smaller kernel", kernel.size, im.maxSize())
 	}
 	im.setKernel(kernel)
 	im.report.KernelSize = int64(kernel.size)
@@ -72,20 +72,37 @@ func (im *Image) setKernel(b *blob) {
 	im.kernel = io.NewSectionReader(b.r, 0, int64(b.size))
 }
 
-// unpackFile frees the kernel from the packing of the file as a whole. Since a
-// disk gets it packed anew, it doesn't matter that PV-GRUB knows only gzip.
+// findKernel frees the kernel from the packing of the file as a whole, and from
+// the archive that it is in.
+func (im *Image) findKernel(file *blob) (*blob, error) {
+	whole, err := im.unpackFile(file)
+	if err != nil && !hasGzipExtra(err) {
+		return nil, err
+	}
+	format := archiveFormat(whole)
+	if format != "" {
+		im.report.Archive = format
+		return im.fromArchive(whole, format)
+	}
+	if im.options.Member != "" {
+		return nil, finding("archive-member", "the member %q is asked for, and the file is no tar or zip archive: give the archive, or no member", im.options.Member)
+	}
+	im.report.refuse(err)
+	return whole, nil
+}
+
+// unpackFile frees a file from its packing, if it has one. Since a disk gets the
+// kernel packed anew, it doesn't matter that PV-GRUB knows only gzip. The error
+// may be that of [hasGzipExtra], with the unpacked file.
 func (im *Image) unpackFile(file *blob) (*blob, error) {
 	p := packingOf(file)
 	if p == nil {
 		return file, nil
 	}
-	im.report.Compression = p.name
-	kernel, err := im.unpack(file, p, smallImage)
-	if hasGzipExtra(err) {
-		im.report.refuse(err)
-		err = nil
+	if im.report.Compression == "none" {
+		im.report.Compression = p.name
 	}
-	return kernel, err
+	return im.unpack(file, p, smallImage)
 }
 
 // unpackPayload unpacks the ELF in a bzImage, and makes it the kernel where
@@ -110,10 +127,4 @@ func (im *Image) unpackPayload(kernel *blob) (*blob, error) {
 			"PV-GRUB isn't known to unpack a bzImage's %s payload (gzip, bzip2, lzo and xz are documented): the ELF inside goes on the disk instead", p.name))
 	}
 	return image, nil
-}
-
-// notKernel is the finding for a file that is neither ELF nor bzImage.
-func notKernel(b *blob) Finding {
-	start, _ := b.bytes(0, min(8, b.size))
-	return finding("not-a-kernel", "the image begins with %q, which is neither an ELF nor a bzImage, nor one packed with gzip, bzip2, xz, lzma, lzo, lz4 or zstd: give the kernel file itself", start)
 }

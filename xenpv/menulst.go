@@ -103,19 +103,45 @@ func controlRemedy(r rune) string {
 	return "which boot loaders don't hand on alike: take it away"
 }
 
-// menuLst returns the menu of PV-GRUB (GRUB 0.97). It has no fallback, as
+// A menu is what the boot loaders' menus say.
+type menu struct {
+	title   string
+	root    string // the file system, in the words of GRUB 0.97
+	line    string // the kernel's command line
+	ramdisk bool
+	modules []Module
+}
+
+// command is one line of a menu: a word, a file, and perhaps arguments.
+func command(word, path, arguments string) string {
+	return strings.TrimSuffix(word+" /"+path+" "+arguments, " ")
+}
+
+// loads returns the commands that load the kernel and what goes with it, of
+// which the first one's word differs between the boot loaders.
+func (m menu) loads(kernel string) []string {
+	lines := []string{command(kernel, kernelPath, m.line)}
+	if m.ramdisk {
+		lines = append(lines, command("initrd", ramdiskPath, ""))
+	}
+	for i, module := range m.modules {
+		lines = append(lines, command("module", modulePath(i), module.Arguments))
+	}
+	return lines
+}
+
+// modulePath is where module i, counted from 0, lies on the disk.
+func modulePath(i int) string { return fmt.Sprintf("boot/module-%d", i+1) }
+
+// menuLst returns the menu for PV-GRUB (GRUB 0.97). It has no fallback, as
 // there is no second entry, and a timeout, as without one GRUB waits for ever.
-func menuLst(title, commandLine string, ramdisk bool) string {
-	lines := []string{
+func (m menu) menuLst() string {
+	lines := append([]string{
 		"default 0",
 		"timeout 0",
-		"title " + title,
-		"root (hd0)",
-		strings.TrimSuffix("kernel /"+kernelPath+" "+commandLine, " "),
-	}
-	if ramdisk {
-		lines = append(lines, "initrd /"+ramdiskPath)
-	}
+		"title " + m.title,
+		"root " + m.root,
+	}, m.loads("kernel")...)
 	return strings.Join(lines, "\n") + "\n"
 }
 
@@ -127,20 +153,24 @@ func menuLst(title, commandLine string, ramdisk bool) string {
 // quotes that it hands to the guest. So where a command line has characters
 // that are special to that shell, or blanks side by side, only a menu.lst
 // carries it to the guest as it is, and a grub.cfg must not get in its way.
-func grubCfg(title, commandLine string, ramdisk bool) (string, bool) {
-	if strings.Contains(commandLine, "  ") || strings.ContainsFunc(commandLine, isSpecialToGrub2) {
-		return "", false
-	}
+func (m menu) grubCfg() (string, bool) {
 	lines := []string{
 		"set default=0",
 		"set timeout=0",
-		"menuentry " + grub2Quote(title) + " {",
-		strings.TrimSuffix("  linux /"+kernelPath+" "+commandLine, " "),
+		"menuentry " + grub2Quote(m.title) + " {",
 	}
-	if ramdisk {
-		lines = append(lines, "  initrd /"+ramdiskPath)
+	for _, load := range m.loads("linux") {
+		if !plainToGrub2(load) {
+			return "", false
+		}
+		lines = append(lines, "  "+load)
 	}
 	return strings.Join(append(lines, "}"), "\n") + "\n", true
+}
+
+// plainToGrub2 reports whether GRUB 2's shell hands on a line as it is.
+func plainToGrub2(line string) bool {
+	return !strings.Contains(line, "  ") && !strings.ContainsFunc(line, isSpecialToGrub2)
 }
 
 // isSpecialToGrub2 reports whether r may mean something to GRUB 2's shell in a

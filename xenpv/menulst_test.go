@@ -68,21 +68,27 @@ func checkFaults(t *testing.T, err error, want []string) {
 }
 
 func TestMenusAreGolden(t *testing.T) {
+	modules := []Module{{Path: "/local/first", Arguments: "label=one"}, {Path: "second"}, {Path: "third", Arguments: "-x 1"}}
 	tests := map[string]struct {
-		title, line string
-		ramdisk     bool
-		grub2       bool
+		menu  menu
+		grub2 bool
 	}{
-		"plain":     {title: "unikernel", grub2: true},
-		"arguments": {title: "unikernel", line: "-dhcp -pz /app/ebin --ipv4=10.0.0.2/24", grub2: true},
-		"ramdisk":   {title: "it's {mine} #1", line: "console=hvc0 quiet root=/dev/ram0", ramdisk: true, grub2: true},
-		"json":      {title: "unikernel", line: `{"cmdline":"it's $1; #2 \n", "net":{"if":"xenif0"}}`},
-		"blanks":    {title: "unikernel", line: "a  b"},
+		"plain":           {menu{title: "unikernel"}, true},
+		"arguments":       {menu{title: "unikernel", line: "-dhcp -pz /app/ebin --ipv4=10.0.0.2/24"}, true},
+		"ramdisk":         {menu{title: "it's {mine} #1", line: "console=hvc0 quiet root=/dev/ram0", ramdisk: true}, true},
+		"json":            {menu{title: "unikernel", line: `{"cmdline":"it's $1; #2 \n", "net":{"if":"xenif0"}}`}, false},
+		"blanks":          {menu{title: "unikernel", line: "a  b"}, false},
+		"modules":         {menu{title: "unikernel", line: "word", modules: modules}, true},
+		"modules-special": {menu{title: "unikernel", modules: []Module{{Path: "a", Arguments: `say="x"`}}}, false},
+		"partitioned":     {menu{title: "unikernel", root: "(hd0,0)", ramdisk: true}, true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			golden(t, name+".menu.lst", menuLst(test.title, test.line, test.ramdisk))
-			cfg, ok := grubCfg(test.title, test.line, test.ramdisk)
+			if test.menu.root == "" {
+				test.menu.root = "(hd0)"
+			}
+			golden(t, name+".menu.lst", test.menu.menuLst())
+			cfg, ok := test.menu.grubCfg()
 			if ok != test.grub2 {
 				t.Fatalf("a grub.cfg is made: %v, want %v", ok, test.grub2)
 			}
@@ -118,41 +124,50 @@ func TestGrub2SpecialCharacters(t *testing.T) {
 		if special == ' ' {
 			line = "a  b"
 		}
-		if _, ok := grubCfg("title", line, false); ok {
+		if _, ok := (menu{title: "title", line: line}).grubCfg(); ok {
 			t.Errorf("a grub.cfg is made for %q", line)
 		}
 	}
-	if _, ok := grubCfg("title", "azAZ09%+,-./:=@_ x", false); !ok {
+	if _, ok := (menu{title: "title", line: "azAZ09%+,-./:=@_ x"}).grubCfg(); !ok {
 		t.Error("no grub.cfg is made for plain words")
 	}
 }
 
-// FuzzMenuLst reads back, by GRUB's rules, what menuLst writes of any title and
-// command line that are accepted.
+// FuzzMenuLst reads back, by GRUB's rules, what menuLst writes of any title,
+// command line and arguments of modules that are accepted.
 func FuzzMenuLst(f *testing.F) {
-	f.Add("unikernel", "-dhcp", false)
-	f.Add("#", `a  "b" 'c' \d = # $x`, true)
-	f.Add("=", "=\\ \\\\x", true)
-	f.Add("title x", "kernel initrd", false)
-	f.Add("\u00a0", "\ufeff\xff\r\t", false)
-	f.Fuzz(func(t *testing.T, title, line string, ramdisk bool) {
-		if checkLine("title", title) != nil || CheckCommandLine(line) != nil || title == "" {
+	f.Add("unikernel", "-dhcp", "", uint8(0))
+	f.Add("#", `a  "b" 'c' \d = # $x`, "", uint8(1))
+	f.Add("=", "=\\ \\\\x", "=\\ \\\\x", uint8(2))
+	f.Add("title x", "kernel initrd", "module", uint8(3))
+	f.Add("\u00a0", "\ufeff\xff\r\t", "\ufeff\xff\r\t", uint8(4))
+	f.Fuzz(func(t *testing.T, title, line, arguments string, kind uint8) {
+		m := menu{title: title, root: "(hd0)", line: line, ramdisk: kind == 1}
+		for range kind / 2 % maxModules {
+			m.modules = append(m.modules, Module{Path: "x", Arguments: arguments})
+		}
+		if checkLine("title", title) != nil || CheckCommandLine(line) != nil || CheckModules("", m.modules) != nil || title == "" {
 			t.Skip()
 		}
 		want := [][2]string{
-			{"default", "0"}, {"timeout", "0"}, {"title", strings.TrimLeft(title, " =")}, {"root", "(hd0)"}, {"kernel", kernelPath},
+			{"default", "0"}, {"timeout", "0"}, {"title", strings.TrimLeft(title, " =")}, {"root", "(hd0)"}, {"kernel", "/" + kernelPath},
 		}
-		if ramdisk {
-			want = append(want, [2]string{"initrd", "/" + ramdiskPath})
+		guest := []string{line}
+		if m.ramdisk {
+			want, guest = append(want, [2]string{"initrd", "/" + ramdiskPath}), append(guest, "")
 		}
-		got := readMenuLst(menuLst(title, line, ramdisk))
-		path, arguments := cutWord(got[4][1], " ")
-		got[4][1] = strings.TrimPrefix(path, "/")
+		for i := range m.modules {
+			want, guest = append(want, [2]string{"module", "/" + modulePath(i)}), append(guest, arguments)
+		}
+		got := readMenuLst(m.menuLst())
+		for i := range got[4:] {
+			path, words := cutWord(got[4+i][1], " ")
+			if got[4+i][1] = path; words != guest[i] {
+				t.Errorf("%s hands on %q, want %q", got[4+i][0], words, guest[i])
+			}
+		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
-		}
-		if arguments != line {
-			t.Errorf("the guest gets %q, want %q", arguments, line)
 		}
 	})
 }

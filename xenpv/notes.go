@@ -1,6 +1,7 @@
 package xenpv
 
 import (
+	"bytes"
 	"debug/elf"
 	"strings"
 )
@@ -40,6 +41,11 @@ type guest struct {
 	features                    string
 	virtBase, paddrOffset       uint64
 	entry, initP2M, phys32Entry uint64
+
+	// What notes of other owners tell.
+	solo5   uint64 // the target of a Solo5 image; 0 where it is none
+	hermit  bool
+	program string // the kind of program that this is; "" where none is known
 }
 
 // readGuest looks for Xen's data where libelf does: in the notes of PT_NOTE
@@ -99,12 +105,23 @@ func (n *noteReader) read(off, size uint64) {
 		n.seen++
 		name := off + noteHeaderSize
 		desc := name + align4(h.Namesz)
-		if n.f.hasAt(name, "Xen\x00") {
+		if owner := n.f.noteOwner(name); owner == "Xen" {
 			n.found++
 			n.guest.takeNote(n.f.blob, h, desc)
+		} else {
+			n.guest.takeOther(n.f.blob, owner, h, desc)
 		}
 		off = desc + align4(h.Descsz)
 	}
+}
+
+// noteOwner reads a note's owner, or of a long one no more than tells it from
+// the known ones.
+func (f *elfFile) noteOwner(at uint64) string {
+	const known = 8 // "HERMIT" and a NUL, and one more
+	p, _ := f.bytes(at, min(known, f.size-min(at, f.size)))
+	owner, _, _ := bytes.Cut(p, []byte{0})
+	return string(owner)
 }
 
 func align4(n uint32) uint64 { return (uint64(n) + 3) &^ 3 }

@@ -25,6 +25,14 @@ type Report struct {
 
 	// PayloadCompression is how a bzImage packs its ELF: "gzip", "xz", ...
 	PayloadCompression string `json:"payload_compression,omitempty"`
+	// Archive is the format of the archive that the kernel is in: "tar" or
+	// "zip". Compression then is the archive's, or else its member's.
+	Archive string `json:"archive,omitempty"`
+	// Member is the path of the kernel in the archive.
+	Member string `json:"member,omitempty"`
+	// MaxMemoryMiB is the most memory in MiB that the system stands; 0 where
+	// no limit is known.
+	MaxMemoryMiB int64 `json:"max_memory_mib,omitempty"`
 }
 
 // Finding is one thing to know about an image: a stable kebab-case word for

@@ -18,8 +18,8 @@ var systems = map[string]string{
 
 // system finds out which system an image is made with, by what the image says
 // and never by its name.
-func system(guestOS, payload string, m marks) string {
-	guestOS = strings.ToLower(guestOS)
+func system(g *guest, payload string, m marks) string {
+	guestOS := strings.ToLower(g.guestOS)
 	named, ok := systems[guestOS]
 	switch {
 	case ok:
@@ -30,14 +30,43 @@ func system(guestOS, payload string, m marks) string {
 		return onMiniOS(m)
 	case guestOS != "":
 		return systemUnknown
-	case m[markSolo5] && m[markOCaml]:
+	case g.hermit:
+		return "hermit"
+	case (g.solo5 != 0 || m[markSolo5]) && m[markOCaml]:
 		return "mirage"
-	case m[markGRUB]:
-		return "grub"
+	case g.solo5 != 0 || m[markSolo5]:
+		return "solo5"
 	case payload == "bzimage":
 		return "linux"
 	}
+	return bySilentMarks(m)
+}
+
+// bySilentMarks names the systems that have no GUEST_OS, at least not always.
+func bySilentMarks(m marks) string {
+	for _, s := range silentSystems {
+		if m[s.mark] {
+			return s.system
+		}
+	}
 	return systemUnknown
+}
+
+// silentSystems are looked through in this order.
+var silentSystems = []struct {
+	mark   mark
+	system string
+}{
+	{markGRUB, "grub"},
+	{markIncludeOS, "includeos"},
+	{markOSv, "osv"},
+	{markUnikraft, "unikraft"},
+	{markUnikraftKVM, "unikraft"},
+	{markNanos, "nanos"},
+	{markRuntimeJS, "runtimejs"},
+	{markToro, "toro"},
+	{markRump, "rumprun"},
+	{markLinux, "linux"},
 }
 
 // onMiniOS tells apart the systems that are built on Mini-OS. OCaml goes first,
@@ -71,18 +100,50 @@ const (
 	// markLING4GB is in a message of LING since 2015-06-23, the day on which
 	// it learnt to live with more than 2 GiB.
 	markLING4GB = mark("larger than 4Gb")
+
+	// markIncludeOS is what IncludeOS calls itself to uname.
+	markIncludeOS = mark("IncludeOS")
+	// markOSv is in the help text of OSv's loader.
+	markOSv = mark("OSv options:")
+	// markUnikraft is the section of Unikraft's table of constructors, and
+	// markUnikraftKVM that of its interrupts' stack, which the smallest have.
+	markUnikraft    = mark(".uk_inittab")
+	markUnikraftKVM = mark(".intrstack")
+	// markNanos is the name of a setting of the nanos kernel.
+	markNanos = mark("NANOS_VERSION")
+	// markRuntimeJS and markToro are the first words on their consoles.
+	markRuntimeJS = mark("runtime.js kernel build")
+	markToro      = mark("Loading Toro")
+	// markLinux is in the version line of every Linux.
+	markLinux = mark("Linux version ")
 )
 
-var allMarks = []mark{markOCaml, markSolo5, markRump, markClick, markGRUB, markLING4GB}
+var (
+	// namedMarks are those of images that say what they are.
+	namedMarks = []mark{markOCaml, markRump, markClick, markLING4GB}
+	// silentMarks are those of images that don't.
+	silentMarks = []mark{
+		markOCaml, markSolo5, markRump, markGRUB, markIncludeOS, markOSv, markUnikraft, markUnikraftKVM,
+		markNanos, markRuntimeJS, markToro, markLinux,
+	}
+)
+
+// marksFor says which marks matter, as looking for each takes time.
+func marksFor(g *guest) []mark {
+	if g.guestOS == "" {
+		return silentMarks
+	}
+	return namedMarks
+}
 
 // marks are those that an image has.
 type marks map[mark]bool
 
-// scan finds the marks in an image through a buffer of fixed size.
-func scan(b *blob) marks {
+// scan finds marks in an image through a buffer of fixed size.
+func scan(b *blob, wanted []mark) marks {
 	found := marks{}
 	longest := 0
-	for _, m := range allMarks {
+	for _, m := range wanted {
 		longest = max(longest, len(m))
 	}
 	buf := make([]byte, copySize)
@@ -90,12 +151,12 @@ func scan(b *blob) marks {
 	for kept := 0; ; {
 		n, err := io.ReadFull(r, buf[kept:])
 		window := buf[:kept+n]
-		for _, m := range allMarks {
+		for _, m := range wanted {
 			if !found[m] && bytes.Contains(window, []byte(m)) {
 				found[m] = true
 			}
 		}
-		if err != nil || len(found) == len(allMarks) {
+		if err != nil || len(found) == len(wanted) {
 			return found
 		}
 		kept = copy(buf, window[len(window)-longest:])

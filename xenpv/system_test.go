@@ -46,8 +46,8 @@ func TestSystem(t *testing.T) {
 func TestSystemOfPVH(t *testing.T) {
 	for text, want := range map[string]struct{ system, remedy string }{
 		"Solo5 Undefined_recursive_module": {"mirage", "rebuild it with mirage before 3.9, or make an HVM AMI"},
-		"Solo5":                            {"unknown", "make an HVM AMI"},
-		"Welcome to GRUB!":                 {"grub", "make an HVM AMI"},
+		"Solo5":                            {"solo5", "build the program with mirage before 3.9"},
+		"Welcome to GRUB!":                 {"grub", "grub-mkimage -O x86_64-xen"},
 	} {
 		k := pvKernel()
 		k.text = text
@@ -64,11 +64,11 @@ func TestScan(t *testing.T) {
 	border := copySize
 	for at := border - len(markOCaml) - 1; at <= border+1; at++ {
 		text := strings.Repeat("-", at) + string(markOCaml) + strings.Repeat("-", copySize)
-		if diff := cmp.Diff(marks{markOCaml: true}, scan(newTestBlob(text))); diff != "" {
+		if diff := cmp.Diff(marks{markOCaml: true}, scan(newTestBlob(text), namedMarks)); diff != "" {
 			t.Errorf("at %d (-want +got):\n%s", at, diff)
 		}
 	}
-	if got := scan(newTestBlob(string(markOCaml[1:]))); len(got) != 0 {
+	if got := scan(newTestBlob(string(markOCaml[1:])), namedMarks); len(got) != 0 {
 		t.Errorf("found %v", got)
 	}
 }

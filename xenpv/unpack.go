@@ -32,19 +32,33 @@ const copySize = 256 << 10
 // An image that asks for a large dictionary may have smallSize bytes. The error
 // is a [Finding] where the packed data is at fault.
 func (im *Image) unpack(packed *blob, p *packing, smallSize int64) (*blob, error) {
-	temp, err := newTempFile()
+	temp, err := im.newTempFile()
 	if err != nil {
-		return nil, fmt.Errorf("unpack: %w", err)
+		return nil, err
 	}
-	im.open = append(im.open, temp)
-	size, err := p.unpackTo(temp, packed, smallDictionary, MaxKernelSize)
+	size, err := p.unpackTo(temp, im.watched(packed), smallDictionary, im.maxSize())
 	if wantsLarger(err) {
-		size, err = p.unpackTo(temp, packed, largeDictionary, smallSize)
+		size, err = p.unpackTo(temp, im.watched(packed), largeDictionary, min(smallSize, im.maxSize()))
 	}
 	if bad, ok := errors.AsType[unpackError](err); ok {
 		err = p.damaged(bad.error)
 	}
 	return im.newBlob(io.NewSectionReader(temp, 0, size)), err
+}
+
+// watched reads packed data from its start, and reports it.
+func (im *Image) watched(packed *blob) io.Reader {
+	return im.options.Progress.reader("unpack image", packed.reader(), int64(packed.size))
+}
+
+// newTempFile makes a temporary file that goes away with the image.
+func (im *Image) newTempFile() (*tempFile, error) {
+	temp, err := newTempFile()
+	if err != nil {
+		return nil, fmt.Errorf("unpack: %w", err)
+	}
+	im.open = append(im.open, temp)
+	return temp, nil
 }
 
 // unpackError is a fault of the packed data, not of reading or writing.
@@ -54,19 +68,25 @@ func (e unpackError) Unwrap() error { return e.error }
 
 // unpackTo writes what packed unpacks to from the start of out on, and returns
 // its size in bytes.
-func (p *packing) unpackTo(out io.WriterAt, packed *blob, dictionary int, limit int64) (size int64, err error) {
-	r, err := p.reader(bufio.NewReaderSize(packed.reader(), copySize), dictionary)
+func (p *packing) unpackTo(out io.WriterAt, packed io.Reader, dictionary int, limit int64) (size int64, err error) {
+	r, err := p.reader(bufio.NewReaderSize(packed, copySize), dictionary)
 	if err != nil {
 		return 0, unpackError{err}
 	}
 	if c, ok := r.(interface{ Close() }); ok {
 		defer c.Close() // zstd's, which holds on to its buffers until then
 	}
+	return spool(out, r, limit, func() error { return tooLarge(dictionary, limit) })
+}
+
+// spool writes what r has from the start of out on, and returns its size in
+// bytes. Where that is more than limit it ends with the error tooMuch.
+func spool(out io.WriterAt, r io.Reader, limit int64, tooMuch func() error) (size int64, err error) {
 	buf := make([]byte, copySize)
 	for {
 		n, readErr := r.Read(buf)
 		if size+int64(n) > limit {
-			return size, unpackError{tooLarge(dictionary, limit)}
+			return size, unpackError{tooMuch()}
 		}
 		if _, err := out.WriteAt(buf[:n], size); err != nil {
 			return size, fmt.Errorf("unpack: %w", err)
@@ -83,9 +103,9 @@ func (p *packing) unpackTo(out io.WriterAt, packed *blob, dictionary int, limit 
 
 func tooLarge(dictionary int, limit int64) Finding {
 	if dictionary > smallDictionary {
-		return finding("too-large", "the image is packed with a dictionary of more than 32 MiB and unpacks to more than %d bytes, which takes too much memory: pack it again, with xz -6 or gzip", limit)
+		return finding("too-large", "the image is packed with a dictionary of more than %d MiB and unpacks to more than %d bytes, which takes too much memory: pack it again, with xz -6 or gzip", smallDictionary>>20, limit)
 	}
-	return finding("too-large", "the image unpacks to more than %d bytes (1 GiB), the limit: give a smaller kernel", limit)
+	return finding("too-large", "the image unpacks to more than %d bytes, the limit: give a smaller one", limit)
 }
 
 // damaged is the finding for packed data that could not be unpacked.

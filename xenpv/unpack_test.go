@@ -199,7 +199,7 @@ func TestBomb(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	size, err := p.unpackTo(out, newTestBlob(""), smallDictionary, 3*copySize)
+	size, err := p.unpackTo(out, newTestBlob("").reader(), smallDictionary, 3*copySize)
 	var fault Finding
 	if size != 3*copySize || !errors.As(err, &fault) || fault.Code != "too-large" {
 		t.Errorf("%d bytes, error %v", size, err)

@@ -11,17 +11,18 @@ func (r *Report) describe(f *elfFile) {
 	g := f.readGuest()
 	r.Format, r.Arch = f.format(), f.arch()
 	r.GuestOS, r.Loader, r.XenVersion, r.Source = g.guestOS, g.loader, g.xenVersion, g.source
-	marks := scan(f.blob)
-	r.System = system(g.guestOS, r.Payload, marks)
+	marks := scan(f.blob, marksFor(g))
+	r.System = system(g, r.Payload, marks)
 
 	if fault := f.check(); fault != nil {
 		r.refuse(fault)
 		return
 	}
-	faults := g.pvFaults(f)
+	faults := g.pvFaults(f, r.System)
 	switch {
 	case len(faults) == 0:
 		r.Boot = "pv"
+		r.MaxMemoryMiB = maxMemoryMiB(r.System, marks)
 		r.warn(systemWarnings(r.System, marks)...)
 	case g.startsAsPVH(f):
 		r.Boot = "pvh"
@@ -57,19 +58,12 @@ func truncated(part string) Finding {
 // pvFaults lists what Xen holds against starting the kernel as PV, by the
 // checks of libelf (xen/common/libelf/libelf-dominfo.c) and of the domain
 // builder (tools/libs/guest/xg_dom_elfloader.c).
-func (g *guest) pvFaults(f *elfFile) []error {
+func (g *guest) pvFaults(f *elfFile, system string) []error {
 	if g.source == "" {
-		return []error{noXenData(f)}
+		return []error{g.noXenData(f, system)}
 	}
 	faults := []error{g.checkLoader(), g.checkXenVersion(), g.checkFeatures(), g.checkPAE(f), g.checkAddresses(f)}
 	return slices.DeleteFunc(faults, func(err error) bool { return err == nil })
-}
-
-func noXenData(f *elfFile) error {
-	if len(f.sections) == 0 {
-		return finding("no-sections", "the ELF has no Xen note and no section headers, where most unikernels keep __xen_guest: don't strip these (strip -s keeps them; sstrip and strip --strip-section-headers don't)")
-	}
-	return finding("not-xen", "the ELF has neither Xen's ELF notes nor a section __xen_guest: build the image for Xen PV")
 }
 
 func (g *guest) checkLoader() error {
@@ -116,11 +110,14 @@ func (g *guest) checkPAE(f *elfFile) error {
 
 // pvhOnly says why a PVH kernel is refused, and what to do instead.
 func pvhOnly(system string, fault error) error {
-	switch system {
-	case "mirage":
+	why, known := others[system]
+	switch {
+	case system == "mirage":
 		return finding("pvh-only", "the image starts only as PVH, as all of MirageOS 3.9 and later, and PV-GRUB starts PV kernels: rebuild it with mirage before 3.9, or make an HVM AMI that starts it with a multiboot loader such as GRUB 2")
-	case "linux":
+	case system == "linux":
 		return finding("pvh-only", "the kernel starts only as PVH (%v), and PV-GRUB starts PV kernels: use an x86_64 kernel with CONFIG_XEN_PV, as Linux has no 32-bit PV since 5.9", fault)
+	case known:
+		return finding("pvh-only", "the kernel starts only as PVH (its one entry is the note PHYS32_ENTRY), and PV-GRUB starts PV kernels: %s", why)
 	}
 	return finding("pvh-only", "the kernel starts only as PVH (its one entry is the note PHYS32_ENTRY), and PV-GRUB starts PV kernels: build it for Xen PV, or make an HVM AMI that starts it with a multiboot loader such as GRUB 2")
 }

@@ -1,0 +1,204 @@
+package xenpv
+
+import (
+	"bufio"
+	"cmp"
+	"errors"
+	"io"
+	"io/fs"
+	"path"
+)
+
+const (
+	// headSize is how much of a member is looked at to tell what it is: as far
+	// as the magic of a bzImage.
+	headSize = setupMagicAt + len(setupMagic)
+	// maxNames is how many members an error lists, as many as a reader takes in.
+	maxNames = 10
+	// maxPackedHead is how much of a packed member is read to unpack its head:
+	// more than a block of bzip2, the largest of all, at most 900 kB.
+	maxPackedHead = 1 << 20
+)
+
+// search looks for the kernel in an archive.
+type search struct {
+	im     *Image
+	format string
+	buf    *bufio.Reader
+	left   int64      // bytes that may still be taken out of the archive
+	xen    *candidate // the last kernel that tells Xen something
+	other  *candidate // the last kernel that doesn't
+	xens   nameList
+	others nameList
+	hint   string // what the first member that is no kernel is, where it is known
+}
+
+// fromArchive takes the one kernel out of an archive, or the member that the
+// options name. Libraries and programs that tell Xen nothing don't count where
+// there is a kernel that does.
+func (im *Image) fromArchive(b *blob, format string) (*blob, error) {
+	if want := im.options.Member; want != "" && leaves(want) {
+		return nil, pathFault(want)
+	}
+	s := &search{im: im, format: format, left: im.maxSize(), buf: bufio.NewReaderSize(nil, maxPackedHead)}
+	if err := s.readAll(b); err != nil {
+		return nil, err
+	}
+	found, err := s.choose()
+	if err != nil {
+		return nil, err
+	}
+	im.report.Member = found.name
+	if im.report.Compression == "none" {
+		im.report.Compression = found.packing
+	}
+	if found.fault != nil && !hasGzipExtra(found.fault) {
+		return nil, found.fault
+	}
+	im.report.refuse(found.fault)
+	return found.kernel, nil
+}
+
+// readAll reads the archive up to its end, which shows that it is whole.
+func (s *search) readAll(b *blob) error {
+	a, err := openArchive(b, s.format)
+	if err != nil {
+		return archiveFault(s.format, err)
+	}
+	for {
+		m, err := a.next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return archiveFault(s.format, err)
+		}
+		if leaves(m.name) {
+			return pathFault(m.name)
+		}
+		if err := s.take(m); err != nil {
+			return err
+		}
+	}
+}
+
+func pathFault(name string) error {
+	return finding("archive-path", "the member %q lies outside the archive's folder, which no honest archive has: pack the archive again, with relative paths and without \"..\"", name)
+}
+
+// take looks at a member.
+func (s *search) take(m *member) error {
+	if want := s.im.options.Member; want != "" {
+		if path.Clean(m.name) != path.Clean(want) {
+			s.others.add(m.name)
+			return nil
+		}
+		return s.takeNamed(m)
+	}
+	if !m.mode.IsRegular() {
+		return nil
+	}
+	if m.fault != nil {
+		return m.fault
+	}
+	content, err := m.open()
+	if err != nil {
+		return archiveFault(s.format, err)
+	}
+	s.buf.Reset(content)
+	head, err := s.head()
+	if err != nil {
+		return archiveFault(s.format, err)
+	}
+	if head != nil && !isKernel(head) {
+		s.hint = cmp.Or(s.hint, memberHint(m.name, head))
+		return nil
+	}
+	return s.consider(m.name, s.buf)
+}
+
+// head is how the member in s.buf begins, freed from its packing; nil where that
+// can't be told without unpacking it whole.
+func (s *search) head() (*blob, error) {
+	first, err := s.buf.Peek(headSize)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	p := packingOf(blobOf(first))
+	if p == nil {
+		return blobOf(first), nil
+	}
+	if first, err = s.buf.Peek(maxPackedHead); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	head, err := p.head(first)
+	if wantsLarger(err) {
+		return nil, nil
+	}
+	return head, nil // damaged packed data with no kernel in sight is no concern
+}
+
+// takeNamed takes the member that the options name, whatever it is. Where an
+// archive has it twice, the later one counts, as when it is unpacked.
+func (s *search) takeNamed(m *member) error {
+	switch {
+	case m.mode == fs.ModeSymlink:
+		return finding("archive-link", "the member %q is a link to %q: name the file itself", m.name, m.link)
+	case !m.mode.IsRegular():
+		return finding("archive-member", "the member %q is no regular file: name the kernel", m.name)
+	case m.fault != nil:
+		return m.fault
+	}
+	content, err := m.open()
+	if err != nil {
+		return archiveFault(s.format, err)
+	}
+	c, err := s.extract(m.name, content)
+	if err != nil {
+		return err
+	}
+	s.im.drop(s.xen)
+	s.xen, s.xens = c, nameList{}
+	s.xens.add(m.name)
+	return nil
+}
+
+// consider takes a member out that may be a kernel, and drops it again where it
+// is none.
+func (s *search) consider(name string, content io.Reader) error {
+	c, err := s.extract(name, content)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !isKernel(c.kernel):
+		s.im.drop(c)
+	case tellsXen(c.kernel):
+		s.im.drop(s.xen)
+		s.xen = c
+		s.xens.add(name)
+	default:
+		s.im.drop(s.other)
+		s.other = c
+		s.others.add(name)
+	}
+	return nil
+}
+
+// choose decides between the kernels that were found.
+func (s *search) choose() (*candidate, error) {
+	want := s.im.options.Member
+	switch {
+	case s.xens.count == 1:
+		return s.xen, nil
+	case s.xens.count > 1:
+		return nil, finding("archive-several", "the archive holds %d Xen kernels, %v: name the member to take", s.xens.count, s.xens)
+	case want != "":
+		return nil, finding("archive-member", "the archive has no member %q, but %v: name one of these", want, s.others)
+	case s.others.count == 1:
+		return s.other, nil
+	case s.others.count > 1:
+		return nil, finding("archive-several", "the archive holds %d ELF files, none of which tells Xen anything, %v: build the image for Xen PV, or name the member to take", s.others.count, s.others)
+	}
+	return nil, finding("archive-no-kernel", "the %s archive holds no kernel, that is no ELF and no bzImage, plain or packed%s: give an archive with a Xen PV kernel in it, or the kernel itself", s.format, s.hint)
+}
