@@ -1,0 +1,108 @@
+package hypervisor
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// request is what the host asks of dom0's agent: one line of JSON. A boot is
+// followed by Kernel bytes of a kernel to start instead of what menu.lst says.
+type request struct {
+	Request string `json:"request"`
+	// For boot: MiB, the disk's size and its name, the kernel's size in bytes,
+	// its arguments.
+	Memory  int    `json:"memory,omitempty"`
+	VCPUs   int    `json:"vcpus,omitempty"`
+	Sectors int64  `json:"sectors,omitempty"`
+	Device  string `json:"device,omitempty"`
+	MAC     string `json:"mac,omitempty"`
+	Kernel  int    `json:"kernel"`
+	Args    string `json:"args,omitempty"`
+	// For probe: the guest's address and port, 0 meaning ICMP, and the address
+	// in CIDR form that dom0 takes for it.
+	Address string `json:"address,omitempty"`
+	Port    uint16 `json:"port"`
+	From    string `json:"from,omitempty"`
+}
+
+// event is what the agent tells: ready, created, console, failed, ended or answered.
+type event struct {
+	Event string `json:"event"`
+	// Reason and Log say why a domain could not be started; Reason also how it ended.
+	Reason string `json:"reason"`
+	Log    string `json:"log"`
+	Data   []byte `json:"data"` // of the console
+}
+
+// maxEvent bounds a line from the agent: its largest holds a tool's log.
+const maxEvent = 1 << 20
+
+// ask sends a request to the agent.
+func (m *machine) ask(r request) error {
+	line, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if _, err := m.agent.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("ask dom0 to %s: %w", r.Request, err)
+	}
+	return nil
+}
+
+// ready waits until dom0's toolstack is up; if it doesn't come, it ends the machine.
+func (m *machine) ready(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer from dom0 within %v", limit))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { _ = m.agent.SetReadDeadline(time.Now()) })
+	defer stop()
+	m.events = bufio.NewReader(m.agent)
+	err := m.ask(request{Request: "hello"})
+	var first event
+	if err == nil {
+		first, err = m.nextEvent()
+	}
+	if err == nil && first.Event != "ready" {
+		err = fmt.Errorf("dom0 says %q before it is ready", first.Event)
+	}
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	err = m.explain(err)
+	m.kill()
+	return withLog(err, "the last messages of Xen and dom0", m.serial.String())
+}
+
+// nextEvent reads the agent's next line.
+func (m *machine) nextEvent() (event, error) {
+	var e event
+	line, err := readLine(m.events)
+	if err != nil {
+		return e, fmt.Errorf("read from dom0: %w", err)
+	}
+	return e, json.Unmarshal(line, &e)
+}
+
+// readLine reads up to a newline, and refuses a line that never ends.
+func readLine(r *bufio.Reader) ([]byte, error) {
+	var line []byte
+	for {
+		part, err := r.ReadSlice('\n')
+		line = append(line, part...)
+		switch {
+		case err == nil:
+			return line, nil
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return nil, err
+		case len(line) > maxEvent:
+			return nil, io.ErrShortBuffer
+		}
+	}
+}

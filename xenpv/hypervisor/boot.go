@@ -1,0 +1,209 @@
+package hypervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"time"
+)
+
+// Spec says what is to be booted, and in what surroundings.
+type Spec struct {
+	// Disk is the path of a raw disk, or of any file that holds its bytes.
+	// The file is only read: what the guest writes is forgotten at its end.
+	Disk string
+	// RootDevice is the name that the guest sees the disk under; sda1 when
+	// empty, as EC2 calls it. sda is for a disk with partitions. LING 0.5.0
+	// dies of xvda.
+	RootDevice string
+	// MemoryMiB is the guest's memory in MiB; 64 when 0.
+	MemoryMiB int
+	// VCPUs is the number of the guest's processors; 1 when 0.
+	VCPUs    int
+	Network  Network
+	Forwards []Forward
+	// PVGRUB is the path of a pv-grub, or of any other PV kernel, that is
+	// started in place of what menu.lst names, with menu.lst's place as its
+	// argument. When empty, Xen's pygrub reads menu.lst.
+	PVGRUB string
+	// Console receives what the guest writes to its console, after one line
+	// that tells how it was started. It must not block for long: the guest
+	// waits for it. It may be nil.
+	Console io.Writer
+	// Progress is told, in a line, of slow steps and of what went wrong but
+	// could be helped. It may be nil.
+	Progress func(string)
+	// KVM uses the host's processor instead of emulation. No state is saved.
+	KVM bool
+}
+
+const (
+	defaultMemoryMiB = 64
+	// maxMemoryMiB is what the largest instance type that ran PV guests of
+	// one core to a few had; it keeps typing errors from the host's memory.
+	maxMemoryMiB = 16 << 10
+	maxVCPUs     = 32 // of a PV guest without vcpu_info placement, which unikernels don't use
+)
+
+// deviceName is what Xen understands as a disk's name
+// (docs/man/xen-vbd-interface.7.pandoc).
+var deviceName = regexp.MustCompile(`^(xvd|sd|hd)[a-z][0-9]{0,2}$`)
+
+// maxPVGRUB bounds a pv-grub, which goes through dom0's memory: real ones
+// are under 4 MiB, Linux kernels in its place up to some dozen.
+const maxPVGRUB = 64 << 20
+
+// guestMAC is the guest's card, in the range that belongs to Xen. It can be
+// the same for all, as each guest is alone with its QEMU.
+const guestMAC = "00:16:3e:00:00:01"
+
+// Boot starts a domain from a disk and returns it when Xen has started it; the
+// guest itself may not have done a thing by then. Where the domain can't be
+// started the error holds the last lines of what pygrub, xl or Xen said. ctx
+// bounds the boot only, not the domain's life.
+func Boot(ctx context.Context, spec Spec) (*Domain, error) {
+	started := time.Now()
+	spec, err := spec.complete()
+	if err != nil {
+		return nil, err
+	}
+	disk, err := openDisk(spec.Disk)
+	if err != nil {
+		return nil, err
+	}
+	defer disk.Close()
+	boot, kernel, err := spec.request(disk)
+	if err != nil {
+		return nil, err
+	}
+	bundle, err := openBundle(ctx, spec.Progress)
+	if err = errors.Join(needPrograms(qemuProgram), err); err != nil {
+		return nil, err
+	}
+	m, err := machineSpec{
+		bundle: bundle, memoryMiB: machineMiB(spec.MemoryMiB), kvm: spec.KVM,
+		netdev: spec.Network.netdev(spec.Forwards), disk: disk,
+	}.boot(ctx, spec.Progress)
+	if err != nil {
+		return nil, err
+	}
+	d := &Domain{
+		machine: m, spec: spec, started: started,
+		created: make(chan struct{}), answers: make(chan struct{}, 1), done: make(chan struct{}),
+		times: Times{ToolstackReady: time.Since(started)},
+	}
+	fmt.Fprintf(spec.Console, "xenpv: started by %s\n", spec.Loader())
+	if err := d.create(ctx, boot, kernel); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// create has the machine see its disk, and has dom0 start the guest from it; the
+// domain is destroyed if that fails.
+func (d *Domain) create(ctx context.Context, boot request, kernel []byte) error {
+	go d.follow()
+	err := d.machine.ask(boot)
+	if err == nil {
+		_, err = d.machine.agent.Write(kernel)
+	}
+	if err == nil {
+		err = d.machine.showDisk(ctx, boot.Sectors*sectorSize)
+	}
+	if err == nil {
+		select {
+		case <-d.created:
+			return nil
+		case <-d.done:
+			err = d.ended()
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+	}
+	d.Destroy()
+	return err
+}
+
+// complete fills in defaults, and refuses what can't be booted.
+func (s Spec) complete() (Spec, error) {
+	if s.RootDevice == "" {
+		s.RootDevice = "sda1"
+	}
+	if s.MemoryMiB == 0 {
+		s.MemoryMiB = defaultMemoryMiB
+	}
+	if s.VCPUs == 0 {
+		s.VCPUs = 1
+	}
+	if s.Console == nil {
+		s.Console = io.Discard
+	}
+	if s.Progress == nil {
+		s.Progress = func(string) {}
+	}
+	if s.MemoryMiB < 1 || s.MemoryMiB > maxMemoryMiB {
+		return s, fmt.Errorf("a guest's memory must be 1 to %d MiB, not %d", maxMemoryMiB, s.MemoryMiB)
+	}
+	if s.VCPUs < 1 || s.VCPUs > maxVCPUs {
+		return s, fmt.Errorf("a guest's processors must be 1 to %d, not %d", maxVCPUs, s.VCPUs)
+	}
+	if !deviceName.MatchString(s.RootDevice) {
+		return s, fmt.Errorf("the root device %q is not a name such as sda1 or xvda", s.RootDevice)
+	}
+	var err error
+	if s.Network, err = s.Network.complete(); err != nil {
+		return s, err
+	}
+	for _, f := range s.Forwards {
+		err = errors.Join(err, f.check())
+	}
+	return s, err
+}
+
+// machineMiB is the memory of the machine for a guest: a power of two, so that
+// few saved states serve all guests.
+func machineMiB(guest int) int {
+	machine := 1 << 10
+	for machine < guest+guest/32+dom0MiB+xenMiB {
+		machine *= 2
+	}
+	return machine
+}
+
+// request is what dom0 is asked to boot, and the kernel that goes with it.
+func (s Spec) request(disk *os.File) (request, []byte, error) {
+	r := request{Request: "boot", Memory: s.MemoryMiB, VCPUs: s.VCPUs, Device: s.RootDevice, MAC: guestMAC}
+	size, err := disk.Seek(0, io.SeekEnd)
+	if err != nil {
+		return r, nil, fmt.Errorf("find the disk's size: %w", err)
+	}
+	r.Sectors = (size + sectorSize - 1) / sectorSize
+	if s.PVGRUB == "" {
+		return r, nil, nil
+	}
+	file, err := os.Open(s.PVGRUB)
+	if err != nil {
+		return r, nil, fmt.Errorf("read pv-grub: %w", err)
+	}
+	defer file.Close()
+	kernel, err := io.ReadAll(io.LimitReader(file, maxPVGRUB+1))
+	if err != nil {
+		return r, nil, fmt.Errorf("read pv-grub: %w", err)
+	}
+	if len(kernel) == 0 || len(kernel) > maxPVGRUB {
+		return r, nil, fmt.Errorf("read pv-grub: %s is empty or larger than %d bytes", s.PVGRUB, maxPVGRUB)
+	}
+	r.Kernel, r.Args = len(kernel), menuPlace(disk)
+	return r, kernel, nil
+}
+
+// Loader names what starts the guest: pygrub, or pv-grub and its path.
+func (s Spec) Loader() string {
+	if s.PVGRUB != "" {
+		return "pv-grub " + s.PVGRUB
+	}
+	return "pygrub"
+}

@@ -1,0 +1,250 @@
+package hypervisor
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/lockedfile"
+)
+
+// The three files of a bundle.
+const (
+	xenFile       = "xen"
+	kernelFile    = "vmlinuz"
+	initramfsFile = "initramfs"
+)
+
+// bundle is a folder with what QEMU starts dom0 from.
+type bundle struct {
+	dir string
+	// states is the folder for saved states of machines started from it.
+	states string
+}
+
+func (b bundle) file(name string) string { return filepath.Join(b.dir, name) }
+
+// cacheDir is where bundles and saved states are kept.
+func cacheDir() (string, error) {
+	if dir := os.Getenv("XENPV_CACHE"); dir != "" {
+		return filepath.Abs(dir)
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("find a cache folder (XENPV_CACHE can name one): %w", err)
+	}
+	return filepath.Join(dir, "packer-plugin-unikernel"), nil
+}
+
+// openBundle returns the bundle that XENPV_DOM0 names, or else the cache's,
+// which it makes if it must.
+func openBundle(ctx context.Context, progress func(string)) (bundle, error) {
+	cache, err := cacheDir()
+	if err != nil {
+		return bundle{}, err
+	}
+	if dir := os.Getenv("XENPV_DOM0"); dir != "" {
+		return readyBundle(dir, cache)
+	}
+	dir := filepath.Join(cache, "dom0")
+	stamp, err := aptStamp(dir)
+	if err != nil {
+		return bundle{}, err
+	}
+	if b, ok := stampedBundle(dir, stamp); ok {
+		return b, nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return bundle{}, fmt.Errorf("make the cache folder: %w", err)
+	}
+	unlock, err := lockedfile.MutexAt(filepath.Join(dir, "lock")).Lock()
+	if err != nil {
+		return bundle{}, fmt.Errorf("lock the cache: %w", err)
+	}
+	defer unlock()
+	if b, ok := stampedBundle(dir, stamp); ok {
+		return b, nil // somebody else made it meanwhile
+	}
+	return makeBundle(ctx, dir, stamp, progress)
+}
+
+// readyBundle checks a bundle that the user names. Its saved states go to the
+// cache, under the digest of its contents: its folder may be read-only.
+func readyBundle(dir, cache string) (bundle, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return bundle{}, err
+	}
+	key := sha256.New()
+	for _, name := range []string{xenFile, kernelFile, initramfsFile} {
+		info, err := os.Stat(filepath.Join(dir, name)) //nolint:gosec // G703: the user names the folder
+		if err != nil {
+			return bundle{}, fmt.Errorf("open the bundle that XENPV_DOM0 names (it holds %s, %s and %s): %w",
+				xenFile, kernelFile, initramfsFile, err)
+		}
+		fmt.Fprintln(key, dir, name, info.Size(), info.ModTime().UnixNano())
+	}
+	return bundle{dir: dir, states: filepath.Join(cache, "states", shortHash(key.Sum(nil)))}, nil
+}
+
+// aptStamp names the file that tells which bundle belongs to what apt now
+// offers: asking apt itself would take longer than a boot. apt renews its
+// lists' folder at each "apt-get update".
+func aptStamp(dir string) (string, error) {
+	lists, err := os.Stat("/var/lib/apt/lists")
+	if errors.Is(err, fs.ErrNotExist) {
+		return filepath.Join(dir, "none"), nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("look at apt's lists: %w", err)
+	}
+	recipe, err := recipeHash()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, fmt.Sprintf("for-%s-%x", recipe, lists.ModTime().UnixNano())), nil
+}
+
+// recipeHash is the digest of everything that decides about a bundle beside
+// the packages' versions.
+func recipeHash() (string, error) {
+	h := sha256.New()
+	fmt.Fprintln(h, packages, modules, wanted, folders)
+	err := fs.WalkDir(dom0Files, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := dom0Files.ReadFile(path)
+		fmt.Fprintln(h, path, len(data), string(data))
+		return err
+	})
+	return shortHash(h.Sum(nil)), err
+}
+
+// shortHash is a digest's first 64 bits: enough to tell the few bundles and
+// states of one machine apart.
+func shortHash(sum []byte) string { return fmt.Sprintf("%x", sum[:8]) }
+
+func stampedBundle(dir, stamp string) (bundle, bool) {
+	key, err := os.ReadFile(stamp)
+	if err != nil || strings.ContainsAny(string(key), "/.") {
+		return bundle{}, false
+	}
+	b := bundle{dir: filepath.Join(dir, string(key)), states: filepath.Join(dir, string(key))}
+	_, err = os.Stat(b.file(initramfsFile))
+	return b, err == nil
+}
+
+// makeBundle makes the bundle for the packages that apt now offers, unless an
+// earlier one was made from the same.
+func makeBundle(ctx context.Context, dir, stamp string, progress func(string)) (bundle, error) {
+	if err := needPrograms("apt-get", "apt-cache", "dpkg-deb"); err != nil {
+		return bundle{}, err
+	}
+	names, files, err := findPackages(ctx)
+	if err != nil {
+		return bundle{}, err
+	}
+	recipe, err := recipeHash()
+	if err != nil {
+		return bundle{}, err
+	}
+	sum := sha256.Sum256([]byte(recipe + strings.Join(files, "\n")))
+	key := shortHash(sum[:])
+	made := filepath.Join(dir, key)
+	if _, err := os.Stat(made); err != nil {
+		if err := removeAll(filepath.Join(dir, "making-*")); err != nil {
+			return bundle{}, fmt.Errorf("make dom0: %w", err)
+		}
+		progress(fmt.Sprintf("making dom0 from %d Debian packages, once, in %s", len(names), made))
+		if err := makeBundleDir(ctx, made, names, files); err != nil {
+			return bundle{}, fmt.Errorf("make dom0: %w", err)
+		}
+	}
+	if err := errors.Join(removeAll(filepath.Join(dir, "for-*")), os.WriteFile(stamp, []byte(key), 0o644)); err != nil {
+		return bundle{}, fmt.Errorf("make dom0: %w", err)
+	}
+	return bundle{dir: made, states: made}, nil
+}
+
+// makeBundleDir fills a temporary folder and gives it its name when it is
+// whole. The list of packages is kept beside the files that came from them.
+func makeBundleDir(ctx context.Context, dir string, names, files []string) error {
+	temp, err := os.MkdirTemp(filepath.Dir(dir), "making-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temp)
+	debs := filepath.Join(temp, "debs")
+	if err := os.Mkdir(debs, 0o755); err != nil {
+		return err
+	}
+	paths, err := downloadPackages(ctx, debs, names)
+	if err != nil {
+		return err
+	}
+	c, err := collect(ctx, paths)
+	if err != nil {
+		return err
+	}
+	if err := os.RemoveAll(debs); err != nil {
+		return err
+	}
+	if err := c.write(temp, files); err != nil {
+		return err
+	}
+	return os.Rename(temp, dir)
+}
+
+// removeAll removes the files and folders that a pattern names: what a killed
+// process left half made.
+func removeAll(pattern string) error {
+	left, err := filepath.Glob(pattern)
+	for _, path := range left {
+		err = errors.Join(err, os.RemoveAll(path))
+	}
+	return err
+}
+
+func (c *contents) write(dir string, files []string) error {
+	initramfs, err := os.Create(filepath.Join(dir, initramfsFile))
+	if err != nil {
+		return err
+	}
+	defer initramfs.Close()
+	buffer := bufio.NewWriter(initramfs)
+	return errors.Join(
+		c.writeInitramfs(buffer),
+		buffer.Flush(),
+		initramfs.Close(),
+		os.WriteFile(filepath.Join(dir, xenFile), c.xen, 0o644),
+		os.WriteFile(filepath.Join(dir, kernelFile), c.kernel, 0o644),
+		os.WriteFile(filepath.Join(dir, "packages"), []byte(strings.Join(files, "\n")+"\n"), 0o644),
+	)
+}
+
+// whereFrom tells how to get the programs that a machine may lack.
+var whereFrom = map[string]string{
+	"qemu-system-x86_64": `"apt-get install qemu-system-x86" or "brew install qemu"`,
+	"apt-get":            aptSource,
+	"apt-cache":          "comes with apt-get",
+	"dpkg-deb":           "comes with apt-get",
+}
+
+// needPrograms returns one error that lists all the programs that are missing.
+func needPrograms(programs ...string) error {
+	var missing []error
+	for _, program := range programs {
+		if _, err := exec.LookPath(program); err != nil {
+			missing = append(missing, fmt.Errorf("%s is missing: %s", program, whereFrom[program]))
+		}
+	}
+	return errors.Join(missing...)
+}

@@ -1,0 +1,232 @@
+package hypervisor
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cavaliergopher/cpio"
+)
+
+// dom0Files are our own files in dom0: its first process, the agent, and
+// xl's settings.
+//
+//go:embed dom0
+var dom0Files embed.FS
+
+// ownFiles tells where they go. The hotplug scripts do nothing: the agent does
+// their work, as a shell and five programs for each device take a second in
+// emulation.
+var ownFiles = map[string]string{
+	"init":                       "init",
+	"agent":                      "agent",
+	"etc/xen/scripts/block":      "hotplug",
+	"etc/xen/scripts/vif-bridge": "hotplug",
+}
+
+// modules are dom0's kernel modules, each after those that it needs.
+var modules = []string{
+	"xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-privcmd", "xenfs", "xen-blkback", "xen-netback",
+	"virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci",
+	"failover", "net_failover", "virtio_net", "virtio_blk", "virtio_console", "llc", "stp", "bridge",
+}
+
+// wanted are the packaged files that dom0 needs, as patterns of path.Match;
+// one that ends in a slash takes the whole folder.
+var wanted = []string{
+	"bin/busybox",
+	"lib64/ld-linux-x86-64.so.2",
+	"usr/bin/python3.11",
+	"usr/lib/x86_64-linux-gnu/*.so*",
+	"usr/lib/xen-4.17/bin/pygrub",
+	"usr/lib/xen-4.17/bin/xen-init-dom0",
+	"usr/lib/xen-4.17/bin/xenconsoled",
+	"usr/lib/xen-4.17/bin/xenstored",
+	"usr/lib/xen-4.17/bin/xl",
+	"usr/lib/xen-4.17/lib/",
+	"usr/lib/python3.11/*.py",
+	"usr/lib/python3.11/collections/",
+	"usr/lib/python3.11/ctypes/",
+	"usr/lib/python3.11/curses/",
+	"usr/lib/python3.11/encodings/",
+	"usr/lib/python3.11/importlib/",
+	"usr/lib/python3.11/json/",
+	"usr/lib/python3.11/lib-dynload/",
+	"usr/lib/python3.11/logging/",
+	"usr/lib/python3.11/re/",
+}
+
+// folders must exist in dom0 although no package brings a file for them.
+var folders = []string{
+	"dev", "etc/xen", "proc", "run/xen", "run/xenstored", "sys", "tmp",
+	"var/lib/xen", "var/lib/xenstored", "var/lock", "var/log/xen",
+}
+
+// entry is a file of dom0: data, or a link's target.
+type entry struct {
+	mode cpio.FileMode
+	data []byte
+}
+
+// contents is what a bundle is made of: dom0's files by their paths, and the
+// two that the machine starts from.
+type contents struct {
+	files       map[string]entry
+	xen, kernel []byte
+}
+
+// collect reads the packages and picks what dom0 needs.
+func collect(ctx context.Context, debs []string) (*contents, error) {
+	c := &contents{files: map[string]entry{
+		"lib":     {cpio.TypeSymlink | 0o777, []byte("usr/lib")},
+		"var/run": {cpio.TypeSymlink | 0o777, []byte("/run")},
+	}}
+	for _, folder := range folders {
+		c.files[folder] = entry{mode: cpio.TypeDir | 0o755}
+	}
+	for to, file := range ownFiles {
+		data, err := dom0Files.ReadFile("dom0/" + file)
+		if err != nil {
+			return nil, err
+		}
+		c.files[to] = entry{cpio.TypeReg | 0o755, data}
+	}
+	for _, deb := range debs {
+		if err := c.addPackage(ctx, deb); err != nil {
+			return nil, fmt.Errorf("unpack %s: %w", path.Base(deb), err)
+		}
+	}
+	return c, c.complete()
+}
+
+func (c *contents) addPackage(ctx context.Context, deb string) error {
+	cmd := exec.CommandContext(ctx, "dpkg-deb", "--fsys-tarfile", deb) //nolint:gosec // G204: the name is apt's
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	if err := c.addTar(tar.NewReader(out)); err != nil {
+		return errors.Join(err, out.Close(), cmd.Wait())
+	}
+	return cmd.Wait()
+}
+
+func (c *contents) addTar(archive *tar.Reader) error {
+	for {
+		header, err := archive.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := c.addFile(header, archive); err != nil {
+			return fmt.Errorf("%s: %w", header.Name, err)
+		}
+	}
+}
+
+func (c *contents) addFile(header *tar.Header, data io.Reader) (err error) {
+	name := path.Clean(header.Name)
+	if strings.HasPrefix(name, "lib/") {
+		name = "usr/" + name // one tree, as in an installed Debian
+	}
+	switch {
+	case header.Typeflag == tar.TypeSymlink && isWanted(name):
+		c.files[name] = entry{cpio.TypeSymlink | 0o777, []byte(header.Linkname)}
+	case header.Typeflag != tar.TypeReg:
+	case strings.HasPrefix(name, "boot/vmlinuz-"):
+		c.kernel, err = io.ReadAll(data)
+	case strings.HasPrefix(name, "boot/xen-") && strings.HasSuffix(name, ".gz"):
+		var unpacked *gzip.Reader
+		if unpacked, err = gzip.NewReader(data); err == nil {
+			c.xen, err = io.ReadAll(unpacked)
+		}
+	case isWanted(name) || moduleName(name) != name:
+		e := entry{mode: cpio.TypeReg | cpio.FileMode(header.Mode&0o777)}
+		e.data, err = io.ReadAll(data)
+		c.files[moduleName(name)] = e
+	}
+	return err
+}
+
+func isWanted(name string) bool {
+	return slices.ContainsFunc(wanted, func(pattern string) bool {
+		if strings.HasSuffix(pattern, "/") {
+			return strings.HasPrefix(name, pattern)
+		}
+		ok, _ := path.Match(pattern, name)
+		return ok
+	})
+}
+
+// moduleName is where dom0's init finds a kernel module: in the order of
+// loading. Names of other files stay.
+func moduleName(name string) string {
+	if base, ok := strings.CutSuffix(path.Base(name), ".ko"); ok {
+		if i := slices.Index(modules, base); i >= 0 {
+			return fmt.Sprintf("modules/%02d-%s.ko", i, base)
+		}
+	}
+	return name
+}
+
+// complete tells of files that the packages should have brought and didn't.
+func (c *contents) complete() error {
+	var missing []string
+	for i, module := range modules {
+		if _, ok := c.files[fmt.Sprintf("modules/%02d-%s.ko", i, module)]; !ok {
+			missing = append(missing, module+".ko")
+		}
+	}
+	for _, pattern := range wanted {
+		if _, ok := c.files[pattern]; !ok && !strings.ContainsAny(pattern, "*") && !strings.HasSuffix(pattern, "/") {
+			missing = append(missing, pattern)
+		}
+	}
+	if c.kernel == nil || c.xen == nil {
+		missing = append(missing, "the kernel or Xen itself")
+	}
+	if missing != nil {
+		return fmt.Errorf("make dom0: the packages lack %s", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// writeInitramfs writes dom0's files as a cpio archive, sorted and with
+// times of 0, so that the same packages give the same bytes. It isn't
+// compressed: emulated unpacking costs more than the space.
+func (c *contents) writeInitramfs(to io.Writer) error {
+	for _, name := range slices.Collect(maps.Keys(c.files)) {
+		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+			c.files[dir] = entry{mode: cpio.TypeDir | 0o755}
+		}
+	}
+	archive := cpio.NewWriter(to)
+	for i, name := range slices.Sorted(maps.Keys(c.files)) {
+		e := c.files[name]
+		header := &cpio.Header{Name: name, Mode: e.mode, Size: int64(len(e.data)), Links: 1, Inode: int64(i + 1), ModTime: time.Unix(0, 0)}
+		if err := archive.WriteHeader(header); err != nil {
+			return err
+		}
+		if _, err := archive.Write(e.data); err != nil {
+			return err
+		}
+	}
+	return archive.Close()
+}

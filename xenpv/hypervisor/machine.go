@@ -1,0 +1,204 @@
+package hypervisor
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"sync/atomic"
+	"time"
+)
+
+const qemuProgram = "qemu-system-x86_64"
+
+// cpuFlags are what guests want beside qemu64: without AES-NI MirageOS 3 dies
+// of an invalid operand, and without RDRAND dom0 waits seconds for random
+// numbers. "-cpu max" hangs Xen 4.17.
+const cpuFlags = "qemu64,+aes,+ssse3,+sse4.1,+sse4.2,+pclmulqdq,+popcnt,+rdrand"
+
+// Xen and dom0 start as on any host, less what only costs time in emulation:
+// scrubbing memory that QEMU has just zeroed, and defences against other
+// tenants, of which there are none.
+const (
+	// dom0MiB leaves room for unpacked kernels and ramdisks of 100 MiB and
+	// more beside the 60 MiB that dom0 itself takes.
+	dom0MiB = 512
+	// xenMiB is what Xen itself takes, and a domain beside its own memory.
+	xenMiB        = 80
+	xenArguments  = "console=com1 com1=115200 loglvl=warning noreboot bootscrub=0 spec-ctrl=no xpti=0"
+	dom0Arguments = "console=hvc0 quiet mitigations=off"
+)
+
+// machineSpec says how a machine that runs Xen is to be started.
+type machineSpec struct {
+	bundle bundle
+	// memoryMiB is the machine's memory: dom0's, the guest's, and Xen's own.
+	memoryMiB int
+	kvm       bool
+	// ram is QEMU's memory back end, without id and size.
+	ram string
+	// incoming makes the machine wait for a saved state.
+	incoming bool
+	netdev   string
+	disk     *os.File
+}
+
+// machine is a running QEMU. Its monitor and dom0's agent are reached over
+// sockets that have no name in the file system, and its copy-on-write layer is
+// a file without a name: whatever ends this program leaves nothing behind.
+type machine struct {
+	*monitor
+	agent   net.Conn
+	events  *bufio.Reader // the agent's words
+	process *os.Process
+	// ended is closed when QEMU has gone; waitErr and state are set by then.
+	ended   chan struct{}
+	waitErr error
+	state   *os.ProcessState
+	serial  tail // Xen's and dom0's messages
+	stderr  tail
+	broken  atomic.Value // string: why this program had to end QEMU
+}
+
+// hardware returns the options that a saved state depends on.
+func (s machineSpec) hardware() []string {
+	accel, cpu := "tcg,thread=multi", cpuFlags
+	if s.kvm {
+		accel, cpu = "kvm", "host"
+	}
+	return []string{
+		"-machine", "pc,memory-backend=ram", "-accel", accel, "-cpu", cpu,
+		"-m", strconv.Itoa(s.memoryMiB), "-smp", "1",
+		"-no-user-config", "-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio",
+		"-kernel", xenFile, "-append", fmt.Sprintf("%s dom0_mem=%dM,max:%dM", xenArguments, dom0MiB, dom0MiB),
+		"-initrd", kernelFile + " " + dom0Arguments + "," + initramfsFile,
+		"-device", "virtio-net-pci,netdev=net,romfile=",
+		"-device", "virtio-blk-pci,drive=disk",
+		"-device", "virtio-serial-pci", "-device", "virtserialport,chardev=agent,name=xenpv",
+	}
+}
+
+// arguments returns QEMU's whole command line. The monitor is its file 3, the
+// agent's port 4, the disk 5.
+func (s machineSpec) arguments() []string {
+	args := append(s.hardware(),
+		"-object", fmt.Sprintf("%s,id=ram,size=%dM", s.ram, s.memoryMiB),
+		"-netdev", s.netdev,
+		"-chardev", "socket,id=monitor,fd=3", "-mon", "chardev=monitor,mode=control",
+		"-chardev", "socket,id=agent,fd=4",
+	)
+	if s.disk != nil {
+		args = append(args, "-add-fd", "fd=5,set=1",
+			"-drive", "if=none,id=disk,file=/dev/fdset/1,format=raw,snapshot=on")
+	} else {
+		args = append(args, "-drive", "if=none,id=disk,driver=null-co,read-zeroes=on,size=1M")
+	}
+	if s.incoming {
+		args = append(args, "-incoming", "defer")
+	}
+	return args
+}
+
+// start runs QEMU. The machine ends with this program, and with ctx.
+func (s machineSpec) start(ctx context.Context) (*machine, error) {
+	monitorEnd, monitorFile, err := socketPair()
+	if err != nil {
+		return nil, fmt.Errorf("start QEMU: %w", err)
+	}
+	agentEnd, agentFile, err := socketPair()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start QEMU: %w", err), monitorEnd.Close(), monitorFile.Close())
+	}
+	m := &machine{agent: agentEnd, ended: make(chan struct{})}
+	cmd := exec.Command(qemuProgram, s.arguments()...) //nolint:gosec,noctx // G204: the arguments are our own; the machine outlives its boot
+	cmd.Dir = s.bundle.dir
+	cmd.Stdout, cmd.Stderr = &m.serial, &m.stderr
+	cmd.ExtraFiles = []*os.File{monitorFile, agentFile}
+	if s.disk != nil {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, s.disk)
+	}
+	err = errors.Join(m.launch(cmd), monitorFile.Close(), agentFile.Close())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start QEMU: %w", err), monitorEnd.Close(), agentEnd.Close())
+	}
+	m.monitor, err = newMonitor(ctx, monitorEnd, m.onEvent)
+	if err != nil {
+		m.kill()
+		return nil, m.explain(err)
+	}
+	return m, nil
+}
+
+// launch starts QEMU and watches it from the same thread: Linux ends a child
+// when the *thread* that started it does (prctl(2), PR_SET_PDEATHSIG).
+func (m *machine) launch(cmd *exec.Cmd) error {
+	separate(cmd)
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		err := cmd.Start()
+		m.process = cmd.Process
+		started <- err
+		if err == nil {
+			m.waitErr = cmd.Wait()
+			m.state = cmd.ProcessState
+			close(m.ended)
+		}
+	}()
+	return <-started
+}
+
+// showDisk has dom0 look at its disk again. A saved machine has an empty disk;
+// QEMU puts the guest's in its place, and tells of a change of size when it is
+// asked to make one. That is much faster than to hot-plug a disk.
+func (m *machine) showDisk(ctx context.Context, size int64) error {
+	return m.run(ctx, "block_resize", map[string]any{"device": "disk", "size": size}, nil)
+}
+
+// kill ends QEMU at once and returns when it has gone.
+func (m *machine) kill() {
+	_ = m.process.Kill() // it may have ended by itself
+	<-m.ended
+	_, _ = m.conn.Close(), m.agent.Close() // whose other end is gone
+}
+
+// onEvent hears of a write that failed: QEMU stops the machine then, and
+// nobody would ever start it again.
+func (m *machine) onEvent(name string, data json.RawMessage) {
+	var failure struct{ Operation, Reason string }
+	if name != "BLOCK_IO_ERROR" || json.Unmarshal(data, &failure) != nil {
+		return
+	}
+	m.broken.Store(fmt.Sprintf("%s the disk (a guest's writes go to %s): %s", failure.Operation, os.TempDir(), failure.Reason))
+	_ = m.process.Kill()
+}
+
+// explain adds to err why QEMU ended, if it has.
+func (m *machine) explain(err error) error {
+	select {
+	case <-m.ended:
+	case <-time.After(endedGrace):
+		return err
+	}
+	if why, ok := m.broken.Load().(string); ok {
+		return fmt.Errorf("%w: %s", err, why)
+	}
+	why := lastLines(m.stderr.String(), 3, " | ")
+	if m.waitErr == nil {
+		return withLog(fmt.Errorf("%w: dom0 powered off", err), "its last messages", m.serial.String())
+	}
+	if why == "" {
+		why = m.waitErr.Error()
+	}
+	return fmt.Errorf("%w: QEMU ended: %s", err, why)
+}
+
+// endedGrace is how long a QEMU whose sockets have closed may take to be
+// reaped: the kernel does it within milliseconds.
+const endedGrace = time.Second

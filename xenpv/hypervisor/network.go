@@ -1,0 +1,133 @@
+package hypervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// Network is the segment that the guest's card is on. QEMU answers there as
+// gateway, DNS and DHCP server, and reaches the host's networks for the guest.
+type Network struct {
+	// Address is the guest's, with its subnet, as compiled into the image:
+	// 10.0.0.2/24. DHCP offers the same one. The zero value is 10.0.2.15/24.
+	Address netip.Prefix
+	// Gateway is QEMU's own address in that subnet. The zero value is the
+	// subnet's first one that isn't the guest's.
+	Gateway netip.Addr
+}
+
+// Forward makes a port of the guest answer on the host.
+type Forward struct {
+	Proto     string         // "tcp" or "udp"
+	Host      netip.AddrPort // IPv4; any address of the loopback range will do
+	GuestPort uint16
+}
+
+func (f Forward) String() string {
+	return fmt.Sprintf("%s %s to port %d", f.Proto, f.Host, f.GuestPort)
+}
+
+var (
+	defaultAddress = netip.MustParsePrefix("10.0.2.15/24")
+	defaultGateway = netip.MustParseAddr("10.0.2.2")
+)
+
+// complete fills in what was left out, and refuses what can't work.
+func (n Network) complete() (Network, error) {
+	if n == (Network{}) {
+		return Network{defaultAddress, defaultGateway}, nil
+	}
+	if !n.Address.IsValid() || !n.Address.Addr().Is4() || n.Address.Bits() < 8 || n.Address.Bits() > 30 {
+		return n, fmt.Errorf("the guest's address %v is not an IPv4 address with a subnet of 8 to 30 bits, such as 10.0.0.2/24", n.Address)
+	}
+	if !n.Gateway.IsValid() {
+		n.Gateway = n.free(n.Address.Addr())
+	}
+	switch {
+	case !n.isHost(n.Address.Addr()):
+		return n, fmt.Errorf("the guest's address %v is its subnet's network or broadcast address; give it another one", n.Address)
+	case n.Gateway == n.Address.Addr():
+		return n, fmt.Errorf("the gateway %v is the guest's own address; give it another one in %v", n.Gateway, n.Address.Masked())
+	case !n.isHost(n.Gateway):
+		return n, fmt.Errorf("the gateway %v is no host address in the guest's subnet %v", n.Gateway, n.Address.Masked())
+	}
+	return n, nil
+}
+
+// isHost tells whether a host may have the address in the subnet.
+func (n Network) isHost(a netip.Addr) bool {
+	return n.Address.Contains(a) && a != n.Address.Masked().Addr() && a != n.broadcast()
+}
+
+func (n Network) broadcast() netip.Addr {
+	b := n.Address.Masked().Addr().As4()
+	for bit := n.Address.Bits(); bit < 32; bit++ {
+		b[bit/8] |= 1 << (7 - bit%8)
+	}
+	return netip.AddrFrom4(b)
+}
+
+// free returns the subnet's first host address that isn't taken, or the zero
+// address where there is none.
+func (n Network) free(taken ...netip.Addr) netip.Addr {
+	for a := n.Address.Masked().Addr().Next(); n.isHost(a); a = a.Next() {
+		if !slices.Contains(taken, a) {
+			return a
+		}
+	}
+	return netip.Addr{}
+}
+
+// dns is where QEMU's name server answers: it wants an address apart from the
+// gateway's, and takes the broadcast address where the subnet is full.
+func (n Network) dns() netip.Addr {
+	if a := n.free(n.Address.Addr(), n.Gateway); a.IsValid() {
+		return a
+	}
+	return n.broadcast()
+}
+
+// probe is the address that dom0 takes to probe the guest from.
+func (n Network) probe() (netip.Prefix, error) {
+	a := n.free(n.Address.Addr(), n.Gateway, n.dns())
+	if !a.IsValid() {
+		return netip.Prefix{}, fmt.Errorf("the subnet %v has no address left to probe the guest from", n.Address.Masked())
+	}
+	return netip.PrefixFrom(a, n.Address.Bits()), nil
+}
+
+// netdev is QEMU's option for the network and its forwarded ports.
+func (n Network) netdev(forwards []Forward) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "user,id=net,net=%v,host=%v,dns=%v,dhcpstart=%v", n.Address.Masked(), n.Gateway, n.dns(), n.Address.Addr())
+	for _, f := range forwards {
+		fmt.Fprintf(&b, ",hostfwd=%s:%v-%v:%d", f.Proto, f.Host, n.Address.Addr(), f.GuestPort)
+	}
+	return b.String()
+}
+
+// check refuses forwards that QEMU can't set up, above all taken ports.
+func (f Forward) check() error {
+	if !f.Host.Addr().Is4() || f.GuestPort == 0 || f.Host.Port() == 0 {
+		return fmt.Errorf("forward %v: it needs an IPv4 address and port of this host, and a port of the guest", f)
+	}
+	var listener interface{ Close() error }
+	var err error
+	switch f.Proto {
+	case "tcp":
+		listener, err = new(net.ListenConfig).Listen(context.Background(), "tcp4", f.Host.String())
+	case "udp":
+		listener, err = new(net.ListenConfig).ListenPacket(context.Background(), "udp4", f.Host.String())
+	default:
+		return fmt.Errorf("forward %v: the protocol must be tcp or udp", f)
+	}
+	if err != nil {
+		return fmt.Errorf("forward %v: %w", f, errors.Unwrap(err))
+	}
+	return listener.Close()
+}

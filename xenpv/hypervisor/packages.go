@@ -1,0 +1,95 @@
+package hypervisor
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// packages are the Debian 12 packages that dom0's files come from. The kernel
+// is found through linux-image-amd64, whose dependency names the current one.
+var packages = []string{
+	"busybox-static",
+	"libbz2-1.0", "libc6", "libcom-err2", "libexpat1", "libext2fs2", "libffi8",
+	"libgcc-s1", "liblzma5", "liblzo2-2", "libncursesw6", "libpython3.11-minimal",
+	"libpython3.11-stdlib", "libtinfo6", "libuuid1", "libxencall1",
+	"libxendevicemodel1", "libxenevtchn1", "libxenforeignmemory1", "libxengnttab1",
+	"libxenhypfs1", "libxenmisc4.17", "libxenstore4", "libxentoolcore1",
+	"libxentoollog1", "libyajl2", "libzstd1", "python3.11-minimal",
+	"xen-hypervisor-4.17-amd64", "xen-utils-4.17", "zlib1g",
+}
+
+const kernelPackage = "linux-image-amd64"
+
+// aptSource tells a user what apt must offer.
+const aptSource = "apt must offer Debian 12's packages (run \"apt-get update\"); " +
+	"elsewhere, copy a bundle from such a machine and name its folder in XENPV_DOM0"
+
+var kernelDependency = regexp.MustCompile(`(?m)^\s*Depends: (linux-image-\S+)$`)
+
+// findPackages asks apt for the exact packages. It returns their names and,
+// sorted, the names of their files, which hold the versions.
+func findPackages(ctx context.Context) (names, files []string, err error) {
+	out, err := apt(ctx, "", "apt-cache", "depends", kernelPackage)
+	if err != nil {
+		return nil, nil, err
+	}
+	kernel := kernelDependency.FindSubmatch(out)
+	if kernel == nil {
+		return nil, nil, fmt.Errorf("find the kernel of %s: apt names none; %s", kernelPackage, aptSource)
+	}
+	names = append([]string{string(kernel[1])}, packages...)
+	out, err = apt(ctx, "", "apt-get", append([]string{"download", "--print-uris"}, names...)...)
+	if err != nil {
+		return nil, nil, err
+	}
+	// Each line is 'URL' FILE SIZE HASH.
+	for scan := bufio.NewScanner(bytes.NewReader(out)); scan.Scan(); {
+		if fields := strings.Fields(scan.Text()); len(fields) == 4 {
+			files = append(files, fields[1]+" "+fields[3])
+		}
+	}
+	if len(files) != len(names) {
+		return nil, nil, fmt.Errorf("find packages: apt names %d files for %d packages; %s", len(files), len(names), aptSource)
+	}
+	return names, files, nil
+}
+
+// downloadPackages has apt put the packages' files into dir, after checking
+// their signatures' chain as it always does, and returns their paths.
+func downloadPackages(ctx context.Context, dir string, names []string) ([]string, error) {
+	args := []string{"download", "-qq"}
+	if os.Geteuid() == 0 {
+		// Else apt warns that its own user can't write into a private folder.
+		args = append(args, "-o", "APT::Sandbox::User=root")
+	}
+	if _, err := apt(ctx, dir, "apt-get", append(args, names...)...); err != nil {
+		return nil, err
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.deb"))
+	if err == nil && len(files) != len(names) {
+		err = fmt.Errorf("download packages: apt left %d files for %d packages", len(files), len(names))
+	}
+	return files, err
+}
+
+func apt(ctx context.Context, dir, program string, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, program, args...) //nolint:gosec // G204: the arguments are this package's own
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "LC_ALL=C")
+	out, err := cmd.Output()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return nil, fmt.Errorf("%s %s: %s; %s", program, args[0], lastLines(string(exit.Stderr), 3, " | "), aptSource)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("run %s: %w", program, err)
+	}
+	return out, nil
+}
