@@ -1,0 +1,240 @@
+package acceptance
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ebs"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/templates"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
+)
+
+// A templateCase is what a template needs in its folder beside the kernel, and
+// what it makes there: an AMI for each environment, by the arguments that its
+// kernel gets.
+type templateCase struct {
+	kernel    string // where the template, or what it reads, looks for the kernel
+	files     map[string]string
+	arguments map[string]string
+	onDisk    map[string]string // by the environment
+}
+
+var templateCases = map[string]templateCase{
+	"ling": {
+		kernel: "web.img",
+		files: map[string]string{"domain_config": `name = "web"
+kernel = "web.img"
+extra = "-dhcp -s web -home /web -pz /web/ebin"
+memory = 64
+vif = []
+`},
+		arguments: map[string]string{"dev": "-dhcp -s web -home /web -pz /web/ebin"},
+	},
+	"mirage": {
+		kernel:    "web.xen",
+		arguments: map[string]string{"dev": "", "staging": "", "prod": ""},
+	},
+	"halvm": {
+		kernel:    "web",
+		arguments: map[string]string{"dev": "--stage=dev --verbose", "staging": "--stage=staging", "prod": "--stage=prod"},
+	},
+	"rumprun": {
+		kernel: "web.bin",
+		files:  map[string]string{"config/dev.json": rumprunJSON("dev"), "config/staging.json": rumprunJSON("staging"), "config/prod.json": rumprunJSON("prod")},
+		arguments: map[string]string{
+			"dev": "_RUMPRUN_ROOTFSCFG=/json.cfg", "staging": "_RUMPRUN_ROOTFSCFG=/json.cfg", "prod": "_RUMPRUN_ROOTFSCFG=/json.cfg",
+		},
+		onDisk: map[string]string{"dev": rumprunJSON("dev"), "staging": rumprunJSON("staging"), "prod": rumprunJSON("prod")},
+	},
+	"osv": {
+		kernel: "build/release/loader.elf",
+		arguments: map[string]string{
+			"dev": "--verbose --env=STAGE=dev /web.so", "staging": "--env=STAGE=staging /web.so", "prod": "--env=STAGE=prod /web.so",
+		},
+	},
+	"unikraft": {
+		kernel:    "build/web_xen-x86_64",
+		arguments: map[string]string{"dev": "-- --stage=dev --verbose", "staging": "-- --stage=staging", "prod": "-- --stage=prod"},
+	},
+	"clickos": {kernel: "build/clickos_x86_64", arguments: map[string]string{"dev": ""}},
+	"minios":  {kernel: "mini-os.gz", arguments: map[string]string{"dev": ""}},
+}
+
+func rumprunJSON(stage string) string {
+	return `{"rc": [{"bin": "web", "argv": []}], "env": "A=1", "env": "STAGE=` + stage + `",
+ "net": {"if": "xenif0", "cloner": "true", "type": "inet", "method": "dhcp"}}
+`
+}
+
+// Each template is formatted, valid and complete: with a kernel where it looks
+// for the image, packer makes its AMIs with no further option.
+func TestTemplates(t *testing.T) {
+	packer := judge.Need(t, "packer")
+	kernel := filepath.Join(judge.DebianImages(t), "grub-x86_64-xen.bin")
+	plugins := installPlugin(t, packer)
+	for _, system := range templates.Systems() {
+		t.Run(system, func(t *testing.T) {
+			t.Parallel()
+			test := templateCases[system]
+			f := newTemplateFolder(t, system, packer, plugins)
+			f.write(test.kernel, readFile(t, kernel))
+			for name, text := range test.files {
+				f.write(name, []byte(text))
+			}
+			f.packer("fmt", "-check", "-diff")
+			f.packer("validate")
+			f.packer("build")
+			f.check(test)
+			for environment, arguments := range test.arguments {
+				if advice := (&xenpv.Report{System: system}).Advice(arguments); len(advice) > 0 {
+					t.Errorf("%s needs advice itself: %v", environment, advice)
+				}
+			}
+		})
+	}
+}
+
+// railing stands in for LING's railing: it writes what "railing image -n NAME -e
+// EXTRAS" does.
+const railing = `#!/bin/sh
+echo "Link $3"
+cp "$KERNEL" "$3.img"
+cat > domain_config <<END
+name = "$3"
+kernel = "$3.img"
+extra = "$5 -home /$3 -pz /$3/ebin"
+vif = []
+END
+`
+
+// One packer build goes from the source to the AMI: railing runs first.
+func TestLINGTemplateRunsRailing(t *testing.T) {
+	packer := judge.Need(t, "packer")
+	t.Setenv("KERNEL", filepath.Join(judge.DebianImages(t), "grub-x86_64-xen.bin"))
+	f := newTemplateFolder(t, "ling", packer, installPlugin(t, packer))
+	f.write("railing", []byte(railing))
+	output := f.packer("build", "-var", "environment=prod", "-var", "build_command=./railing image -n hello -e '-dhcp -s hello'")
+	if !bytes.Contains(output, []byte("unikernel-ami.ling: Link hello\n")) {
+		t.Errorf("railing's output isn't shown:\n%s", output)
+	}
+	f.check(templateCase{arguments: map[string]string{"prod": "-dhcp -s hello -home /hello -pz /hello/ebin"}})
+}
+
+// A templateFolder is where a template is used, on an EC2 of its own.
+type templateFolder struct {
+	t      *testing.T
+	dir    string
+	binary string
+	env    []string
+	server *localec2.Running
+}
+
+// newTemplateFolder makes a folder with the template in it.
+func newTemplateFolder(t *testing.T, system, packer, plugins string) *templateFolder {
+	t.Helper()
+	text, err := templates.Get(system)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := localec2.Start(localec2.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	f := &templateFolder{t: t, dir: t.TempDir(), binary: packer, server: server}
+	f.env = append(append(os.Environ(), server.Env()...), "PACKER_PLUGIN_PATH="+plugins, "PACKER_CONFIG_DIR="+f.dir,
+		"PACKER_NO_COLOR=1", "CHECKPOINT_DISABLE=1", "HOME="+f.dir)
+	f.write("unikernel.pkr.hcl", []byte(text))
+	return f
+}
+
+func (f *templateFolder) write(name string, data []byte) {
+	f.t.Helper()
+	path := filepath.Join(f.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		f.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data, 0o755); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// packer runs packer with the template.
+func (f *templateFolder) packer(args ...string) []byte {
+	f.t.Helper()
+	cmd := exec.Command(f.binary, append(args, "unikernel.pkr.hcl")...)
+	cmd.Dir, cmd.Env = f.dir, f.env
+	output, err := cmd.CombinedOutput()
+	if err != nil {
+		f.t.Fatalf("packer %s: %v\n%s", args, err, output)
+	}
+	return output
+}
+
+// check compares what exists on the EC2, to the bytes of its snapshots, with what
+// the template is to make.
+func (f *templateFolder) check(test templateCase) {
+	f.t.Helper()
+	made := f.server.Resources()["us-east-1"]
+	name := regexp.MustCompile(`^(web|middlebox)-([a-z]+)-[0-9]+$`)
+	got := map[string]string{}
+	for _, image := range made.Images {
+		environment := image.Tags["Environment"]
+		if match := name.FindStringSubmatch(image.Name); match == nil || match[2] != environment || image.State != "available" {
+			f.t.Errorf("AMI %q for %s is %s", image.Name, environment, image.State)
+		}
+		disk := f.readBack(image.Snapshots[0])
+		line := regexp.MustCompile(`\nkernel /boot/kernel ?(.*)\n`).FindSubmatch(disk)
+		if line == nil {
+			f.t.Fatalf("the disk for %s has no menu.lst", environment)
+		}
+		got[environment] = string(line[1])
+		if !bytes.Contains(disk, []byte(test.onDisk[environment])) {
+			f.t.Errorf("the disk for %s lacks %q", environment, test.onDisk[environment])
+		}
+	}
+	if diff := cmp.Diff(test.arguments, got); diff != "" {
+		f.t.Errorf("arguments in menu.lst, by environment (-want +got):\n%s", diff)
+	}
+	if len(made.Snapshots) != len(test.arguments) {
+		f.t.Errorf("%d snapshots; want %d", len(made.Snapshots), len(test.arguments))
+	}
+}
+
+// readBack returns a snapshot's bytes as far as anything was written.
+func (f *templateFolder) readBack(snapshot string) []byte {
+	f.t.Helper()
+	client := ebs.New(ebs.Options{
+		Region:       "us-east-1",
+		BaseEndpoint: aws.String(f.server.URL()),
+		Credentials:  credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""),
+	})
+	file, err := os.Create(filepath.Join(f.dir, snapshot))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer file.Close()
+	if err := copySnapshot(f.t.Context(), client, snapshot, file); err != nil {
+		f.t.Fatal(err)
+	}
+	return readFile(f.t, file.Name())
+}
+
+func readFile(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
