@@ -11,44 +11,61 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/progress"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
 )
 
 func inspectCommand() *cobra.Command {
+	var options xenpv.OpenOptions
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "inspect FILE",
-		Short: "Say what a kernel is and whether PV-GRUB can start it",
-		Long: `Say what a kernel is and whether PV-GRUB can start it.
+		Use:   "inspect FILE...",
+		Short: "Say what kernels are and whether PV-GRUB can start them",
+		Long: `Say what kernels are and whether PV-GRUB can start them.
 
 FILE is an ELF or a Linux bzImage, plain or packed with gzip, bzip2, xz, lzma,
-lzo, lz4 or zstd.
+lzo, lz4 or zstd, or a tar (packed or not) or zip archive with one in it.
 
-Exit status: 0 where PV-GRUB can start the kernel once it is wrapped; 3 where it
-can't, for the reasons printed; 2 where FILE can't be read.`,
+Of one FILE everything is printed that it says of itself, with --json as an
+object. Of several, each gets one line of a table: whether it boots, is refused
+or unreadable, and the first reason; with --json they are an array of such
+objects, in which "file" is the path, and "error" says why one can't be read.
+
+Exit status: 0 where PV-GRUB can start each kernel once it is wrapped; 3 where
+it can't start one, for the reasons printed; 2 where one can't be read.`,
 		Example: `  xenpv inspect mir-www.xen.bz2
   xenpv inspect --json hello.img | jq -r .system
+  xenpv inspect images/*
+  xenpv inspect --json images/* | jq -r '.[] | select(.pvgrub) | .file'
   xenpv inspect vmlinuz && xenpv wrap vmlinuz -o disk.img`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return inspect(cmd.OutOrStdout(), args[0], asJSON)
+			if len(args) > 1 {
+				return inspectAll(cmd, args, options, asJSON)
+			}
+			reporter := progress.To(cmd.ErrOrStderr(), "xenpv: ")
+			defer reporter.Done()
+			options.Progress = reporter.Report
+			return inspect(cmd.OutOrStdout(), args[0], options, asJSON)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	cmd.Flags().StringVar(&options.Member, "member", "", "`path` of the kernel in FILE, an archive with several")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object, or an array of them")
 	return cmd
 }
 
-func inspect(out io.Writer, path string, asJSON bool) error {
-	image, err := xenpv.Open(path)
+func inspect(out io.Writer, path string, options xenpv.OpenOptions, asJSON bool) error {
+	image, err := xenpv.OpenWith(path, options)
 	if err != nil {
 		return err
 	}
 	defer image.Close()
-	write := writeTable
 	if asJSON {
-		write = writeJSON
+		err = writeJSON(out, image.Report())
+	} else {
+		err = writeTable(out, image.Report())
 	}
-	if err := write(out, image.Report()); err != nil {
+	if err != nil {
 		return fmt.Errorf("print report: %w", err)
 	}
 	if !image.Report().PVGRUB {
@@ -57,11 +74,11 @@ func inspect(out io.Writer, path string, asJSON bool) error {
 	return nil
 }
 
-func writeJSON(out io.Writer, r *xenpv.Report) error {
+func writeJSON(out io.Writer, value any) error {
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(r)
+	return enc.Encode(value)
 }
 
 // writeTable prints the report for a person: one line for each field that the
@@ -83,6 +100,8 @@ func writeTable(out io.Writer, r *xenpv.Report) error {
 	row("xen_version", r.XenVersion)
 	row("source", r.Source)
 	row("compression", r.Compression)
+	row("archive", r.Archive)
+	row("member", r.Member)
 	row("payload", strings.TrimSpace(r.Payload+" "+r.PayloadCompression))
 	row("kernel_size", strconv.FormatInt(r.KernelSize, 10)+" bytes")
 	for _, p := range r.Problems {

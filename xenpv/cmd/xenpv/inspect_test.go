@@ -38,7 +38,11 @@ func writeImage(t *testing.T, data string) string {
 // file anew.
 func golden(t *testing.T, name, text string) {
 	t.Helper()
-	path := filepath.Join("testdata", name)
+	goldenAt(t, filepath.Join("testdata", name), text)
+}
+
+func goldenAt(t *testing.T, path, text string) {
+	t.Helper()
 	if os.Getenv("UPDATE_GOLDEN") == "1" {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -64,7 +68,6 @@ func TestInspectIsGolden(t *testing.T) {
 		"inspect-text.txt":    {[]string{"inspect", text}, 3},
 		"inspect-text.json":   {[]string{"inspect", "--json", text}, 3},
 		"inspect-help.txt":    {[]string{"inspect", "--help"}, 0},
-		"help.txt":            {[]string{"--help"}, 0},
 	} {
 		status, stdout, stderr := runXenpv(t, test.args...)
 		if status != test.status || stderr != "" {
@@ -102,8 +105,7 @@ func TestInspectFails(t *testing.T) {
 		"folder":          {[]string{"inspect", "/"}, "directory"},
 		"device":          {[]string{"inspect", "/dev/zero"}, "device"},
 		"empty file":      {[]string{"inspect", writeImage(t, "")}, "empty"},
-		"no file":         {[]string{"inspect"}, "accepts 1 arg"},
-		"two files":       {[]string{"inspect", "a", "b"}, "accepts 1 arg"},
+		"no file":         {[]string{"inspect"}, "requires at least 1 arg"},
 		"unknown flag":    {[]string{"inspect", "--yaml", "a"}, "unknown flag"},
 		"unknown command": {[]string{"inspekt"}, "unknown command"},
 	} {

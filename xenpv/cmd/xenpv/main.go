@@ -1,9 +1,12 @@
 // Command xenpv inspects Xen PV kernels and wraps them in disks that PV-GRUB
-// boots, without Packer.
+// boots, without Packer. It also prints templates for Packer to start from.
 //
 // Its exit status is 0 where all went well, 3 where an image was read but
 // PV-GRUB can't start it, and 2 for everything else: an image that can't be
 // read, a disk that can't be written, a wrong use of the command.
+//
+// What was asked for goes to stdout, and with --json as JSON. Errors, warnings
+// and the progress of what takes more than a second go to stderr.
 package main
 
 import (
@@ -49,6 +52,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 0
 	case errors.Is(err, errRefused):
 		return exitRefused
+	case errors.Is(err, errUnreadable):
+		return exitFailed
 	}
 	fmt.Fprintln(stderr, "xenpv:", err)
 	return exitFailed
@@ -60,11 +65,19 @@ func rootCommand() *cobra.Command {
 		Short: "Inspect Xen PV kernels, and wrap them in disks that PV-GRUB boots",
 		Long: `Inspect Xen PV kernels, and wrap them in disks that PV-GRUB boots.
 
+What was asked for goes to stdout. Errors, warnings and the progress of what
+takes more than a second go to stderr: as a bar on a terminal, elsewhere as a
+line in ten seconds.
+
 Exit status: 0 where all went well; 3 where an image was read but PV-GRUB can't
 start it; 2 for everything else.`,
+		Example: `  xenpv inspect web.img
+  xenpv wrap web.img -o disk.raw --cmdline '-dhcp'
+  xenpv template ling > web.pkr.hcl
+  source <(xenpv completion bash)`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(inspectCommand(), wrapCommand())
+	root.AddCommand(inspectCommand(), wrapCommand(), bootCommand(), templateCommand(), versionCommand())
 	return root
 }

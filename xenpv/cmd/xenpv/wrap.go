@@ -1,15 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/progress"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
 )
 
@@ -17,9 +20,13 @@ const gib = 1 << 30
 
 type wrapOptions struct {
 	image    string
+	member   string
 	output   string
 	cmdline  string
 	ramdisk  string
+	modules  []string
+	files    []string
+	layout   string
 	compress string
 	sizeGiB  int64
 	asJSON   bool
@@ -35,6 +42,8 @@ type wrapped struct {
 	Kernel string `json:"kernel"` // its path on the disk
 	System string `json:"system"`
 	Arch   string `json:"arch"`
+
+	advice []xenpv.Finding
 }
 
 func wrapCommand() *cobra.Command {
@@ -44,10 +53,14 @@ func wrapCommand() *cobra.Command {
 		Short: "Put a kernel on a raw disk that PV-GRUB boots",
 		Long: `Put a kernel on a raw disk that PV-GRUB boots.
 
-IMAGE is what "xenpv inspect" accepts. DISK becomes a raw disk without
-partitions, with holes for zeros: an ext2 file system with /boot/kernel and the
-boot loader's menu, and at least 1 MiB of free space behind it. The same input
-gives the same bytes. A regular file of that name is replaced.
+IMAGE is what "xenpv inspect" accepts, or a domain configuration such as the
+domain_config that LING's railing writes or one for xl: then the kernel, its
+command line (extra) and its ramdisk are those that it names, except where an
+option says otherwise.
+
+DISK becomes a raw disk, with holes for zeros: an ext2 file system with
+/boot/kernel and the boot loader's menu, and at least 1 MiB of free space behind
+it. The same input gives the same bytes. A regular file of that name is replaced.
 
 Printed are the disk's path, its SHA-256, its size in bytes, and how many of its
 512 KiB blocks hold anything but zeros: what an EBS snapshot of it stores.
@@ -56,6 +69,8 @@ Exit status: 0 where the disk is written; 3 where PV-GRUB can't start IMAGE; 2
 where anything can't be read or written. Nothing is left behind then.`,
 		Example: `  xenpv wrap ling.img -o disk.raw --cmdline '-dhcp -pz /app/ebin'
   xenpv wrap vmlinuz -o disk.raw --ramdisk initrd.img --cmdline 'console=hvc0 quiet'
+  xenpv wrap domain_config -o disk.raw --layout partitioned
+  xenpv wrap httpd.bin -o disk.raw --cmdline _RUMPRUN_ROOTFSCFG=/json.cfg --file /json.cfg=json.cfg
   xenpv wrap mir-www.xen.bz2 -o disk.raw --size 1 --json | jq -r .sha256`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -71,7 +86,11 @@ func (o *wrapOptions) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVarP(&o.output, "output", "o", "", "`file` to write the disk to (required)")
 	flags.StringVar(&o.cmdline, "cmdline", "", "`text` that the kernel gets as its command line")
+	flags.StringVar(&o.member, "member", "", "`path` of the kernel in IMAGE, an archive with several")
 	flags.StringVar(&o.ramdisk, "ramdisk", "", "`file` that the kernel gets as its ramdisk")
+	flags.StringArrayVar(&o.modules, "module", nil, "`\"file arguments\"` that the kernel gets as a multiboot module; may be repeated")
+	flags.StringArrayVar(&o.files, "file", nil, "`path=local`: a further path on the disk, and the file or folder for it; may be repeated")
+	flags.StringVar(&o.layout, "layout", string(xenpv.LayoutWholeDisk), "where the file system is: whole-disk or partitioned")
 	flags.Int64Var(&o.sizeGiB, "size", 0, "size of the disk in `GiB`, up to 65536; 0: as small as it can be")
 	flags.StringVar(&o.compress, "compress", string(xenpv.CompressAuto), "how the kernel is stored: auto, gzip or none")
 	flags.BoolVar(&o.asJSON, "json", false, "print one JSON object")
@@ -85,21 +104,31 @@ func (o *wrapOptions) run(ctx context.Context, out, warnings io.Writer) (err err
 	if o.sizeGiB < 0 || o.sizeGiB > xenpv.MaxDiskSize/gib {
 		return fmt.Errorf("--size %d: give a number of GiB from 1 to %d, or 0 for the smallest disk", o.sizeGiB, xenpv.MaxDiskSize/gib)
 	}
-	image, err := xenpv.Open(o.image)
+	input, err := xenpv.ResolveInput(o.image)
+	if err != nil {
+		return err
+	}
+	reporter := progress.To(warnings, "xenpv: ")
+	defer reporter.Done()
+	image, err := xenpv.OpenWith(input.Image, xenpv.OpenOptions{Member: o.member, Progress: reporter.Report})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, image.Close()) }()
-	report := image.Report()
-	if err := report.Err(); err != nil {
+	if err := image.Report().Err(); err != nil {
 		fmt.Fprintf(warnings, "xenpv: PV-GRUB can't start %s: %v\n", o.image, err)
 		return errRefused
 	}
-	result, err := o.wrap(ctx, image)
+	spec, err := o.spec(image, input)
 	if err != nil {
 		return err
 	}
-	for _, w := range append(report.Warnings, report.Advice(o.cmdline)...) {
+	spec.Progress = reporter.Report
+	result, err := o.wrap(ctx, spec)
+	if err != nil {
+		return err
+	}
+	for _, w := range append(input.Warnings, result.advice...) {
 		fmt.Fprintf(warnings, "xenpv: warning: %s\n", w.Text)
 	}
 	if err := result.print(out, o.asJSON); err != nil {
@@ -108,15 +137,38 @@ func (o *wrapOptions) run(ctx context.Context, out, warnings io.Writer) (err err
 	return nil
 }
 
-// wrap makes and writes the disk.
-func (o *wrapOptions) wrap(ctx context.Context, image *xenpv.Image) (_ *wrapped, err error) {
-	disk, err := xenpv.NewDisk(ctx, xenpv.DiskSpec{
+// spec says what is to be on the disk. What the command was told wins over
+// what a domain configuration says.
+func (o *wrapOptions) spec(image *xenpv.Image, input *xenpv.Input) (xenpv.DiskSpec, error) {
+	spec := xenpv.DiskSpec{
 		Kernel:      image,
-		CommandLine: o.cmdline,
-		Ramdisk:     o.ramdisk,
+		CommandLine: cmp.Or(o.cmdline, input.CommandLine),
+		Ramdisk:     cmp.Or(o.ramdisk, input.Ramdisk),
+		Files:       map[string]string{},
+		Layout:      xenpv.Layout(o.layout),
 		Size:        o.sizeGiB * gib,
 		Compress:    xenpv.Compress(o.compress),
-	})
+	}
+	for _, m := range o.modules {
+		path, arguments, _ := strings.Cut(m, " ")
+		spec.Modules = append(spec.Modules, xenpv.Module{Path: path, Arguments: arguments})
+	}
+	for _, f := range o.files {
+		path, local, ok := strings.Cut(f, "=")
+		if !ok || path == "" || local == "" {
+			return spec, fmt.Errorf("--file %q: give a path on the disk and a local file, like /json.cfg=json.cfg", f)
+		}
+		if spec.Files[path] != "" {
+			return spec, fmt.Errorf("--file %q: there is a file for %s already: give each path once", f, path)
+		}
+		spec.Files[path] = local
+	}
+	return spec, nil
+}
+
+// wrap makes and writes the disk.
+func (o *wrapOptions) wrap(ctx context.Context, spec xenpv.DiskSpec) (_ *wrapped, err error) {
+	disk, err := xenpv.NewDisk(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
@@ -129,14 +181,16 @@ func (o *wrapOptions) wrap(ctx context.Context, image *xenpv.Image) (_ *wrapped,
 	if err != nil {
 		return nil, err
 	}
+	report := spec.Kernel.Report()
 	return &wrapped{
 		Path:   o.output,
 		SHA256: hex.EncodeToString(sum[:]),
 		Size:   disk.Size(),
 		Blocks: len(blocks),
 		Kernel: disk.KernelPath(),
-		System: image.Report().System,
-		Arch:   image.Report().Arch,
+		System: report.System,
+		Arch:   report.Arch,
+		advice: disk.Advice(),
 	}, nil
 }
 

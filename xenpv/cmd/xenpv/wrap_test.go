@@ -119,6 +119,15 @@ func TestWrapFails(t *testing.T) {
 		"command line":    {[]string{kernel, "-o", disk, "--cmdline", "a "}, false, "ends with a blank"},
 		"compress":        {[]string{kernel, "-o", disk, "--compress", "xz"}, false, `compress "xz" is unknown`},
 		"ramdisk missing": {[]string{kernel, "-o", disk, "--ramdisk", dir + "/none"}, false, "open ramdisk"},
+		"no such member":  {[]string{kernel, "-o", disk, "--member", "boot/kernel"}, true, "boot/kernel"},
+		"layout":          {[]string{kernel, "-o", disk, "--layout", "gpt"}, false, `layout "gpt" is unknown: give "whole-disk" or "partitioned"`},
+		"module missing":  {[]string{kernel, "-o", disk, "--module", dir + "/none x y"}, false, "open module 1"},
+		"module blanks":   {[]string{kernel, "-o", disk, "--module", kernel + "  x"}, false, `module 1: arguments " x" begins with a blank`},
+		"both":            {[]string{kernel, "-o", disk, "--module", kernel, "--ramdisk", kernel}, false, "PV-GRUB would drop the ramdisk"},
+		"file, no local":  {[]string{kernel, "-o", disk, "--file", "/json.cfg"}, false, `--file "/json.cfg": give a path on the disk and a local file, like /json.cfg=json.cfg`},
+		"file, no path":   {[]string{kernel, "-o", disk, "--file", "=a"}, false, "give a path on the disk"},
+		"file twice":      {[]string{kernel, "-o", disk, "--file", "/a=" + kernel, "--file", "/a=b"}, false, "there is a file for /a already"},
+		"file a kernel":   {[]string{kernel, "-o", disk, "--file", "/boot/kernel=" + kernel}, false, "which it would shadow"},
 		"disk a folder":   {[]string{kernel, "-o", dir}, false, "is a directory"},
 		"disk the image":  {[]string{kernel, "-o", kernel}, false, "is what the disk is made from"},
 	} {
@@ -134,6 +143,35 @@ func TestWrapFails(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
 		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
+// What a domain configuration says goes on the disk, unless an option says
+// otherwise; the disk is that of the same options.
+func TestWrapDomainConfig(t *testing.T) {
+	kernel, dir := testKernel(t), t.TempDir()
+	config := filepath.Join(filepath.Dir(kernel), "domain_config")
+	err := errors.Join(
+		os.WriteFile(config, []byte("name = \"web\"\nkernel = \"kernel\"\nextra = \"-dhcp -home /web\"\nramdisk = \"ramdisk\"\nmemory = 64\nvif = []\n"), 0o600),
+		os.WriteFile(filepath.Join(filepath.Dir(kernel), "ramdisk"), []byte("first"), 0o600),
+		os.WriteFile(filepath.Join(dir, "other"), []byte("other"), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ramdisk, other := filepath.Join(filepath.Dir(kernel), "ramdisk"), filepath.Join(dir, "other")
+	for name, test := range map[string]struct{ config, same []string }{
+		"as it is": {nil, []string{"--cmdline", "-dhcp -home /web", "--ramdisk", ramdisk}},
+		"options":  {[]string{"--cmdline", "x", "--ramdisk", other}, []string{"--cmdline", "x", "--ramdisk", other}},
+	} {
+		first, second := filepath.Join(dir, "first"), filepath.Join(dir, "second")
+		_, _, err := runWrap(t.Context(), append([]string{config, "-o", first}, test.config...)...)
+		_, _, err2 := runWrap(t.Context(), append([]string{kernel, "-o", second}, test.same...)...)
+		if err := errors.Join(err, err2); err != nil {
+			t.Fatal(name, err)
+		}
+		if fileSum(t, first) != fileSum(t, second) {
+			t.Errorf("%s: the disks differ", name)
+		}
 	}
 }
 

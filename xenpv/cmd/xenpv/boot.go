@@ -1,0 +1,296 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/hypervisor"
+)
+
+type bootOptions struct {
+	path    string
+	publish []string
+	check   string
+	timeout time.Duration
+	cmdline string
+	ramdisk string
+	address string
+	gateway string
+	asJSON  bool
+	spec    hypervisor.Spec
+}
+
+// A booted says what became of a boot. Its JSON form is a contract that
+// scripts rely on. Times are in seconds from the start of the command; those
+// of stages that weren't reached are left out.
+type booted struct {
+	Path      string   `json:"path"`
+	Loader    string   `json:"loader"` // pygrub, or pv-grub and its path
+	Published []string `json:"published"`
+	Check     string   `json:"check"`
+	Passed    bool     `json:"passed"`
+	Exit      string   `json:"exit,omitempty"` // poweroff, reboot, suspend or crash
+	Error     string   `json:"error,omitempty"`
+	Times     struct {
+		ToolstackReady   float64 `json:"toolstack_ready,omitempty"`
+		DomainCreated    float64 `json:"domain_created,omitempty"`
+		FirstConsoleByte float64 `json:"first_console_byte,omitempty"`
+		FirstAnswer      float64 `json:"first_answer,omitempty"`
+	} `json:"times"`
+}
+
+func bootCommand() *cobra.Command {
+	var o bootOptions
+	cmd := &cobra.Command{
+		Use:   "boot IMAGE|DISK",
+		Short: "Boot a kernel or a wrapped disk under Xen in QEMU",
+		Long: `Boot a kernel or a wrapped disk under Xen in QEMU.
+
+A kernel is wrapped first, as "xenpv wrap" does it. Xen's own pygrub reads the
+menu on the disk, and the disk's file never changes. Needed are QEMU and, once,
+Debian 12's packages by apt; or a dom0 bundle made elsewhere, in a folder that
+XENPV_DOM0 names. Neither root nor KVM is needed.
+
+The guest's console goes to standard output, or with --json to standard error.
+With --check the command waits until the guest answers and then ends it; without
+it, it runs until the guest ends by itself.
+
+Exit status: 0 only where the check passed, or where there was none and the
+guest powered off or rebooted; 3 where PV-GRUB can't start IMAGE; else 2.`,
+		Example: `  xenpv boot disk.raw --publish 127.0.0.5:8080:80 --check http://:80/
+  xenpv boot ling.img --cmdline '-dhcp -pz /app/ebin' --memory 128 --check tcp://:22
+  xenpv boot mir-www.xen --address 10.0.0.2/24 --gateway 10.0.0.1 --check icmp://`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			// The limit set for wrapping is too tight for making dom0's bundle.
+			debug.SetMemoryLimit(math.MaxInt64)
+			o.path = args[0]
+			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	o.addFlags(cmd)
+	return cmd
+}
+
+func (o *bootOptions) addFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringArrayVarP(&o.publish, "publish", "p", nil, "forward `[HOST:]PORT:GUESTPORT[/udp]` to the guest; may be repeated")
+	flags.StringVar(&o.check, "check", "", "wait for `URL`: http://:80/path, tcp://:22 or icmp://")
+	flags.DurationVar(&o.timeout, "timeout", 90*time.Second, "how long the check may take once the domain is created")
+	flags.StringVar(&o.cmdline, "cmdline", "", "`text` that the kernel gets as its command line")
+	flags.StringVar(&o.ramdisk, "ramdisk", "", "`file` that the kernel gets as its ramdisk")
+	flags.IntVar(&o.spec.MemoryMiB, "memory", 128, "the guest's memory in `MiB`")
+	flags.StringVar(&o.address, "address", "", "the `CIDR` that is compiled into the image, such as 10.0.0.2/24 (default: DHCP)")
+	flags.StringVar(&o.gateway, "gateway", "", "the `IP` that the image takes for its gateway (default: its subnet's first)")
+	flags.StringVar(&o.spec.PVGRUB, "pvgrub", os.Getenv("XENPV_PVGRUB"), "boot with this pv-grub `file` in pygrub's place (also: XENPV_PVGRUB)")
+	flags.BoolVar(&o.spec.KVM, "kvm", false, "use KVM instead of emulation")
+	flags.BoolVar(&o.asJSON, "json", false, "print one JSON object at the end")
+}
+
+// run boots, and prints the console and the result.
+func (o *bootOptions) run(ctx context.Context, out, messages io.Writer) error {
+	started := time.Now()
+	o.spec.Console = out
+	if o.asJSON {
+		o.spec.Console = messages
+	}
+	o.spec.Progress = func(line string) { fmt.Fprintf(messages, "xenpv: %s\n", line) }
+	result := booted{Path: o.path, Check: o.check, Loader: o.spec.Loader(), Published: []string{}}
+	err := o.boot(ctx, started, &result, messages)
+	if err != nil {
+		result.Error = err.Error()
+	}
+	if o.asJSON && !errors.Is(err, errRefused) {
+		encoder := json.NewEncoder(out)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "  ")
+		err = errors.Join(err, encoder.Encode(result))
+	}
+	return err
+}
+
+// boot wraps the image if it must, boots and checks; it ends the domain.
+func (o *bootOptions) boot(ctx context.Context, started time.Time, result *booted, messages io.Writer) error {
+	check, err := o.parse()
+	if err != nil {
+		return err
+	}
+	for _, f := range o.spec.Forwards {
+		result.Published = append(result.Published, f.String())
+	}
+	disk, err := o.disk(ctx, messages)
+	if err != nil {
+		return err
+	}
+	defer disk.Close()
+	o.spec.Disk = disk.path
+	domain, err := hypervisor.Boot(ctx, o.spec)
+	if err != nil {
+		return fmt.Errorf("boot %s: %w", o.path, err)
+	}
+	defer domain.Destroy()
+	err = o.await(ctx, domain, check, result)
+	if err == nil && o.check != "" {
+		result.Passed, result.Times.FirstAnswer = true, time.Since(started).Seconds()
+	}
+	// Before the domain's own clock started, the image was wrapped.
+	times, before := domain.Times(), domain.Started().Sub(started)
+	result.Times.ToolstackReady = (before + times.ToolstackReady).Seconds()
+	result.Times.DomainCreated = (before + times.DomainCreated).Seconds()
+	if times.FirstConsoleByte != 0 {
+		result.Times.FirstConsoleByte = (before + times.FirstConsoleByte).Seconds()
+	}
+	return err
+}
+
+// await waits for the check, or for the guest's end where there is none.
+func (o *bootOptions) await(ctx context.Context, domain *hypervisor.Domain, check hypervisor.Check, result *booted) error {
+	if o.check == "" {
+		exit, err := domain.Wait(ctx)
+		result.Exit = string(exit)
+		if err == nil && exit == hypervisor.Crash {
+			err = fmt.Errorf("the guest crashed; the end of its console:\n%s", domain.ConsoleTail())
+		}
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("--timeout %v is over", o.timeout))
+	defer cancel()
+	err := domain.Await(ctx, check)
+	if err == nil {
+		return nil
+	}
+	if ended, endErr := domain.Exit(); endErr == nil {
+		result.Exit = string(ended)
+	}
+	if domain.ConsoleTail() == "" {
+		return fmt.Errorf("check %s: %w; the guest wrote nothing to its console", o.check, err)
+	}
+	return fmt.Errorf("check %s: %w; the end of the guest's console:\n%s", o.check, err, domain.ConsoleTail())
+}
+
+// parse turns the options' texts into the spec and the check. A port that the
+// check needs and nobody published is forwarded from a free one.
+func (o *bootOptions) parse() (check hypervisor.Check, err error) {
+	for _, text := range o.publish {
+		forward, err := parsePublish(text)
+		if err != nil {
+			return check, err
+		}
+		o.spec.Forwards = append(o.spec.Forwards, forward)
+	}
+	if err := o.parseNetwork(); err != nil || o.check == "" {
+		return check, err
+	}
+	if check, err = hypervisor.ParseCheck(o.check); err != nil || check.Forwarded() == 0 {
+		return check, err
+	}
+	for _, f := range o.spec.Forwards {
+		if f.Proto == "tcp" && f.GuestPort == check.Forwarded() {
+			return check, nil
+		}
+	}
+	port, err := freePort()
+	o.spec.Forwards = append(o.spec.Forwards, hypervisor.Forward{Proto: "tcp", Host: port, GuestPort: check.Forwarded()})
+	return check, err
+}
+
+// parseNetwork reads the addresses that are compiled into the image.
+func (o *bootOptions) parseNetwork() (err error) {
+	if o.address != "" {
+		if o.spec.Network.Address, err = netip.ParsePrefix(o.address); err != nil {
+			return fmt.Errorf("--address %s: give an address with its subnet, such as 10.0.0.2/24", o.address)
+		}
+	}
+	if o.gateway != "" {
+		if o.spec.Network.Gateway, err = netip.ParseAddr(o.gateway); err != nil || o.address == "" {
+			return fmt.Errorf("--gateway %s: give an IP address, and --address with it", o.gateway)
+		}
+	}
+	return nil
+}
+
+func parsePublish(text string) (hypervisor.Forward, error) {
+	wrong := fmt.Errorf("--publish %s: give [HOST:]PORT:GUESTPORT[/udp], such as 127.0.0.5:8080:80", text)
+	ports, proto, ok := strings.Cut(text, "/")
+	if !ok {
+		proto = "tcp"
+	}
+	last := strings.LastIndex(ports, ":")
+	if last < 0 {
+		return hypervisor.Forward{}, wrong
+	}
+	host := ports[:last]
+	if !strings.Contains(host, ":") {
+		host = "127.0.0.1:" + host
+	}
+	from, err := netip.ParseAddrPort(host)
+	to, err2 := strconv.ParseUint(ports[last+1:], 10, 16)
+	if err != nil || err2 != nil {
+		return hypervisor.Forward{}, wrong
+	}
+	return hypervisor.Forward{Proto: proto, Host: from, GuestPort: uint16(to)}, nil
+}
+
+func freePort() (netip.AddrPort, error) {
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp4", "127.0.0.1:0")
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("find a free port: %w", err)
+	}
+	defer listener.Close()
+	return netip.ParseAddrPort(listener.Addr().String())
+}
+
+// bootDisk is the disk to boot; file is nil where the user gave one.
+type bootDisk struct {
+	path string
+	file *os.File
+}
+
+func (d bootDisk) Close() {
+	if d.file != nil {
+		_ = d.file.Close() // it has no name, and nothing in it is wanted any more
+	}
+}
+
+// disk returns the disk to boot. A wrapped image's is a file without a name,
+// so that nothing is left of it whatever happens.
+func (o *bootOptions) disk(ctx context.Context, messages io.Writer) (bootDisk, error) {
+	if hypervisor.IsDisk(o.path) {
+		if o.cmdline != "" || o.ramdisk != "" {
+			return bootDisk{}, fmt.Errorf("%s is a disk: its menu.lst has the command line and the ramdisk; leave out --cmdline and --ramdisk", o.path)
+		}
+		return bootDisk{path: o.path}, nil
+	}
+	dir, err := os.MkdirTemp("", "xenpv-boot-")
+	if err != nil {
+		return bootDisk{}, err
+	}
+	defer os.RemoveAll(dir)
+	wrap := wrapOptions{
+		image: o.path, output: filepath.Join(dir, "disk.raw"),
+		cmdline: o.cmdline, ramdisk: o.ramdisk, compress: string(xenpv.CompressAuto),
+	}
+	if err := wrap.run(ctx, io.Discard, messages); err != nil {
+		return bootDisk{}, err
+	}
+	file, err := os.Open(wrap.output)
+	if err != nil {
+		return bootDisk{}, err
+	}
+	return bootDisk{path: fmt.Sprintf("/dev/fd/%d", file.Fd()), file: file}, nil
+}

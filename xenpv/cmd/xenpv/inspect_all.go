@@ -1,0 +1,124 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/progress"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
+)
+
+// errUnreadable ends a command that has said already what can't be read.
+var errUnreadable = errors.New("an image can't be read")
+
+// An inspected is one of several files. Its JSON form is a contract, as that of
+// [xenpv.Report], whose fields are its own.
+type inspected struct {
+	File string `json:"file"`
+	*xenpv.Report
+	Error string `json:"error,omitempty"` // where there is no report
+}
+
+func inspectAll(cmd *cobra.Command, paths []string, options xenpv.OpenOptions, asJSON bool) error {
+	reporter := progress.To(cmd.ErrOrStderr(), "xenpv: ")
+	defer reporter.Done()
+	total := totalSize(paths)
+	var all []inspected
+	var done int64
+	for _, path := range paths {
+		if err := cmd.Context().Err(); err != nil {
+			return err
+		}
+		reporter.Report("inspect", done, total)
+		all = append(all, inspectOne(path, options))
+		done += fileSize(path)
+	}
+	reporter.Done()
+	write := writeLines
+	if asJSON {
+		write = func(out io.Writer, all []inspected) error { return writeJSON(out, all) }
+	}
+	if err := write(cmd.OutOrStdout(), all); err != nil {
+		return fmt.Errorf("print reports: %w", err)
+	}
+	return worst(all)
+}
+
+func inspectOne(path string, options xenpv.OpenOptions) inspected {
+	image, err := xenpv.OpenWith(path, options)
+	if err != nil {
+		return inspected{File: path, Error: err.Error()}
+	}
+	report := image.Report()
+	if err := image.Close(); err != nil {
+		return inspected{File: path, Error: err.Error()}
+	}
+	return inspected{File: path, Report: report}
+}
+
+// totalSize is the size in bytes of the files, as far as they are there.
+func totalSize(paths []string) int64 {
+	var total int64
+	for _, path := range paths {
+		total += fileSize(path)
+	}
+	return total
+}
+
+func fileSize(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return 0
+	}
+	return info.Size()
+}
+
+// writeLines prints a table with one line for each file.
+func writeLines(out io.Writer, all []inspected) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "FILE\tVERDICT\tSYSTEM\tBOOT\tARCH\tSIZE\tPROBLEM")
+	for _, i := range all {
+		if i.Report == nil {
+			fmt.Fprintf(w, "%s\tunreadable\t-\t-\t-\t-\t%s\n", printable(i.File), printable(i.Error))
+			continue
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%.2f MiB\t%s\n", printable(i.File), i.verdict(),
+			i.System, i.Boot, cmp.Or(i.Arch, "-"), float64(i.KernelSize)/(1<<20), i.problem())
+	}
+	return w.Flush()
+}
+
+func (i inspected) verdict() string {
+	if i.PVGRUB {
+		return "boots"
+	}
+	return "refused"
+}
+
+// problem is the first reason why the image is refused.
+func (i inspected) problem() string {
+	if len(i.Problems) == 0 {
+		return "-"
+	}
+	return printable(i.Problems[0].Code + ": " + i.Problems[0].Text)
+}
+
+// worst is the error by which a command ends that has inspected them all.
+func worst(all []inspected) error {
+	var err error
+	for _, i := range all {
+		if i.Report == nil {
+			return errUnreadable
+		}
+		if !i.PVGRUB {
+			err = errRefused
+		}
+	}
+	return err
+}
