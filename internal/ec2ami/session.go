@@ -51,6 +51,10 @@ type Session struct {
 	Region string
 	Waits  Waits
 
+	// Progress, where it is set, is told how many bytes of an upload have arrived.
+	// It is called with 0 first, then for each block, by one goroutine at a time.
+	Progress func(done, total int64)
+
 	ec2         *ec2.Client
 	ebs         *ebs.Client
 	sts         *sts.Client

@@ -88,6 +88,7 @@ func (s *Session) putBlocks(ctx context.Context, id string, blocks []xenpv.Block
 	buffers := sync.Pool{New: func() any { return new([xenpv.BlockSize]byte) }}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(Workers)
+	arrived := s.count(len(blocks))
 	for _, block := range blocks {
 		group.Go(func() error {
 			if groupCtx.Err() != nil {
@@ -95,10 +96,32 @@ func (s *Session) putBlocks(ctx context.Context, id string, blocks []xenpv.Block
 			}
 			buffer := buffers.Get().(*[xenpv.BlockSize]byte)
 			defer buffers.Put(buffer)
-			return s.putBlock(groupCtx, id, block, disk, buffer[:])
+			if err := s.putBlock(groupCtx, id, block, disk, buffer[:]); err != nil {
+				return err
+			}
+			arrived()
+			return nil
 		})
 	}
 	return group.Wait()
+}
+
+// count returns a function that reports one block more at each call, and may be
+// called by several goroutines at once.
+func (s *Session) count(blocks int) (arrived func()) {
+	if s.Progress == nil {
+		return func() {}
+	}
+	total := int64(blocks) * xenpv.BlockSize
+	s.Progress(0, total)
+	var mu sync.Mutex
+	var done int64
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		done += xenpv.BlockSize
+		s.Progress(done, total)
+	}
 }
 
 func (s *Session) putBlock(ctx context.Context, id string, block xenpv.Block, disk io.ReaderAt, buffer []byte) error {
