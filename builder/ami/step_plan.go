@@ -51,7 +51,7 @@ func (s *stepPlan) Cleanup(multistep.StateBag) {}
 
 func (s *stepPlan) show() {
 	s.ui.Say(fmt.Sprintf("plan: AMI %q in %s, account %s", s.plan.Name, s.plan.Region, s.plan.Account))
-	s.ui.Say(fmt.Sprintf("boots %s with arguments %q", s.plan.Kernel, s.config.Cmdline))
+	s.ui.Say(fmt.Sprintf("boots %s with arguments %q", s.plan.Kernel, s.wrapped.CommandLine))
 	s.ui.Say(fmt.Sprintf("root volume of %d GiB (%s), %d of its 512 KiB blocks to upload",
 		s.plan.VolumeSize, s.plan.VolumeType, len(s.plan.Blocks)))
 	if s.plan.Environment != "" {

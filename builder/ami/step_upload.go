@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/packer-plugin-sdk/multistep"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/progress"
 )
 
 // stepUpload makes the snapshot. It is the first step that creates anything,
@@ -15,6 +17,9 @@ type stepUpload struct{ *build }
 
 func (s *stepUpload) Run(ctx context.Context, _ multistep.StateBag) multistep.StepAction {
 	start := time.Now()
+	reporter := progress.Lines(s.ui.Say)
+	defer reporter.Done()
+	s.session.Progress = func(done, total int64) { reporter.Report("upload", done, total) }
 	id, err := s.session.Upload(ctx, s.plan, s.wrapped.Disk, &s.ledger)
 	if err != nil {
 		return s.fail(err)
