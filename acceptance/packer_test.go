@@ -9,6 +9,10 @@
 //	interrupt ACTION COMMAND...
 //	                 runs a command, interrupts it by Ctrl-C when the action has
 //	                 been called, and prints its output and its end
+//	interruptat FILE COMMAND...
+//	                 the same when the file is there and not empty
+//	webserver FILE   serves it as $HTTP/web.xen, $HTTPS/web.xen and web.xen.gz, cut
+//	                 off as $HTTP/cut; its checksum is $CHECKSUM
 //	readback REGION FILE
 //	                 writes the one snapshot in the region to a file
 //
@@ -34,21 +38,28 @@ func TestScripts(t *testing.T) {
 	packer := judge.Need(t, "packer")
 	images := judge.DebianImages(t)
 	plugins := installPlugin(t, packer)
-	examples, err := filepath.Abs("../examples")
+	examples, hello := absolute(t, "../examples"), absolute(t, "../build/hello")
+	if _, err := os.Stat(hello); err != nil {
+		judge.Missing(t, "the sample image isn't in "+hello)
+	}
+	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)
 	}
+	cache = filepath.Join(cache, "packer-plugin-unikernel") // as xenpv has it, for scripts have a HOME of their own
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"localec2":  cmdLocalEC2,
-			"resources": cmdResources,
-			"calls":     cmdCalls,
-			"interrupt": cmdInterrupt,
-			"readback":  cmdReadBack,
+			"localec2":    cmdLocalEC2,
+			"resources":   cmdResources,
+			"calls":       cmdCalls,
+			"interrupt":   cmdInterrupt,
+			"webserver":   cmdWebServer,
+			"interruptat": cmdInterruptAt,
+			"readback":    cmdReadBack,
 		},
 		// [judge:NAME] holds where the program is installed, and ends the script
 		// where it isn't but is required.
@@ -69,6 +80,8 @@ func TestScripts(t *testing.T) {
 			env.Setenv("CHECKPOINT_DISABLE", "1")
 			env.Setenv("TMPDIR", env.WorkDir)
 			env.Setenv("EXAMPLES", examples)
+			env.Setenv("HELLO", hello)
+			env.Setenv("XENPV_CACHE", cache)
 			env.Setenv("GRUB64", filepath.Join(images, "grub-x86_64-xen.bin"))
 			env.Setenv("GRUB32", filepath.Join(images, "grub-i386-xen.bin"))
 			env.Setenv("MACH32", filepath.Join(images, "gnumach-i386.gz"))
@@ -76,6 +89,15 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 	})
+}
+
+func absolute(t *testing.T, path string) string {
+	t.Helper()
+	path, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // installPlugin builds the plugin of this tree and installs it, as a user does
