@@ -25,7 +25,8 @@ need_for_test() {
   need e2fsprogs debugfs "e2fsck and debugfs judge the file system"
   need xen-utils-4.17 /usr/lib/xen-4.17/bin/pygrub "Xen's pygrub judges menu.lst"
   need libc6-i386 /lib/ld-linux.so.2 "GRUB legacy's shell, a 32-bit program, judges the disk"
-  need binutils readelf "readelf judges the inspection of kernels"
+  need binutils readelf "readelf judges the inspection of kernels, and as and ld make guests to boot"
+  need qemu-system-x86 qemu-system-x86_64 "Xen runs in it, and boots the wrapped disks"
   need gcc gcc "Go's race detector is linked by it"
   need libc6-dev /usr/include/stdlib.h "Go's race detector is linked with it"
 }
