@@ -106,6 +106,8 @@ func Boot(ctx context.Context, spec Spec) (*Domain, error) {
 // domain is destroyed if that fails.
 func (d *Domain) create(ctx context.Context, boot request, kernel []byte) error {
 	go d.follow()
+	stop := context.AfterFunc(ctx, func() { _ = d.machine.agent.SetWriteDeadline(time.Now()) })
+	defer stop()
 	err := d.machine.ask(boot)
 	if err == nil {
 		_, err = d.machine.agent.Write(kernel)
