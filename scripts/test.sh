@@ -16,13 +16,13 @@ fi
 # The whole takes a few minutes on two cores; what hangs is ended with its stacks shown.
 go test -count 1 -timeout 10m "$@"
 
-# What runs concurrently runs once more under the race detector, which needs a C linker.
+# What runs concurrently runs once more under the race detector, which needs a C linker; -short boots no guests.
 concurrent=$(go list "$@" | grep -E '/(internal/ec2ami|builder|acceptance/localec2)(/|$)' || true)
 if [ -z "$concurrent" ]; then
   exit 0
 elif command -v gcc >/dev/null; then
   # shellcheck disable=SC2086 # a list
-  CGO_ENABLED=1 go test -race -count 1 -timeout 10m $concurrent
+  CGO_ENABLED=1 go test -race -short -count 1 -timeout 10m $concurrent
 else
   echo "test: no gcc, so no run under the race detector"
 fi

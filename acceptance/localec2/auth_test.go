@@ -84,7 +84,7 @@ func TestQueryForm(t *testing.T) {
 	for _, test := range []struct{ method, path, service, body, want string }{
 		{"GET", "/?" + describeRegionsBody, "ec2", "", "400 InvalidAction"},
 		{"POST", "/", "ec2", "Version=2016-11-15", "400 MissingAction"},
-		{"POST", "/", "ec2", "Action=RunInstances&Version=2016-11-15", "400 InvalidAction"},
+		{"POST", "/", "ec2", "Action=DescribeVolumes&Version=2016-11-15", "400 InvalidAction"},
 		{"POST", "/", "ec2", "Action=DescribeRegions&Version=2010-01-01", "400 InvalidAction"},
 		{"POST", "/", "ec2", describeRegionsBody + "&Colour=red", "400 UnknownParameter"},
 		{"POST", "/", "ec2", describeRegionsBody + "&AllRegions=maybe", "400 InvalidParameterValue"},

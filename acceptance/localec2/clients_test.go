@@ -142,6 +142,53 @@ refused("DryRunOperation", 412, ec2.describe_images, DryRun=True)
 refused("InvalidSnapshot.InUse", 400, ec2.delete_snapshot, SnapshotId=snap)
 refused("ValidationException", 400, ebs.complete_snapshot, SnapshotId=snap, ChangedBlocksCount=3)
 refused("ResourceNotFoundException", 404, ebs.complete_snapshot, SnapshotId="snap-12345678", ChangedBlocksCount=0)
+offers = ec2.describe_instance_type_offerings(LocationType="region", Filters=[{"Name": "instance-type", "Values": ["m1.*"]}])["InstanceTypeOfferings"]
+assert {o["InstanceType"] for o in offers} == {"m1.small", "m1.medium", "m1.large", "m1.xlarge"}, offers
+vpc = ec2.create_vpc(CidrBlock="10.0.7.9/16")["Vpc"]
+assert vpc["CidrBlock"] == "10.0.0.0/16"
+vpc = vpc["VpcId"]
+ec2.get_waiter("vpc_available").wait(VpcIds=[vpc])
+subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24", AvailabilityZone="eu-west-1b")["Subnet"]["SubnetId"]
+ec2.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": True})
+found = ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]
+assert found["MapPublicIpOnLaunch"] and found["AvailableIpAddressCount"] == 251 and found["AvailabilityZone"] == "eu-west-1b"
+gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+assert ec2.describe_internet_gateways(InternetGatewayIds=[gateway])["InternetGateways"][0]["Attachments"][0]["VpcId"] == vpc
+table = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"][0]["RouteTableId"]
+assert ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)["Return"]
+group = ec2.create_security_group(GroupName="web", Description="test", VpcId=vpc)["GroupId"]
+web = [{"IpProtocol": "tcp", "FromPort": 80, "ToPort": 81, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+made = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=web)["SecurityGroupRules"]
+assert made[0]["FromPort"] == 80 and made[0]["CidrIpv4"] == "0.0.0.0/0" and not made[0]["IsEgress"]
+ec2.authorize_security_group_ingress(GroupId=group, IpProtocol="udp", FromPort=53, ToPort=53, CidrIp="10.0.0.0/8")
+ec2.authorize_security_group_egress(GroupId=group, IpPermissions=web)
+ec2.revoke_security_group_egress(GroupId=group, IpPermissions=web)
+ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=[made[0]["SecurityGroupRuleId"]])
+shown = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]
+assert [(p["IpProtocol"], p["FromPort"]) for p in shown["IpPermissions"]] == [("udp", 53)], shown
+assert [p["IpProtocol"] for p in shown["IpPermissionsEgress"]] == ["-1"], shown
+instance = ec2.run_instances(ImageId=ami, InstanceType="m1.small", MinCount=1, MaxCount=1, SubnetId=subnet, SecurityGroupIds=[group], PrivateIpAddress="10.0.0.7",
+                             UserData="hello", TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "x"}]}])["Instances"][0]["InstanceId"]
+ec2.get_waiter("instance_running").wait(InstanceIds=[instance])
+found = ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
+assert found["PrivateIpAddress"] == "10.0.0.7" and found["PublicIpAddress"].startswith("127.0.0.") and found["Tags"][0]["Value"] == "x", found
+assert ec2.describe_instance_status(InstanceIds=[instance])["InstanceStatuses"][0]["InstanceState"]["Name"] == "running"
+assert "-no-instances" in ec2.get_console_output(InstanceId=instance)["Output"]
+refused("DependencyViolation", 400, ec2.delete_security_group, GroupId=group)
+ec2.reboot_instances(InstanceIds=[instance])
+ec2.stop_instances(InstanceIds=[instance])
+ec2.get_waiter("instance_stopped").wait(InstanceIds=[instance])
+ec2.start_instances(InstanceIds=[instance])
+ec2.terminate_instances(InstanceIds=[instance])
+ec2.get_waiter("instance_terminated").wait(InstanceIds=[instance])
+ec2.delete_security_group(GroupId=group)
+ec2.delete_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0")
+ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+ec2.delete_internet_gateway(InternetGatewayId=gateway)
+ec2.delete_subnet(SubnetId=subnet)
+ec2.delete_vpc(VpcId=vpc)
+assert [v["CidrBlock"] for v in ec2.describe_vpcs()["Vpcs"]] == ["172.31.0.0/16"]
 ec2.deregister_image(ImageId=ami)
 ec2.delete_snapshot(SnapshotId=snap)
 ec2.delete_snapshot(SnapshotId=child)
@@ -154,7 +201,7 @@ func TestBoto3(t *testing.T) {
 	if err := exec.Command(python, "-c", "import boto3").Run(); err != nil {
 		judge.Missing(t, "python3-boto3 is not installed")
 	}
-	l := start(t, Options{})
+	l := start(t, Options{NoInstances: true})
 	cmd := exec.Command(python, "-c", boto3Script)
 	cmd.Env = append(os.Environ(), l.Env()...)
 	out, err := cmd.CombinedOutput()

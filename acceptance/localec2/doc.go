@@ -1,7 +1,7 @@
 // Package localec2 is an embedded EC2: one HTTP server on the loopback
 // interface that speaks the EC2 Query API (version 2016-11-15), the EBS direct
 // APIs and STS, so that "packer build", the AWS SDKs, awscli and boto3 make an
-// AMI with no AWS account. The program cmd/localec2 serves it for scripts.
+// AMI, and run instances of it, with no AWS account. The program cmd/localec2 serves it for scripts.
 //
 //	srv, err := localec2.Start(localec2.Options{})
 //	defer srv.Close()
@@ -17,8 +17,42 @@
 //
 // Actions of EC2: DescribeImages, RegisterImage, DeregisterImage,
 // DescribeSnapshots, DeleteSnapshot, CreateTags, DeleteTags, DescribeTags,
-// DescribeRegions, DescribeAvailabilityZones, DescribeInstanceTypes. Of STS: GetCallerIdentity. Of the
-// EBS direct APIs: all six.
+// DescribeRegions, DescribeAvailabilityZones, DescribeInstanceTypes,
+// DescribeInstanceTypeOfferings; RunInstances, DescribeInstances,
+// DescribeInstanceStatus, StartInstances, StopInstances, RebootInstances,
+// TerminateInstances, GetConsoleOutput; those that create, describe and delete
+// VPCs, subnets, internet gateways and security groups, with
+// ModifySubnetAttribute (MapPublicIpOnLaunch), AttachInternetGateway and
+// DetachInternetGateway, DescribeRouteTables, CreateRoute and DeleteRoute (of
+// the main table, to a gateway), and the four that authorize and revoke
+// security group rules. Of STS: GetCallerIdentity. Of the EBS direct APIs: all
+// six.
+//
+// # Instances
+//
+// An instance fetches its root volume from the image's snapshot, block by block
+// by the EBS direct APIs, and boots it under Xen in QEMU (package
+// xenpv/hypervisor, whose manual says what that needs). The image's kernel
+// decides how: an AKI of the kind hd0 finds menu.lst in PV-GRUB's documented
+// places, one of the kind hd00 in the first partition only. Where there is none
+// the console shows PV-GRUB's prompt, grubdom>, and the guest never starts.
+// Xen's pygrub reads the menu, or a pv-grub that [Options].PVGRUB names; which
+// of the two is in the log and in the console's first line.
+//
+// DHCP gives the guest its private address: one of its subnet, or the one
+// asked for, by AWS's rules. Its public address is its own, of 127.0.0.0/24,
+// and answers on the ports that its groups open to callers, that is by a rule
+// for TCP, UDP or all protocols whose CIDR block holds 127.0.0.1, provided that
+// its VPC routes 0.0.0.0/0 to its internet gateway. Ports below 1024 are for
+// root on many systems (on Linux: sysctl net.ipv4.ip_unprivileged_port_start);
+// one that can't be had is told of on the console, and the others are forwarded.
+//
+// Where there is no QEMU or Xen, the console and the log say so, and instances
+// never answer. A guest that powers off stops or terminates its instance, as
+// InstanceInitiatedShutdownBehavior says; one that crashed leaves it running,
+// with the instance status "impaired". [Running.Close] ends all guests. A
+// killed server leaves no guest and no file: QEMU ends with it, and a volume is
+// a file without a name in the temporary folder.
 //
 // # Callers
 //
@@ -72,6 +106,29 @@
 //     unreadable block data is known from AWS.
 //   - Eventual consistency is all or nothing and lasts as long as
 //     Options.Invisible says, for every caller alike.
+//   - What a guest writes to its disk is lost when it stops or reboots, so
+//     StopInstances and TerminateInstances end it at once. Only the root device
+//     is attached, and RunInstances takes no BlockDeviceMapping.
+//   - Which ports are open is settled when an instance is launched or started;
+//     rules that are added later wait for that. At most 512 ports are
+//     forwarded, those of the narrowest rules first. A forwarded TCP port
+//     accepts connections before the guest does, and whether it ever does.
+//   - QEMU's network forwards no ICMP: an instance answers no ping. Rules for
+//     it, and for what goes out, are kept and have no effect.
+//   - There is no metadata service: 169.254.169.254 lies outside the guest's
+//     subnet, where QEMU's network can't answer. User data is checked, and lost.
+//   - Instances don't reach each other at their private addresses.
+//   - Disks on which pygrub finds more than PV-GRUB does (a grub.cfg beside
+//     menu.lst) boot by that. Xen decides by itself whether it starts a kernel
+//     of 32 or 64 bits: the AKI's architecture is compared with the image's only.
+//   - Instances of HVM images run, and never answer. There are no key pairs,
+//     instance profiles, volumes or interfaces of one's own. Spot instances are
+//     launched at once, at no price. Console output is there at once, not after
+//     minutes, and instance status checks ask the hypervisor, not the guest.
+//   - Instances are launched as long as three quarters of this machine's memory
+//     hold them ([Options].MemoryMiB), then InsufficientInstanceCapacity.
+//   - A paravirtual image without a kernel can't be launched (MissingParameter);
+//     how EC2 refuses it is not known.
 //   - Block data is kept in memory, equal blocks once; nothing is on disk, so
 //     a killed server leaves nothing behind and forgets everything.
 package localec2

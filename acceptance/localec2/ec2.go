@@ -14,7 +14,9 @@ const ec2Version = "2016-11-15"
 
 // ec2Actions is all that the server knows of EC2. Each file of actions has its
 // own table.
-var ec2Actions = merge(imageActions, registerActions, snapshotActions, tagActions, regionActions, instanceTypeActions)
+var ec2Actions = merge(imageActions, registerActions, snapshotActions, tagActions, regionActions,
+	instanceTypeActions, offeringActions, vpcActions, subnetActions, gatewayActions, routeActions,
+	groupActions, permissionActions, launchActions, instanceActions, instanceStatusActions, powerActions, consoleActions)
 
 func merge(tables ...map[string]action) map[string]action {
 	all := map[string]action{}

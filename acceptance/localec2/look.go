@@ -16,6 +16,9 @@ const lookPrefix = "/_localec2/"
 type Resources struct {
 	Snapshots []SnapshotInfo `json:"snapshots"`
 	Images    []ImageInfo    `json:"images"`
+	Instances []InstanceInfo `json:"instances"`
+	// Networks are the groups, VPCs, subnets and gateways that callers made.
+	Networks []NetworkInfo `json:"networks"`
 }
 
 // SnapshotInfo describes a snapshot that was not deleted.
@@ -50,7 +53,7 @@ func (s *Server) Resources() map[string]Resources {
 	now := s.opts.Now()
 	all := map[string]Resources{}
 	for name, state := range s.regions {
-		r := Resources{Snapshots: []SnapshotInfo{}, Images: []ImageInfo{}}
+		r := Resources{Snapshots: []SnapshotInfo{}, Images: []ImageInfo{}, Instances: instanceInfos(state, now), Networks: networkInfos(state.network)}
 		for _, sn := range state.snapshots {
 			r.Snapshots = append(r.Snapshots, SnapshotInfo{sn.id, sn.state(now), sn.sizeGiB, sn.blocksHeld(), sn.description, copyTags(sn.tags), sn.started})
 		}
@@ -59,7 +62,7 @@ func (s *Server) Resources() map[string]Resources {
 				r.Images = append(r.Images, newImageInfo(img, now))
 			}
 		}
-		if len(r.Snapshots)+len(r.Images) == 0 {
+		if len(r.Snapshots)+len(r.Images)+len(r.Instances)+len(r.Networks) == 0 {
 			continue
 		}
 		slices.SortFunc(r.Snapshots, func(a, b SnapshotInfo) int { return a.Started.Compare(b.Started) })

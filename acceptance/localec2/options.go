@@ -1,6 +1,11 @@
 package localec2
 
-import "time"
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"time"
+)
 
 // Options says how the server behaves. The zero value is a server whose states
 // change at once and that adds no delay; [Defaults] is what the program uses.
@@ -31,6 +36,32 @@ type Options struct {
 	// dead snapshot's id. AWS does not say which of the two it does.
 	TokensOutlive bool
 
+	// InstancePending and InstanceEnding are the least time that an instance
+	// takes to run, and to stop or be terminated. Its guest may take longer.
+	InstancePending, InstanceEnding time.Duration
+
+	// NoInstances has instances pass through their states with no guest: they
+	// never answer, and take no memory.
+	NoInstances bool
+
+	// MemoryMiB bounds the memory of all instances together, with 600 MiB for
+	// each instance's dom0 and Xen. Zero means three quarters of the machine's.
+	MemoryMiB int
+
+	// PublicAddresses are the addresses that instances are reached under: a
+	// part of 127.0.0.0/8, of which the first two and the last are not given.
+	// The zero value means 127.0.0.0/24. On macOS the loopback interface has
+	// to be given them first: ifconfig lo0 alias 127.0.0.2.
+	PublicAddresses netip.Prefix
+
+	// PVGRUB is the path of a pv-grub that reads menu.lst in pygrub's place.
+	PVGRUB string
+
+	// Log, if not nil, is given a line for each thing that happens to an
+	// instance. It is called by several goroutines, and must not call the
+	// server.
+	Log func(string)
+
 	// Now is the clock for every state and time-out; nil means time.Now. The
 	// date in a signature is always compared with the real clock, because
 	// clients sign with theirs.
@@ -42,11 +73,12 @@ type Options struct {
 }
 
 // Defaults returns the options of the program: half a second pending for
-// snapshots and images, long enough that a client which does not wait fails,
+// snapshots, images and instances, long enough that a client which does not wait fails,
 // short enough not to be felt. Nothing is invisible, because on AWS that is
 // the exception, and a script with no retries should work as it does there.
 func Defaults() Options {
-	return Options{SnapshotPending: 500 * time.Millisecond, ImagePending: 500 * time.Millisecond}
+	const short = 500 * time.Millisecond
+	return Options{SnapshotPending: short, ImagePending: short, InstancePending: short, InstanceEnding: short}
 }
 
 // complete returns the options with the zero values filled in.
@@ -57,8 +89,33 @@ func (o Options) complete() Options {
 	if o.Account == "" {
 		o.Account = "123456789012"
 	}
+	if o.MemoryMiB == 0 {
+		o.MemoryMiB = hostMemory()
+	}
+	if !o.PublicAddresses.IsValid() {
+		o.PublicAddresses = netip.MustParsePrefix("127.0.0.0/24")
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	return o
+}
+
+// checkInstances refuses options with which no instance could be reached.
+func (o Options) checkInstances() error {
+	p := o.PublicAddresses
+	if !p.Addr().Is4() || !p.Addr().IsLoopback() || p.Bits() < 8 || p.Bits() > 29 {
+		return fmt.Errorf("the public addresses %v are not a part of 127.0.0.0/8 with 8 addresses or more", p)
+	}
+	if o.MemoryMiB < 0 {
+		return fmt.Errorf("the memory of instances can't be %d MiB", o.MemoryMiB)
+	}
+	if o.PVGRUB == "" {
+		return nil
+	}
+	file, err := os.Open(o.PVGRUB)
+	if err != nil {
+		return fmt.Errorf("read pv-grub: %w", err)
+	}
+	return file.Close()
 }

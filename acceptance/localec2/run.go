@@ -26,6 +26,9 @@ func Start(opts Options) (*Running, error) {
 	if !accountID.MatchString(s.opts.Account) {
 		return nil, fmt.Errorf("start localec2: %q is not an account; use 12 digits", s.opts.Account)
 	}
+	if err := s.opts.checkInstances(); err != nil {
+		return nil, fmt.Errorf("start localec2: %w", err)
+	}
 	if err := checkLoopback(s.opts.Listen); err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", s.opts.Listen, err)
 	}
@@ -68,9 +71,11 @@ func (r *Running) Env() []string {
 	}
 }
 
-// Close stops the server at once, with the calls that are under way.
+// Close stops the server at once, with the calls that are under way, and ends
+// all instances.
 func (r *Running) Close() error {
 	err := r.http.Close()
+	r.Server.Close()
 	if served := <-r.done; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)
 	}

@@ -1,6 +1,7 @@
 package localec2
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -18,7 +19,12 @@ type Server struct {
 	record recorder
 	look   http.Handler
 
+	life     context.Context // of all machines
+	stop     context.CancelFunc
+	machines sync.WaitGroup
+
 	mu      sync.Mutex // guards all below
+	closed  bool
 	regions map[string]*regionState
 }
 
@@ -28,9 +34,13 @@ type regionState struct {
 	images       map[string]*image
 	deregistered map[string]bool
 	tokens       map[string]startedSnapshot // StartSnapshot client tokens
+	*network
+	instances map[string]*instance
+	launches  map[string]launched // RunInstances client tokens
 }
 
-// New makes a server with nothing in it but Amazon's PV-GRUB kernels.
+// New makes a server with nothing in it but Amazon's PV-GRUB kernels and
+// default VPCs. Where it ran instances, [Server.Close] ends them.
 func New(opts Options) *Server {
 	s := &Server{
 		opts:    opts.complete(),
@@ -38,16 +48,30 @@ func New(opts Options) *Server {
 		blocks:  newBlockStore(),
 		regions: map[string]*regionState{},
 	}
+	s.life, s.stop = context.WithCancel(context.Background())
 	for name := range regions {
 		s.regions[name] = &regionState{
 			snapshots:    map[string]*snapshot{},
 			images:       pvGrubImages(name),
 			deregistered: map[string]bool{},
 			tokens:       map[string]startedSnapshot{},
+			network:      newNetwork(name, s.opts.Account),
+			instances:    map[string]*instance{},
+			launches:     map[string]launched{},
 		}
 	}
 	s.look = s.lookHandler()
 	return s
+}
+
+// Close ends all instances' guests. The server still answers; instances that
+// are started later never do.
+func (s *Server) Close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.stop()
+	s.machines.Wait()
 }
 
 // call is one request on its way through the server.

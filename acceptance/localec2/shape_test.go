@@ -30,7 +30,7 @@ func (f *filler) fill(v reflect.Value, name string) {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			field := v.Type().Field(i)
-			if field.Type != reflect.TypeFor[response]() {
+			if field.Type != reflect.TypeFor[response]() && (field.IsExported() || field.Anonymous) {
 				f.fill(v.Field(i), field.Tag.Get("xml"))
 			}
 		}
@@ -54,7 +54,7 @@ func (f *filler) fill(v reflect.Value, name string) {
 func (f *filler) text(v reflect.Value, name string) {
 	text := fmt.Sprintf("value-%d-", f.n)
 	switch name {
-	case "startTime", "completionTime,omitempty":
+	case "startTime", "completionTime,omitempty", "launchTime", "timestamp,omitempty":
 		text = time.Unix(int64(f.n)*1000, 0).UTC().Format(time.RFC3339)
 	case "messageSet":
 		return // always an empty list
@@ -91,6 +91,54 @@ var shapes = []struct {
 	}},
 	{&deregisterImageResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
 		return c.DeregisterImage(ctx, &ec2.DeregisterImageInput{ImageId: aws.String("ami-1")})
+	}},
+	{&describeVPCsResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
+		return c.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{})
+	}},
+	{&createVPCResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
+		return c.CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")})
+	}},
+	{&describeSubnetsResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
+		return c.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{})
+	}},
+	{&createSubnetResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
+		return c.CreateSubnet(ctx, &ec2.CreateSubnetInput{VpcId: aws.String("vpc-1")})
+	}},
+	{&describeGatewaysResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
+		return c.DescribeInternetGateways(ctx, &ec2.DescribeInternetGatewaysInput{})
+	}},
+	{&createGatewayResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
+		return c.CreateInternetGateway(ctx, &ec2.CreateInternetGatewayInput{})
+	}},
+	{&describeRoutesResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
+		return c.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{})
+	}},
+	{&describeGroupsResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
+		return c.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{})
+	}},
+	{&createGroupResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
+		return c.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{GroupName: aws.String("x"), Description: aws.String("x")})
+	}},
+	{&authorizeResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
+		return c.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{})
+	}},
+	{&describeInstancesResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
+		return c.DescribeInstances(ctx, &ec2.DescribeInstancesInput{})
+	}},
+	{&runInstancesResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
+		return c.RunInstances(ctx, &ec2.RunInstancesInput{MinCount: aws.Int32(1), MaxCount: aws.Int32(1)})
+	}},
+	{&describeInstanceStatusResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
+		return c.DescribeInstanceStatus(ctx, &ec2.DescribeInstanceStatusInput{})
+	}},
+	{&describeOfferingsResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
+		return c.DescribeInstanceTypeOfferings(ctx, &ec2.DescribeInstanceTypeOfferingsInput{})
+	}},
+	{&changeResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
+		return c.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: []string{"i-1"}})
+	}},
+	{&getConsoleResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
+		return c.GetConsoleOutput(ctx, &ec2.GetConsoleOutputInput{InstanceId: aws.String("i-1")})
 	}},
 }
 

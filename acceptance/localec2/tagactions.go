@@ -135,5 +135,31 @@ func (s *Server) tagsOf(c *call, id string) (tagSet, error) {
 		}
 		return img.tags, nil
 	}
-	return nil, bad("InvalidID", "The ID '%s' is not valid", id)
+	return s.ownedTags(s.regions[c.region], id)
+}
+
+// ownedTags finds the tags of an instance, or of a part of a network.
+func (s *Server) ownedTags(state *regionState, id string) (tagSet, error) {
+	var found resource
+	var err error
+	switch prefix, _, _ := strings.Cut(id, "-"); prefix {
+	case instanceKind.prefix:
+		found, err = find(s, state.instances, instanceKind, id)
+	case groupKind.prefix:
+		found, err = find(s, state.groups, groupKind, id)
+	case vpcKind.prefix:
+		found, err = find(s, state.vpcs, vpcKind, id)
+	case subnetKind.prefix:
+		found, err = find(s, state.subnets, subnetKind, id)
+	case gatewayKind.prefix:
+		found, err = find(s, state.gateways, gatewayKind, id)
+	case routesKind.prefix:
+		found, err = find(s, state.routes, routesKind, id)
+	default:
+		err = bad("InvalidID", "The ID '%s' is not valid", id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return found.base().tags, nil
 }

@@ -156,6 +156,18 @@ func (s *Server) allTags(name string) []tagItem {
 			add(id, "image", img.tags)
 		}
 	}
+	addOwned(s, add, instanceKind, s.regions[name].instances)
+	addOwned(s, add, groupKind, s.regions[name].groups)
+	addOwned(s, add, vpcKind, s.regions[name].vpcs)
+	addOwned(s, add, subnetKind, s.regions[name].subnets)
+	addOwned(s, add, gatewayKind, s.regions[name].gateways)
+	addOwned(s, add, routesKind, s.regions[name].routes)
 	slices.SortFunc(items, func(a, b tagItem) int { return cmp.Compare(a.id(), b.id()) })
 	return items
+}
+
+func addOwned[T resource](s *Server, add func(id, kind string, t tagSet), k kind, all map[string]T) {
+	for _, v := range visibleOf(s, all) {
+		add(v.base().id, k.name, v.base().tags)
+	}
 }

@@ -1,6 +1,6 @@
 // Localec2 is an EC2 on the loopback interface: the EC2, EBS direct and STS
-// calls that baking an AMI needs, with no AWS account. Its manual is that of
-// package localec2 beside it.
+// calls that baking an AMI and running it need, with no AWS account. Its manual
+// is that of package localec2 beside it.
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net/netip"
 	"os"
 	"os/signal"
 	"syscall"
@@ -27,6 +28,9 @@ call is logged to standard error. It runs until it is interrupted.
 
 Any access key will do; one that begins with AKIDENIED is allowed nothing, one
 that begins with AKIUNKNOWN is not known.
+
+Instances boot under Xen in QEMU; each answers on an address of its own, 127.0.0.2
+and up, on the ports that its security groups open.
 
 Faults: ACTION=KIND[,from=N][,times=N][,nth=N][,delay=D][,service=S][,region=R][,code=C][,status=N]
   ACTION  an action such as PutSnapshotBlock, or * for all
@@ -90,6 +94,15 @@ func parse(args []string, stderr io.Writer) (localec2.Options, []localec2.Fault,
 	fs.DurationVar(&opts.SnapshotPending, "snapshot-pending", opts.SnapshotPending, "`time` a snapshot stays pending after CompleteSnapshot")
 	fs.DurationVar(&opts.ImagePending, "image-pending", opts.ImagePending, "`time` an image stays pending after RegisterImage")
 	fs.DurationVar(&opts.Invisible, "invisible", opts.Invisible, "`time` a new snapshot or image is not found")
+	fs.DurationVar(&opts.InstancePending, "instance-pending", opts.InstancePending, "least `time` that an instance is pending")
+	fs.DurationVar(&opts.InstanceEnding, "instance-ending", opts.InstanceEnding, "least `time` that an instance is stopping or shutting down")
+	fs.BoolVar(&opts.NoInstances, "no-instances", false, "start no guests: instances pass through their states, and never answer")
+	fs.IntVar(&opts.MemoryMiB, "memory", 0, "memory for all instances in `MiB` (default three quarters of the machine's)")
+	fs.StringVar(&opts.PVGRUB, "pvgrub", "", "`file` of a pv-grub that reads menu.lst in pygrub's place")
+	fs.Func("public-addresses", "part of 127.0.0.0/8 for instances, as a `CIDR` block (default 127.0.0.0/24)", func(text string) (err error) {
+		opts.PublicAddresses, err = netip.ParsePrefix(text)
+		return err
+	})
 	fs.BoolVar(&opts.TokensOutlive, "tokens-outlive", false, "client tokens stay bound to deleted snapshots")
 	quiet := fs.Bool("quiet", false, "do not log calls")
 	fs.Func("fault", "a `fault` to inject (repeatable), see above", func(text string) error {
@@ -104,15 +117,16 @@ func parse(args []string, stderr io.Writer) (localec2.Options, []localec2.Fault,
 		fmt.Fprintf(stderr, "localec2: unexpected argument %q\n", fs.Arg(0))
 		return opts, nil, fmt.Errorf("unexpected argument %q", fs.Arg(0))
 	}
+	logger := log.New(stderr, "", log.Ltime|log.Lmicroseconds)
 	if !*quiet {
-		opts.OnCall = logCalls(stderr)
+		opts.OnCall = logCalls(logger)
 	}
+	opts.Log = func(line string) { logger.Print(line) }
 	return opts, faults, nil
 }
 
 // logCalls writes one line a call.
-func logCalls(w io.Writer) func(localec2.Call) {
-	logger := log.New(w, "", log.Ltime|log.Lmicroseconds)
+func logCalls(logger *log.Logger) func(localec2.Call) {
 	return func(c localec2.Call) {
 		answer := fmt.Sprint(c.Status)
 		if c.Status == 0 {
