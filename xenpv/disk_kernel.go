@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -34,7 +33,7 @@ func (c Compress) check() error {
 // A storedKernel is the kernel as it lies on the disk.
 type storedKernel struct {
 	*io.SectionReader
-	spool *os.File // the temporary file behind it; nil where it is the image itself
+	spool *tempFile // what is behind it; nil where it is the image itself
 }
 
 // storeKernel compresses the kernel, or doesn't, as the spec says.
@@ -71,7 +70,7 @@ func isELF(kernel io.ReaderAt) (bool, error) {
 
 // gzipKernel compresses the kernel into a temporary file.
 func gzipKernel(kernel io.Reader) (*storedKernel, error) {
-	spool, err := os.CreateTemp("", "xenpv-kernel-*.gz")
+	spool, err := newTempFile()
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +105,7 @@ func (k *storedKernel) Close() error {
 	if k.spool == nil {
 		return nil
 	}
-	return errors.Join(k.spool.Close(), os.Remove(k.spool.Name()))
+	return k.spool.Close()
 }
 
 // A contextReader reads until its context is done.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 	registryimage "github.com/hashicorp/packer-plugin-sdk/packer/registry/image"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ec2ami"
@@ -24,6 +25,7 @@ type Artifact struct {
 	labels          map[string]string
 	generated       map[string]string
 	ledger          *ec2ami.Ledger
+	ui              packersdk.Ui
 	waits           ec2ami.Waits
 }
 
@@ -49,6 +51,7 @@ func newArtifact(run *build) *Artifact {
 			"content":     run.plan.Content(),
 		},
 		ledger: &run.ledger,
+		ui:     run.ui,
 		waits:  run.session.Waits,
 	}
 }
@@ -87,8 +90,12 @@ func (a *Artifact) State(name string) any {
 	}
 }
 
-// Destroy deregisters the AMI and deletes its snapshot.
+// Destroy deregisters the AMI and deletes its snapshot. What is left goes to
+// the user's terminal as well: Packer loses the text of a plugin's error here.
 func (a *Artifact) Destroy() error {
 	_, err := a.ledger.Undo(context.Background(), a.waits)
+	if err != nil {
+		a.ui.Error(err.Error())
+	}
 	return err
 }

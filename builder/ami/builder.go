@@ -55,17 +55,16 @@ func (b *Builder) Prepare(raws ...any) (generated, warnings []string, err error)
 }
 
 // Run makes the AMI. Where it fails or is cancelled, what it has created is
-// removed before it returns.
+// removed before it returns, unless Packer was told -on-error=abort.
 func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, _ packersdk.Hook) (packersdk.Artifact, error) {
 	run := &build{config: &b.config, ui: ui, id: uuid.TimeOrderedUUID(), started: time.Now()}
 	state := new(multistep.BasicStateBag)
 	state.Put("ui", ui)
-	commonsteps.NewRunner([]multistep.Step{
-		&stepWrap{run},
-		&stepPlan{run},
-		&stepUpload{run},
-		&stepRegister{run},
-	}, b.config.PackerConfig, ui).Run(ctx, state)
+	steps := []multistep.Step{&stepWrap{run}, &stepPlan{run}}
+	if !b.config.PlanOnly {
+		steps = append(steps, &stepUpload{run}, &stepRegister{run})
+	}
+	commonsteps.NewRunner(steps, b.config.PackerConfig, ui).Run(ctx, state)
 
 	if run.err == nil && ctx.Err() != nil {
 		run.err = errors.New("build was cancelled")
@@ -76,8 +75,12 @@ func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, _ packersdk.Hook) (p
 	return newArtifact(run), nil
 }
 
-// fail ends the build with an error.
+// fail ends the build with an error. Packer shows it at the end; a user who is
+// asked what to do, or who wants no clean-up, has to see it before.
 func (b *build) fail(err error) multistep.StepAction {
 	b.err = err
+	if onError := b.config.PackerOnError; onError == "ask" || onError == "abort" {
+		b.ui.Error(err.Error())
+	}
 	return multistep.ActionHalt
 }

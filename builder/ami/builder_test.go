@@ -76,6 +76,7 @@ func TestPrepareRefuses(t *testing.T) {
 		{"snapshot_tags", map[string]string{"Environment": "prod"}, `environment is "dev": leave one of them out`},
 		{"kernel_id", "aki-1", `kernel_id is "aki-1"`},
 		{"volume_size", -1, "volume_size is -1"},
+		{"volume_size", 16385, "EBS makes volumes of type gp2 of 1 to 16384 GiB"},
 		{"volume_type", "sc1", `volume_type is "sc1"`},
 		{"ami_nam", "x", "ami_nam"},
 	} {

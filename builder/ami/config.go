@@ -50,19 +50,17 @@ type Config struct {
 	// PV-GRUB hd0 that Amazon offers in the region for the image's architecture.
 	KernelID string `mapstructure:"kernel_id"`
 	// The size of the root volume in GiB. Default: 1, the least that EBS makes,
-	// which holds every disk that this plugin writes.
+	// which holds every disk that this plugin writes. EBS makes volumes of the
+	// type `gp2` up to 16384 GiB, of `gp3` up to 65536, of `standard` up to 1024.
 	VolumeSize int32 `mapstructure:"volume_size"`
 	// The type of the root volume: `gp2` (the default), `gp3` or `standard`.
 	VolumeType string `mapstructure:"volume_type"`
 	// Check everything and show what would be made, then stop without making it.
 	PlanOnly bool `mapstructure:"plan_only"`
-
-	ctx interpolate.Context
 }
 
 const (
-	maxVolumeSize     = 65536 // GiB, EBS direct's StartSnapshot
-	maxDescription    = 255   // characters, EC2's RegisterImage
+	maxDescription    = 255 // characters, EC2's RegisterImage
 	defaultVolumeSize = 1
 )
 
@@ -70,8 +68,10 @@ var (
 	environmentForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 	kernelIDForm    = regexp.MustCompile(`^aki-([0-9a-f]{8}|[0-9a-f]{17})$`)
 
-	// volumeTypes are those that can be a root volume with no further options.
-	volumeTypes = []string{"gp2", "gp3", "standard"}
+	// volumeTypes are those that can be a root volume with no further options,
+	// and their largest sizes in GiB
+	// (https://docs.aws.amazon.com/ebs/latest/userguide/ebs-volume-types.html).
+	volumeTypes = map[string]int32{"gp2": 16384, "gp3": 65536, "standard": 1024}
 )
 
 // templated are the options in which {{ .Environment }} may stand: they are
@@ -81,11 +81,12 @@ var templated = []string{"ami_name", "ami_description", "tags", "snapshot_tags"}
 // Prepare reads the options, sets defaults and returns everything that is
 // wrong with them in one error.
 func (c *Config) Prepare(raws ...any) error {
-	c.ctx.Funcs = map[string]any{"clean_resource_name": ec2ami.CleanName}
+	// Outside of the configuration, which Decode empties first.
+	names := interpolate.Context{Funcs: map[string]any{"clean_resource_name": ec2ami.CleanName}}
 	err := config.Decode(c, &config.DecodeOpts{
 		PluginType:         "unikernel-ami",
 		Interpolate:        true,
-		InterpolateContext: &c.ctx,
+		InterpolateContext: &names,
 		InterpolateFilter:  &interpolate.RenderFilter{Exclude: templated},
 	}, raws...)
 	if err != nil {
@@ -93,7 +94,7 @@ func (c *Config) Prepare(raws ...any) error {
 	}
 	var errs *packersdk.MultiError
 	errs = packersdk.MultiErrorAppend(errs, c.Config.Prepare()...)
-	errs = packersdk.MultiErrorAppend(errs, c.render()...)
+	errs = packersdk.MultiErrorAppend(errs, c.render(&names)...)
 	errs = packersdk.MultiErrorAppend(errs, c.checkAMI()...)
 	errs = packersdk.MultiErrorAppend(errs, c.checkVolume()...)
 	if errs != nil && len(errs.Errors) > 0 {
@@ -103,11 +104,11 @@ func (c *Config) Prepare(raws ...any) error {
 }
 
 // render fills the environment in where it may stand.
-func (c *Config) render() []error {
-	c.ctx.Data = struct{ Environment string }{c.Environment}
+func (c *Config) render(ctx *interpolate.Context) []error {
+	ctx.Data = struct{ Environment string }{c.Environment}
 	var errs []error
 	render := func(option string, text string) string {
-		rendered, err := interpolate.Render(text, &c.ctx)
+		rendered, err := interpolate.Render(text, ctx)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", option, err))
 		}
@@ -158,18 +159,18 @@ func (c *Config) checkEnvironmentTag(option string, tags map[string]string) erro
 }
 
 func (c *Config) checkVolume() []error {
-	var errs []error
 	if c.VolumeSize == 0 {
 		c.VolumeSize = defaultVolumeSize
-	}
-	if c.VolumeSize < 1 || c.VolumeSize > maxVolumeSize {
-		errs = append(errs, fmt.Errorf("volume_size is %d: EBS makes volumes of 1 to %d GiB", c.VolumeSize, maxVolumeSize))
 	}
 	if c.VolumeType == "" {
 		c.VolumeType = "gp2"
 	}
-	if !slices.Contains(volumeTypes, c.VolumeType) {
-		errs = append(errs, fmt.Errorf("volume_type is %q: use gp2, gp3 or standard", c.VolumeType))
+	largest, ok := volumeTypes[c.VolumeType]
+	if !ok {
+		return []error{fmt.Errorf("volume_type is %q: use gp2, gp3 or standard", c.VolumeType)}
 	}
-	return errs
+	if c.VolumeSize < 1 || c.VolumeSize > largest {
+		return []error{fmt.Errorf("volume_size is %d: EBS makes volumes of type %s of 1 to %d GiB", c.VolumeSize, c.VolumeType, largest)}
+	}
+	return nil
 }

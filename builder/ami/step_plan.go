@@ -14,6 +14,7 @@ import (
 type stepPlan struct{ *build }
 
 func (s *stepPlan) Run(ctx context.Context, _ multistep.StateBag) multistep.StepAction {
+	s.err = nil // of an earlier try, which the user wants repeated
 	blocks, err := s.wrapped.Disk.Blocks(ctx)
 	if err != nil {
 		return s.fail(err)
@@ -42,7 +43,6 @@ func (s *stepPlan) Run(ctx context.Context, _ multistep.StateBag) multistep.Step
 	s.show()
 	if s.config.PlanOnly {
 		s.ui.Say("plan_only is set: nothing was created")
-		return multistep.ActionHalt
 	}
 	return multistep.ActionContinue
 }

@@ -12,6 +12,7 @@ import (
 type stepRegister struct{ *build }
 
 func (s *stepRegister) Run(ctx context.Context, _ multistep.StateBag) multistep.StepAction {
+	s.err = nil // of an earlier try, which the user wants repeated
 	id, err := s.session.Register(ctx, s.plan, s.snapshotID, &s.ledger)
 	if err != nil {
 		return s.fail(err)

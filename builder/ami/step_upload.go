@@ -16,6 +16,7 @@ import (
 type stepUpload struct{ *build }
 
 func (s *stepUpload) Run(ctx context.Context, _ multistep.StateBag) multistep.StepAction {
+	s.err = nil // of an earlier try, which the user wants repeated
 	start := time.Now()
 	reporter := progress.Lines(s.ui.Say)
 	defer reporter.Done()
@@ -34,6 +35,10 @@ func (s *stepUpload) Cleanup(multistep.StateBag) {
 	if s.imageID != "" && s.err == nil {
 		return
 	}
+	if s.ledger.Len() == 0 {
+		return
+	}
+	s.ui.Say("taking back what was created")
 	// The context of the build may be cancelled: Undo has its own bound.
 	removed, err := s.ledger.Undo(context.Background(), s.session.Waits)
 	for _, id := range removed {

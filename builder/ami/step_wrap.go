@@ -11,6 +11,7 @@ import (
 type stepWrap struct{ *build }
 
 func (s *stepWrap) Run(ctx context.Context, _ multistep.StateBag) multistep.StepAction {
+	s.err = nil // of an earlier try, which the user wants repeated
 	wrapped, err := s.config.Wrap(ctx, s.ui, int64(s.config.VolumeSize)<<30)
 	if err != nil {
 		return s.fail(err)

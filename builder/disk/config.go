@@ -26,8 +26,6 @@ type Config struct {
 	// The size of the disk in GiB. Default: as small as the files allow, in
 	// whole MiB. The disk is a sparse file: what is free takes no space.
 	DiskSize int64 `mapstructure:"disk_size"`
-
-	ctx interpolate.Context
 }
 
 // maxDiskSize is the largest EBS volume, in GiB.
@@ -39,7 +37,7 @@ func (c *Config) Prepare(raws ...any) error {
 	err := config.Decode(c, &config.DecodeOpts{
 		PluginType:         "unikernel-disk",
 		Interpolate:        true,
-		InterpolateContext: &c.ctx,
+		InterpolateContext: new(interpolate.Context),
 	}, raws...)
 	if err != nil {
 		return err

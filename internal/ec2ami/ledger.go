@@ -48,11 +48,21 @@ func (l *Ledger) intend(r resource) *entry {
 	return e
 }
 
-// answered completes an entry with what EC2 said: an id, or an error.
-func (l *Ledger) answered(e *entry, id string, err error) {
+// answered completes an entry with what EC2 said: an id, or that it made
+// nothing. A repeated request may be answered with a resource that is in the
+// ledger already.
+func (l *Ledger) answered(e *entry, id string, refused bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	e.id, e.refused = id, isRefusal(err)
+	l.entries = slices.DeleteFunc(l.entries, func(other *entry) bool { return other != e && id != "" && other.id == id })
+	e.id, e.refused = id, refused
+}
+
+// Len is the number of resources that Undo would look for and remove.
+func (l *Ledger) Len() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.entries)
 }
 
 // Undo removes everything in the ledger, newest first, and empties it. It goes

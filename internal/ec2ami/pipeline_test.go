@@ -105,6 +105,8 @@ func TestUndoLeavesNothing(t *testing.T) {
 		{"a block is throttled twice", []string{"PutSnapshotBlock=throttle,from=2,times=2"}, ""},
 		{"a block's answer is lost", []string{"PutSnapshotBlock=cut-after,nth=2"}, ""},
 		{"complete is refused", []string{"CompleteSnapshot=refuse"}, "complete snap-"},
+		{"complete is answered the second time", []string{"CompleteSnapshot=cut-after,nth=1"}, ""},
+		{"the wait's questions get no answer at first", []string{"DescribeSnapshots=throttle,times=5", "DescribeImages=fail,from=3,times=5"}, ""},
 		{"the wait is refused", []string{"DescribeSnapshots=refuse,times=1"}, "wait for snap-"},
 		{"register is refused", []string{"RegisterImage=refuse"}, `register "web-dev": `},
 		{"register is answered the second time", []string{"RegisterImage=cut-after,nth=1"}, ""},
@@ -139,6 +141,29 @@ func TestUndoSeesWhatEC2DeniesAtFirst(t *testing.T) {
 		t.Errorf("removed %v, error %v; want one snapshot", removed, err)
 	}
 	nothingLeft(t, server)
+}
+
+// A request that took effect, whose answer was lost and whose repetition was
+// refused, has made something all the same.
+func TestRefusalAfterALostAnswerIsNoRefusal(t *testing.T) {
+	for _, test := range []struct {
+		faults []string
+		want   string // in the error; "" where the pipeline succeeds all the same
+	}{
+		{[]string{"StartSnapshot=cut-after,nth=1", "StartSnapshot=refuse,from=2"}, "start snapshot: "},
+		{[]string{"RegisterImage=cut-after,nth=1"}, ""},
+	} {
+		server, s := startEC2(t, localec2.Options{Invisible: 40 * time.Millisecond}, "us-east-1", test.faults...)
+		var ledger Ledger
+		_, _, err := bake(t.Context(), s, newMemoryDisk(t, 0), &ledger)
+		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%v: error %v; want %q", test.faults, err, test.want)
+		}
+		if _, err := ledger.Undo(t.Context(), s.Waits); err != nil {
+			t.Error(err)
+		}
+		nothingLeft(t, server)
+	}
 }
 
 func TestUndoTellsWhatIsLeft(t *testing.T) {

@@ -18,17 +18,17 @@ const rootDevice = "/dev/sda1"
 
 // Register makes an AMI of the snapshot and waits until it is available.
 func (s *Session) Register(ctx context.Context, plan *Plan, snapshotID string, ledger *Ledger) (string, error) {
-	resource := &image{s, plan.BuildID}
-	entry := ledger.intend(resource)
-	id, err := s.registerImage(ctx, plan, snapshotID)
-	if err != nil && ctx.Err() == nil {
+	entry := ledger.intend(&image{s, plan.BuildID})
+	var sent attempts
+	id, err := s.registerImage(ctx, plan, snapshotID, &sent)
+	if err != nil && !sent.refused(err) && ctx.Err() == nil {
 		// RegisterImage has no client token. A repeated request whose first
 		// answer was lost is told that the name is taken: by its own AMI.
-		if own, findErr := resource.find(ctx); findErr == nil && own != "" {
-			id, err = own, nil
+		if entry.identify(ctx, s.Waits) == nil && entry.id != "" {
+			id, err = entry.id, nil
 		}
 	}
-	ledger.answered(entry, id, err)
+	ledger.answered(entry, id, sent.refused(err))
 	if err != nil {
 		return "", fmt.Errorf("register %q: %w", plan.Name, err)
 	}
@@ -37,7 +37,7 @@ func (s *Session) Register(ctx context.Context, plan *Plan, snapshotID string, l
 
 // registerImage never sends ENA, SR-IOV, boot mode, TPM or IMDS options: they
 // are for HVM, and can make the instances of a PV AMI unreachable.
-func (s *Session) registerImage(ctx context.Context, plan *Plan, snapshotID string) (id string, err error) {
+func (s *Session) registerImage(ctx context.Context, plan *Plan, snapshotID string, sent *attempts) (id string, err error) {
 	input := &ec2.RegisterImageInput{
 		Name:               aws.String(plan.Name),
 		Architecture:       types.ArchitectureValues(plan.Architecture),
@@ -64,7 +64,7 @@ func (s *Session) registerImage(ctx context.Context, plan *Plan, snapshotID stri
 	// A snapshot that DescribeSnapshots calls completed may be unknown to
 	// RegisterImage for a moment.
 	err = s.Waits.settle(ctx, func() (bool, error) {
-		answer, err := s.ec2.RegisterImage(ctx, input)
+		answer, err := s.ec2.RegisterImage(ctx, input, func(o *ec2.Options) { o.APIOptions = append(o.APIOptions, sent.count) })
 		if err != nil {
 			return hasCode(err, "InvalidSnapshot.NotFound"), err
 		}

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ebs"
 	ebstypes "github.com/aws/aws-sdk-go-v2/service/ebs/types"
@@ -19,11 +17,6 @@ import (
 )
 
 const (
-	// requestTimeout bounds one attempt of one call. A block of 512 KiB takes
-	// 20 s on a line of 210 kbit/s, the slowest we mean to serve; a call that
-	// takes longer has hung, and is better asked again.
-	requestTimeout = 20 * time.Second
-
 	// controlAttempts is the SDK's own default number of tries. Calls of the
 	// control plane are few, and a refusal is to be seen soon.
 	controlAttempts = 3
@@ -78,22 +71,20 @@ func Connect(ctx context.Context, options Options) (*Session, error) {
 		return nil, errors.New("read aws configuration: no region: set region, AWS_REGION, or region in the profile")
 	}
 	return &Session{
-		Region:      cfg.Region,
-		Waits:       DefaultWaits,
-		ec2:         ec2.NewFromConfig(cfg, func(o *ec2.Options) { o.Retryer = options.controlRetryer() }),
-		ebs:         ebs.NewFromConfig(cfg, func(o *ebs.Options) { o.Retryer = options.blockRetryer() }),
-		sts:         sts.NewFromConfig(cfg, func(o *sts.Options) { o.Retryer = options.controlRetryer() }),
+		Region: cfg.Region,
+		Waits:  DefaultWaits,
+		ec2: ec2.NewFromConfig(cfg, func(o *ec2.Options) {
+			o.Retryer, o.HTTPClient = options.controlRetryer(), boundedClient{o.HTTPClient}
+		}),
+		ebs: ebs.NewFromConfig(cfg, func(o *ebs.Options) {
+			o.Retryer, o.HTTPClient = options.blockRetryer(), boundedClient{forBlocks(o.HTTPClient)}
+		}),
+		sts: sts.NewFromConfig(cfg, func(o *sts.Options) {
+			o.Retryer, o.HTTPClient = options.controlRetryer(), boundedClient{o.HTTPClient}
+		}),
 		credentials: cfg.Credentials,
 		endpoint:    aws.ToString(cfg.BaseEndpoint),
 	}, nil
-}
-
-// httpClient keeps one idle connection for each worker: the SDK's default of
-// ten would have the others shake hands anew for every block.
-func httpClient() *awshttp.BuildableClient {
-	return awshttp.NewBuildableClient().
-		WithTimeout(requestTimeout).
-		WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = Workers })
 }
 
 func (o Options) maxBackoff() time.Duration {

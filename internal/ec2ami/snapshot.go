@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ebs"
@@ -29,7 +30,7 @@ const (
 	Workers = 16
 
 	// snapshotTimeout is when EBS drops a snapshot that is never completed, in
-	// minutes. The largest disk is 128 MiB; an hour allows for 300 kbit/s.
+	// minutes. The largest disk is 128 MiB; an hour is twice what the slowest line takes.
 	snapshotTimeout = 60
 )
 
@@ -48,26 +49,34 @@ func (s *Session) Upload(ctx context.Context, plan *Plan, disk io.ReaderAt, ledg
 	if err := s.putBlocks(ctx, id, plan.Blocks, disk); err != nil {
 		return "", fmt.Errorf("upload to %s: %w", id, err)
 	}
-	if err := s.completeSnapshot(ctx, id, plan.Blocks); err != nil {
+	err = s.completeSnapshot(ctx, id, plan.Blocks)
+	if hasCode(err, "ValidationException") && s.waitForSnapshot(ctx, id, s.Waits.Settle) == nil {
+		return id, nil // refused because an earlier request, whose answer was lost, has completed it
+	}
+	if err != nil {
 		return "", fmt.Errorf("complete %s: %w", id, err)
 	}
-	return id, s.waitForSnapshot(ctx, id)
+	return id, s.waitForSnapshot(ctx, id, s.Waits.Snapshot)
 }
 
 func (s *Session) startSnapshot(ctx context.Context, plan *Plan, ledger *Ledger) (string, error) {
 	entry := ledger.intend(&snapshot{s, plan.BuildID})
+	var sent attempts
 	answer, err := s.ebs.StartSnapshot(ctx, &ebs.StartSnapshotInput{
 		VolumeSize:  aws.Int64(int64(plan.VolumeSize)),
 		ClientToken: aws.String(plan.clientToken()),
 		Description: aws.String("unikernel " + plan.Name),
 		Tags:        ebsTags(plan.tags(plan.SnapshotTags)),
 		Timeout:     aws.Int32(snapshotTimeout),
-	}, func(o *ebs.Options) { o.RetryMaxAttempts = controlAttempts })
+	}, func(o *ebs.Options) {
+		o.RetryMaxAttempts = controlAttempts
+		o.APIOptions = append(o.APIOptions, sent.count)
+	})
 	if err != nil {
-		ledger.answered(entry, "", err)
+		ledger.answered(entry, "", sent.refused(err))
 		return "", err
 	}
-	ledger.answered(entry, aws.ToString(answer.SnapshotId), nil)
+	ledger.answered(entry, aws.ToString(answer.SnapshotId), false)
 	if got := aws.ToInt32(answer.BlockSize); got != xenpv.BlockSize {
 		return "", fmt.Errorf("EBS asks for blocks of %d bytes: this plugin knows %d only", got, xenpv.BlockSize)
 	}
@@ -164,8 +173,8 @@ func linearChecksum(blocks []xenpv.Block) string {
 	return base64.StdEncoding.EncodeToString(h.Sum(nil))
 }
 
-func (s *Session) waitForSnapshot(ctx context.Context, id string) error {
-	return s.Waits.poll(ctx, id, s.Waits.Snapshot, func(ctx context.Context) (string, bool, error) {
+func (s *Session) waitForSnapshot(ctx context.Context, id string, budget time.Duration) error {
+	return s.Waits.poll(ctx, id, budget, func(ctx context.Context) (string, bool, error) {
 		answer, err := s.ec2.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{SnapshotIds: []string{id}})
 		if hasCode(err, "InvalidSnapshot.NotFound") {
 			return "not visible yet", false, nil

@@ -38,8 +38,10 @@ var DefaultWaits = Waits{
 	MaxDelay: 15 * time.Second,
 }
 
-// poll asks until done, an error, the end of ctx, or the end of the budget.
-// The question's status is in the error that says the budget is spent.
+// poll asks until done, a refusal or failure, the end of ctx, or the end of the
+// budget. A question that AWS could not answer (5xx, throttling, a lost
+// connection) is asked again. The last state is in the error that says that the
+// budget is spent.
 func (w Waits) poll(ctx context.Context, what string, budget time.Duration, ask func(context.Context) (status string, done bool, err error)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, budget, fmt.Errorf("not done within %s", budget))
 	defer cancel()
@@ -49,7 +51,9 @@ func (w Waits) poll(ctx context.Context, what string, budget time.Duration, ask 
 		if ctx.Err() != nil {
 			return fmt.Errorf("wait for %s: %w; last state: %s", what, context.Cause(ctx), status)
 		}
-		if err != nil {
+		if isTransient(err) {
+			status = err.Error()
+		} else if err != nil {
 			return fmt.Errorf("wait for %s: %w", what, err)
 		}
 		if done {
