@@ -103,11 +103,15 @@ func tagText(tags map[string]string) string {
 	return b.String()
 }
 
+// cmdCalls counts the uploads. A question that is asked again, because the
+// answer was late or says "not yet", counts once.
 func cmdCalls(ts *testscript.TestScript, _ bool, _ []string) {
 	last, count := "", 0
 	flush := func() {
-		if count > 0 {
+		if strings.HasPrefix(last, "ebs ") {
 			fmt.Fprintf(ts.Stdout(), "%d %s\n", count, last)
+		} else if count > 0 {
+			fmt.Fprintln(ts.Stdout(), last)
 		}
 	}
 	for _, call := range server(ts).Calls() {

@@ -46,6 +46,11 @@ func TestKill(t *testing.T) {
 		err = launch(strings.TrimPrefix(strings.TrimSpace(line), "AWS_ENDPOINT_URL="))
 	}
 	qemu := waitForChild(cmd.Process.Pid)
+	// QEMU makes a file for the guest's writes and removes its name at once.
+	for files, _ := os.ReadDir(temp); len(files) > 0; files, _ = os.ReadDir(temp) {
+		time.Sleep(10 * time.Millisecond)
+	}
+	time.Sleep(200 * time.Millisecond)
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait() // it says that it was killed
 	if err != nil || qemu == "" {
