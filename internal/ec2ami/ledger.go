@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 )
 
 // A Ledger lists what one build creates, each before it is asked for, so that
@@ -26,6 +27,12 @@ type resource interface {
 	// remove asks EC2 once to remove the resource. The error is one of
 	// errGone, errInUse or final.
 	remove(ctx context.Context, id string) error
+}
+
+// A lingering resource takes longer to remove than the Undo budget has time for.
+type lingering interface {
+	// removal is the time that it takes at most.
+	removal(Waits) time.Duration
 }
 
 var (
@@ -58,6 +65,30 @@ func (l *Ledger) answered(e *entry, id string, refused bool) {
 	e.id, e.refused = id, refused
 }
 
+// forget strikes out an entry of which EC2 has said that it made nothing.
+func (l *Ledger) forget(e *entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.entries = slices.DeleteFunc(l.entries, func(other *entry) bool { return other == e })
+}
+
+// conclude completes an entry with the outcome of its request. Where no answer
+// tells whether the resource was made, it is looked for; if it is there, the
+// request has succeeded.
+func (l *Ledger) conclude(ctx context.Context, waits Waits, e *entry, id string, refused bool, err error) (string, error) {
+	if refused {
+		l.forget(e)
+		return "", err
+	}
+	if err != nil && ctx.Err() == nil {
+		if e.identify(ctx, waits) == nil && e.id != "" {
+			id, err = e.id, nil
+		}
+	}
+	l.answered(e, id, false)
+	return id, err
+}
+
 // Len is the number of resources that Undo would look for and remove.
 func (l *Ledger) Len() int {
 	l.mu.Lock()
@@ -67,20 +98,22 @@ func (l *Ledger) Len() int {
 
 // Undo removes everything in the ledger, newest first, and empties it. It goes
 // on after a failure and doesn't end with ctx, which may be cancelled already
-// (Ctrl-C is the usual reason to undo), but with the waits' Undo budget. It
-// returns what was removed, and an error that names whatever is left and how
-// to remove it.
+// (Ctrl-C is the usual reason to undo), but with the waits' Undo budget (and
+// that for ending instances). It returns what was removed, and an error that
+// names whatever is left and how to remove it.
 func (l *Ledger) Undo(ctx context.Context, waits Waits) (removed []string, err error) {
-	l.mu.Lock()
-	entries := l.entries
-	l.entries = nil
-	l.mu.Unlock()
-
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), waits.Undo)
+	entries := l.empty()
+	budget := waits.Undo
+	for _, e := range entries {
+		if r, ok := e.resource.(lingering); ok {
+			budget += r.removal(waits)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), budget)
 	defer cancel()
 	var errs []error
 	for _, e := range slices.Backward(entries) {
-		if err := e.undo(ctx, waits); err != nil {
+		if err := e.undo(ctx, waits, len(errs) > 0); err != nil {
 			errs = append(errs, fmt.Errorf("remove %s: %w", e.describe(e.id), err))
 		} else if e.id != "" {
 			removed = append(removed, e.id)
@@ -89,17 +122,45 @@ func (l *Ledger) Undo(ctx context.Context, waits Waits) (removed []string, err e
 	return removed, errors.Join(errs...)
 }
 
-func (e *entry) undo(ctx context.Context, waits Waits) error {
+// Keep empties the ledger, removes nothing, and returns for each resource what
+// it is and how to remove it by hand, in the order in which that can be done.
+func (l *Ledger) Keep() []string {
+	var left []string
+	for _, e := range slices.Backward(l.empty()) {
+		if e.id != "" || !e.refused {
+			left = append(left, e.describe(e.id))
+		}
+	}
+	return left
+}
+
+func (l *Ledger) empty() []*entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	entries := l.entries
+	l.entries = nil
+	return entries
+}
+
+// undo removes an entry's resource. With hurry it doesn't wait long for those
+// that use it: one of them couldn't be removed.
+func (e *entry) undo(ctx context.Context, waits Waits, hurry bool) error {
+	if hurry {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, waits.Settle, fmt.Errorf("not done within %s", waits.Settle))
+		defer cancel()
+	}
 	if e.id == "" {
 		if err := e.identify(ctx, waits); err != nil || e.id == "" {
 			return err
 		}
 	}
 	// A resource that EC2 has just made may be denied for a moment, and one
-	// whose user has just been removed may still count as in use.
+	// whose user has just been removed may still count as in use. What is lost or
+	// throttled here leaves something behind, so it is asked again.
 	err := waits.settle(ctx, func() (bool, error) {
 		err := e.remove(ctx, e.id)
-		return errors.Is(err, errGone) || errors.Is(err, errInUse), err
+		return errors.Is(err, errGone) || errors.Is(err, errInUse) || isTransient(err), err
 	})
 	if errors.Is(err, errGone) {
 		return nil
@@ -113,6 +174,6 @@ func (e *entry) identify(ctx context.Context, waits Waits) error {
 	return waits.settle(ctx, func() (bool, error) {
 		var err error
 		e.id, err = e.find(ctx)
-		return err == nil && e.id == "" && !e.refused, err
+		return isTransient(err) || err == nil && e.id == "" && !e.refused, err
 	})
 }

@@ -17,6 +17,9 @@ const (
 	BuildTag = "unikernel:build"
 	// SystemTag names the unikernel system, for example "mirage".
 	SystemTag = "unikernel:system"
+	// MaxMemoryTag holds the most memory, in MiB, that the unikernel system
+	// stands, where there is such a limit.
+	MaxMemoryTag = "unikernel:max-memory-mib"
 	// ContentTag holds the SHA-256 over the digests of the disk's blocks.
 	ContentTag = "unikernel:content"
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -23,6 +24,7 @@ type Request struct {
 	Description  string
 	Environment  string            // "" leaves the tag out
 	System       string            // the unikernel system, for the tags
+	MaxMemoryMiB int64             // the most that the system stands, for the tags; 0 where no limit is known
 	Architecture string            // "x86_64" or "i386"
 	KernelID     string            // an AKI to use instead of the newest PV-GRUB; "" finds it
 	VolumeSize   int32             // GiB
@@ -139,5 +141,8 @@ func (r *Request) tags(users map[string]string) []types.Tag {
 		all[EnvironmentTag] = r.Environment
 	}
 	all[BuildTag], all[SystemTag], all[ContentTag] = r.BuildID, r.System, r.Content()
+	if r.MaxMemoryMiB != 0 {
+		all[MaxMemoryTag] = strconv.FormatInt(r.MaxMemoryMiB, 10)
+	}
 	return sortedTags(all)
 }

@@ -105,7 +105,7 @@ func (s *Session) findAKI(ctx context.Context, id, architecture string) (AKI, er
 		return AKI{}, fmt.Errorf("look up kernel %s: it is a %s image: kernel_id must be an AKI (aki-…)", id, image.ImageType)
 	}
 	if got := string(image.Architecture); got != architecture {
-		return AKI{}, fmt.Errorf("look up kernel %s: it is for %s and the image is for %s: PV-GRUB starts kernels of its own width only", id, got, architecture)
+		return AKI{}, fmt.Errorf("look up kernel %s: it is for %s and the image is for %s: PV-GRUB starts kernels of its own width only; leave kernel_id out, or give an AKI for %s", id, got, architecture, architecture)
 	}
 	return AKI{ID: id, Name: imageName(image), Architecture: architecture}, nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -74,13 +76,13 @@ func Connect(ctx context.Context, options Options) (*Session, error) {
 		Region: cfg.Region,
 		Waits:  DefaultWaits,
 		ec2: ec2.NewFromConfig(cfg, func(o *ec2.Options) {
-			o.Retryer, o.HTTPClient = options.controlRetryer(), boundedClient{o.HTTPClient}
+			o.Retryer, o.HTTPClient = options.controlRetryer(), boundedClient{plainBodies{o.HTTPClient}}
 		}),
 		ebs: ebs.NewFromConfig(cfg, func(o *ebs.Options) {
-			o.Retryer, o.HTTPClient = options.blockRetryer(), boundedClient{forBlocks(o.HTTPClient)}
+			o.Retryer, o.HTTPClient = options.blockRetryer(), boundedClient{plainBodies{forBlocks(o.HTTPClient)}}
 		}),
 		sts: sts.NewFromConfig(cfg, func(o *sts.Options) {
-			o.Retryer, o.HTTPClient = options.controlRetryer(), boundedClient{o.HTTPClient}
+			o.Retryer, o.HTTPClient = options.controlRetryer(), boundedClient{plainBodies{o.HTTPClient}}
 		}),
 		credentials: cfg.Credentials,
 		endpoint:    aws.ToString(cfg.BaseEndpoint),
@@ -94,10 +96,13 @@ func (o Options) maxBackoff() time.Duration {
 	return o.MaxBackoff
 }
 
+// controlRetryer leaves out what EC2 has no room for: it answers that with
+// status 500, and seconds later it has no more (aws/aws-sdk-ruby issue 568).
 func (o Options) controlRetryer() aws.Retryer {
 	return retry.NewStandard(func(s *retry.StandardOptions) {
 		s.MaxAttempts = controlAttempts
 		s.MaxBackoff = o.maxBackoff()
+		s.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(isFull)}, s.Retryables...)
 	})
 }
 
@@ -120,4 +125,18 @@ func isYoungSnapshot(err error) aws.Ternary {
 		return aws.TrueTernary
 	}
 	return aws.UnknownTernary
+}
+
+// plainBodies hides that the SDK's request bodies write themselves. The SDK
+// closes them as soon as there is an answer; net/http, which looks for more to
+// send after the last byte, then takes their io.EOF for a failed request and
+// closes the connection under the answer (smithy-go 1.28, NewSafeReadCloser).
+// A server that is near and a busy machine are enough for that.
+type plainBodies struct{ aws.HTTPClient }
+
+func (c plainBodies) Do(request *http.Request) (*http.Response, error) {
+	if request.Body != nil && request.Body != http.NoBody {
+		request.Body = struct{ io.ReadCloser }{request.Body}
+	}
+	return c.HTTPClient.Do(request)
 }

@@ -1,0 +1,48 @@
+package ec2ami
+
+import (
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+// A reach is how far a refused launch tells of others.
+type reach int
+
+const (
+	everywhere reach = iota // no other type or zone will do better
+	thisType                // the type is refused in the whole region
+	thisPlace               // the type is refused in this zone
+)
+
+// refusals are the answers to a launch after which another type or zone may be
+// had (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html).
+// All others are about the request or the account.
+var refusals = map[string]reach{
+	"InsufficientInstanceCapacity":      thisPlace, // no machine of the type is free there
+	"InsufficientAddressCapacity":       thisPlace, // no public address is
+	"InsufficientVolumeCapacity":        thisPlace, // no room for the volume
+	"InsufficientFreeAddressesInSubnet": thisPlace,
+	"Unsupported":                       thisPlace, // the zone doesn't have the type
+	"SpotMaxPriceTooLow":                thisPlace, // spot prices are of a type in a zone
+	"InstanceLimitExceeded":             thisType,  // quotas are of a type, or of a family,
+	"VcpuLimitExceeded":                 thisType,  // in processors: a smaller one may fit
+	"MaxSpotInstanceCountExceeded":      thisType,
+}
+
+// reachOf tells how far the refusal of a launch reaches.
+func reachOf(err error) reach {
+	for code, reach := range refusals {
+		if hasCode(err, code) {
+			return reach
+		}
+	}
+	return everywhere
+}
+
+// isFull tells the SDK which of AWS's own faults (5xx) are none: that there is
+// no room is an answer, and doesn't change in the seconds of a repetition.
+func isFull(err error) aws.Ternary {
+	if hasCode(err, "InsufficientInstanceCapacity", "InsufficientAddressCapacity", "InsufficientVolumeCapacity") {
+		return aws.FalseTernary
+	}
+	return aws.UnknownTernary
+}

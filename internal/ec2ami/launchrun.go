@@ -1,0 +1,187 @@
+package ec2ami
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+)
+
+// Launch makes the temporary security group, where the plan has no groups, and
+// an instance: of the first type, in the first zone, that EC2 doesn't refuse for
+// a reason of that type or zone. Where all are refused, the error holds all
+// refusals.
+func (s *Session) Launch(ctx context.Context, plan *LaunchPlan, ledger *Ledger) (*Instance, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, s.Waits.Launch,
+		fmt.Errorf("not done within %s", s.Waits.Launch))
+	defer cancel()
+	in, err := s.launch(ctx, plan, ledger)
+	if err == nil {
+		return in, nil
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		err = fmt.Errorf("%w: %w", cause, err)
+	}
+	return nil, fmt.Errorf("launch %s: %w", plan.ImageID, err)
+}
+
+func (s *Session) launch(ctx context.Context, plan *LaunchPlan, ledger *Ledger) (*Instance, error) {
+	groups := plan.SecurityGroupIDs
+	if len(groups) == 0 {
+		id, err := s.createGroup(ctx, plan, ledger)
+		if err != nil {
+			return nil, err
+		}
+		groups = []string{id}
+	}
+	var refused []error
+	skip := "" // a type
+	for _, place := range plan.places(groups) {
+		if place.kind == skip {
+			continue
+		}
+		in, err := s.launchAt(ctx, place, ledger)
+		if err == nil {
+			in.Refused = refused
+			return in, nil
+		}
+		refused = append(refused, fmt.Errorf("%s in %s: %w", place.kind, place.subnet.Zone, err))
+		switch reachOf(err) {
+		case everywhere:
+			return nil, errors.Join(refused...)
+		case thisType:
+			skip = place.kind
+		case thisPlace:
+		}
+	}
+	return nil, fmt.Errorf("EC2 has no room for it: add instance_types or a subnet of another zone, or try again later:\n%w", errors.Join(refused...))
+}
+
+// launchAt asks for the instance at one place. What has just been made, the
+// group and perhaps the AMI, may be unknown to RunInstances for a moment.
+func (s *Session) launchAt(ctx context.Context, place launchPlace, ledger *Ledger) (in *Instance, err error) {
+	err = s.Waits.settle(ctx, func() (_ bool, err error) {
+		in, err = s.runInstance(ctx, place, ledger)
+		return hasCode(err, "InvalidGroup.NotFound", "InvalidAMIID.NotFound"), err
+	})
+	return in, err
+}
+
+// runInstance makes one request. Its client token has the SDK's repetitions
+// make one instance only, and finds that again if no answer comes. A request
+// that was refused needs a new token, so the ledger has an entry for each.
+func (s *Session) runInstance(ctx context.Context, place launchPlace, ledger *Ledger) (*Instance, error) {
+	token := rand.Text()
+	entry := ledger.intend(&instance{s, place.plan.RunID, token})
+	var sent attempts
+	answer, err := s.ec2.RunInstances(ctx, place.input(token), func(o *ec2.Options) { o.APIOptions = append(o.APIOptions, sent.count) })
+	in := &Instance{Type: place.kind, Zone: place.subnet.Zone, wantsPublic: place.subnet.PublicIP}
+	if err == nil && len(answer.Instances) == 0 {
+		err = errNoInstance
+	}
+	if err == nil {
+		in.read(answer.Instances[0])
+	}
+	refused := sent.refused(err) || sent == 1 && isFull(err) == aws.FalseTernary
+	if in.ID, err = ledger.conclude(ctx, s.Waits, entry, in.ID, refused, err); err != nil {
+		return nil, err
+	}
+	return in, nil
+}
+
+// launchPlace is a type and a subnet to try.
+type launchPlace struct {
+	plan   *LaunchPlan
+	kind   string
+	subnet Subnet
+	groups []string
+}
+
+// places lists where to try, type after type.
+func (p *LaunchPlan) places(groups []string) []launchPlace {
+	var all []launchPlace
+	for _, t := range p.Types {
+		for _, subnet := range p.Subnets {
+			if slices.Contains(t.Zones, subnet.Zone) {
+				all = append(all, launchPlace{p, t.Name, subnet, groups})
+			}
+		}
+	}
+	return all
+}
+
+// input makes the request. The network interface is always described, since
+// only there a public address can be asked for. Everything ends with the
+// instance, and that ends when its guest shuts down.
+func (p launchPlace) input(token string) *ec2.RunInstancesInput {
+	plan := p.plan
+	input := &ec2.RunInstancesInput{
+		ClientToken:                       aws.String(token),
+		ImageId:                           aws.String(plan.ImageID),
+		InstanceType:                      types.InstanceType(p.kind),
+		MinCount:                          aws.Int32(1),
+		MaxCount:                          aws.Int32(1),
+		InstanceInitiatedShutdownBehavior: types.ShutdownBehaviorTerminate,
+		NetworkInterfaces: []types.InstanceNetworkInterfaceSpecification{{
+			DeviceIndex:              aws.Int32(0),
+			SubnetId:                 aws.String(p.subnet.ID),
+			Groups:                   p.groups,
+			AssociatePublicIpAddress: plan.AssociatePublicIP,
+			DeleteOnTermination:      aws.Bool(true),
+		}},
+	}
+	kinds := []types.ResourceType{types.ResourceTypeInstance, types.ResourceTypeVolume, types.ResourceTypeNetworkInterface}
+	if plan.spot() {
+		input.InstanceMarketOptions = plan.market()
+		kinds = append(kinds, types.ResourceTypeSpotInstancesRequest)
+	}
+	for _, kind := range kinds {
+		input.TagSpecifications = append(input.TagSpecifications, types.TagSpecification{ResourceType: kind, Tags: plan.tags()})
+	}
+	if plan.PrivateIP != "" {
+		input.NetworkInterfaces[0].PrivateIpAddress = aws.String(plan.PrivateIP)
+	}
+	if len(plan.UserData) > 0 {
+		input.UserData = aws.String(base64.StdEncoding.EncodeToString(plan.UserData))
+	}
+	if plan.IAMInstanceProfile != "" {
+		input.IamInstanceProfile = &types.IamInstanceProfileSpecification{Name: aws.String(plan.IAMInstanceProfile)}
+	}
+	for _, device := range plan.Image.lasting {
+		input.BlockDeviceMappings = append(input.BlockDeviceMappings, types.BlockDeviceMapping{
+			DeviceName: aws.String(device), Ebs: &types.EbsBlockDevice{DeleteOnTermination: aws.Bool(true)},
+		})
+	}
+	return input
+}
+
+// market asks for a spot instance, which goes for good when EC2 takes it back.
+// Without a price of its own it costs that on demand at most.
+func (r *LaunchRequest) market() *types.InstanceMarketOptionsRequest {
+	options := &types.SpotMarketOptions{
+		SpotInstanceType:             types.SpotInstanceTypeOneTime,
+		InstanceInterruptionBehavior: types.InstanceInterruptionBehaviorTerminate,
+	}
+	if r.SpotPrice != "auto" {
+		options.MaxPrice = aws.String(r.SpotPrice)
+	}
+	return &types.InstanceMarketOptionsRequest{MarketType: types.MarketTypeSpot, SpotOptions: options}
+}
+
+// tags joins the user's tags with those that this project sets.
+func (r *LaunchRequest) tags() []types.Tag {
+	all := map[string]string{}
+	if r.Name != "" {
+		all["Name"] = r.Name
+	}
+	maps.Copy(all, r.Tags)
+	all[BuildTag] = r.RunID
+	return sortedTags(all)
+}
