@@ -169,10 +169,14 @@ shown = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]
 assert [(p["IpProtocol"], p["FromPort"]) for p in shown["IpPermissions"]] == [("udp", 53)], shown
 assert [p["IpProtocol"] for p in shown["IpPermissionsEgress"]] == ["-1"], shown
 instance = ec2.run_instances(ImageId=ami, InstanceType="m1.small", MinCount=1, MaxCount=1, SubnetId=subnet, SecurityGroupIds=[group], PrivateIpAddress="10.0.0.7",
-                             UserData="hello", TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "x"}]}])["Instances"][0]["InstanceId"]
+                             UserData="hello", TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "x"}]},
+                                                {"ResourceType": "network-interface", "Tags": [{"Key": "Name", "Value": "card"}]}])["Instances"][0]["InstanceId"]
 ec2.get_waiter("instance_running").wait(InstanceIds=[instance])
 found = ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
 assert found["PrivateIpAddress"] == "10.0.0.7" and found["PublicIpAddress"].startswith("127.0.0.") and found["Tags"][0]["Value"] == "x", found
+card = ec2.describe_network_interfaces(Filters=[{"Name": "attachment.instance-id", "Values": [instance]}])["NetworkInterfaces"][0]
+assert card["PrivateIpAddress"] == "10.0.0.7" and card["TagSet"][0]["Value"] == "card" and card["Attachment"]["DeleteOnTermination"], card
+assert found["BlockDeviceMappings"][0]["Ebs"]["DeleteOnTermination"], found
 assert ec2.describe_instance_status(InstanceIds=[instance])["InstanceStatuses"][0]["InstanceState"]["Name"] == "running"
 assert "-no-instances" in ec2.get_console_output(InstanceId=instance)["Output"]
 refused("DependencyViolation", 400, ec2.delete_security_group, GroupId=group)

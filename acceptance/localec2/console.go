@@ -2,8 +2,11 @@ package localec2
 
 import (
 	"encoding/base64"
+	"errors"
 	"sync"
 	"time"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/hypervisor"
 )
 
 var consoleActions = map[string]action{
@@ -38,6 +41,21 @@ func (t *console) read() (string, time.Time) {
 	return base64.StdEncoding.EncodeToString(t.data), t.last
 }
 
+// grubText is what PV-GRUB shows on the console where it can't start a guest:
+// GRUB 0.97's messages (stage2/shared.h, stage2/common.c), and Mini-OS's prompt.
+func grubText(err error) string {
+	const anyKey = "\n\nPress any key to continue..."
+	switch {
+	case errors.Is(err, hypervisor.ErrNoMenu):
+		return "\n\ngrubdom> "
+	case errors.Is(err, hypervisor.ErrNoFile):
+		return "\n\nError 15: File not found" + anyKey
+	case errors.Is(err, hypervisor.ErrNotPV):
+		return "\n\nxc_dom_parse_image returned -1\n\nError 9: Unknown boot failure" + anyKey
+	}
+	return ""
+}
+
 type getConsoleResponse struct {
 	response
 	InstanceID string `xml:"instanceId"`
@@ -46,8 +64,10 @@ type getConsoleResponse struct {
 }
 
 // getConsoleOutput gives what the console holds now; EC2 posts it minutes
-// after a start or an end.
+// after a start or an end. That of an instance that has ended is of its end, or
+// later.
 func (s *Server) getConsoleOutput(c *call) (any, error) {
+	s.forgetTerminated(c.region)
 	in, err := findNamed(s, c, s.regions[c.region].instances, instanceKind, "InstanceId")
 	if err != nil {
 		return nil, err
@@ -65,6 +85,10 @@ func (s *Server) getConsoleOutput(c *call) (any, error) {
 	out := &getConsoleResponse{InstanceID: in.id}
 	var last time.Time
 	if out.Output, last = in.console.read(); out.Output != "" {
+		state := in.state(s.opts.Now())
+		if (state == stopped || state == terminated) && in.settles.After(last) {
+			last = in.settles
+		}
 		out.Timestamp = last.UTC().Format(ec2Time)
 	}
 	return out, nil

@@ -20,8 +20,8 @@
 // DescribeRegions, DescribeAvailabilityZones, DescribeInstanceTypes,
 // DescribeInstanceTypeOfferings; RunInstances, DescribeInstances,
 // DescribeInstanceStatus, StartInstances, StopInstances, RebootInstances,
-// TerminateInstances, GetConsoleOutput; those that create, describe and delete
-// VPCs, subnets, internet gateways and security groups, with
+// TerminateInstances, GetConsoleOutput, DescribeNetworkInterfaces; those that
+// create, describe and delete VPCs, subnets, internet gateways and security groups, with
 // ModifySubnetAttribute (MapPublicIpOnLaunch), AttachInternetGateway and
 // DetachInternetGateway, DescribeRouteTables, CreateRoute and DeleteRoute (of
 // the main table, to a gateway), and the four that authorize and revoke
@@ -34,8 +34,7 @@
 // by the EBS direct APIs, and boots it under Xen in QEMU (package
 // xenpv/hypervisor, whose manual says what that needs). The image's kernel
 // decides how: an AKI of the kind hd0 finds menu.lst in PV-GRUB's documented
-// places, one of the kind hd00 in the first partition only. Where there is none
-// the console shows PV-GRUB's prompt, grubdom>, and the guest never starts.
+// places, one of the kind hd00 in the first partition only.
 // Xen's pygrub reads the menu, or a pv-grub that [Options].PVGRUB names; which
 // of the two is in the log and in the console's first line.
 //
@@ -43,16 +42,48 @@
 // asked for, by AWS's rules. Its public address is its own, of 127.0.0.0/24,
 // and answers on the ports that its groups open to callers, that is by a rule
 // for TCP, UDP or all protocols whose CIDR block holds 127.0.0.1, provided that
-// its VPC routes 0.0.0.0/0 to its internet gateway. Ports below 1024 are for
-// root on many systems (on Linux: sysctl net.ipv4.ip_unprivileged_port_start);
-// one that can't be had is told of on the console, and the others are forwarded.
+// its VPC routes 0.0.0.0/0 to its internet gateway. A TCP port refuses
+// connections until the guest accepts them, and again when the guest has ended;
+// it opens 0.1 s or so after the guest listens. That holds for the 32 ports with
+// the narrowest rules, a rule as a whole: those of wider ones are QEMU's, which
+// accepts connections all the time, whether the guest does or not. Ports below
+// 1024 are for root on many systems (on Linux: sysctl
+// net.ipv4.ip_unprivileged_port_start); one that can't be had is told of on the
+// console, and the others are forwarded.
+//
+// This machine itself answers pings to 127.0.0.0/8. To ping a guest, GET
+// /_localec2/ping?address=127.0.0.N: 200 and {"seconds": 0.004} when the guest
+// has answered; 504 when it hasn't within 2 seconds, or there is no guest that
+// runs; 403 when no group of the instance admits ICMP echo requests from
+// 127.0.0.1; 404 when no instance has the address; each of these with a sentence
+// as text.
 //
 // Where there is no QEMU or Xen, the console and the log say so, and instances
 // never answer. A guest that powers off stops or terminates its instance, as
-// InstanceInitiatedShutdownBehavior says; one that crashed leaves it running,
-// with the instance status "impaired". [Running.Close] ends all guests. A
+// InstanceInitiatedShutdownBehavior says; one that crashed, or could not be
+// started, leaves it running, with the instance status "impaired". [Running.Close] ends all guests. A
 // killed server leaves no guest and no file: QEMU ends with it, and a volume is
 // a file without a name in the temporary folder.
+//
+// # What is added to a console
+//
+// Lines that begin with "localec2: " or "xenpv: " are not the guest's. These are
+// stable; explanations may follow on the lines after:
+//
+//	xenpv: started by pygrub                       (or "pv-grub FILE"; the first line)
+//	localec2: the guest has powered off
+//	localec2: the guest reboots
+//	localec2: the guest ended: crash               (the last line)
+//	localec2: the guest could not be started: WHY
+//	localec2: PV-GRUB finds nothing to start: WHY
+//	localec2: tcp 127.0.0.2:80 to port 80 can't be forwarded: WHY
+//
+// Where pygrub or xl can't start what menu.lst names, the console ends as under
+// EC2's PV-GRUB, which waits for ever: with its prompt "grubdom> " where there is
+// no menu.lst or no entry in it, with "Error 15: File not found" where the kernel
+// or ramdisk isn't there, with "Error 9: Unknown boot failure" where the kernel
+// isn't one for Xen PV; the latter two are followed by "Press any key to
+// continue...". A pv-grub of one's own ([Options].PVGRUB) says such things itself.
 //
 // # Callers
 //
@@ -79,7 +110,7 @@
 // after they take effect. [Server.Calls] tells what was called,
 // [Server.Resources] what exists. Over HTTP: GET /_localec2/calls, GET
 // /_localec2/resources, POST /_localec2/faults with one [ParseFault] text to a
-// line, DELETE /_localec2/faults. These need no signature.
+// line, DELETE /_localec2/faults, and the ping above. These need no signature.
 //
 // # What differs from AWS
 //
@@ -108,13 +139,13 @@
 //     Options.Invisible says, for every caller alike.
 //   - What a guest writes to its disk is lost when it stops or reboots, so
 //     StopInstances and TerminateInstances end it at once. Only the root device
-//     is attached, and RunInstances takes no BlockDeviceMapping.
+//     is attached, and RunInstances takes no BlockDeviceMapping but for the root
+//     device's DeleteOnTermination. There are no volumes, so none is left behind.
 //   - Which ports are open is settled when an instance is launched or started;
 //     rules that are added later wait for that. At most 512 ports are
-//     forwarded, those of the narrowest rules first. A forwarded TCP port
-//     accepts connections before the guest does, and whether it ever does.
-//   - QEMU's network forwards no ICMP: an instance answers no ping. Rules for
-//     it, and for what goes out, are kept and have no effect.
+//     forwarded, those of the narrowest rules first. A port that no rule opens
+//     refuses connections at once; EC2 drops them in silence.
+//   - Rules for IPv6, and for what goes out, are kept and have no effect.
 //   - There is no metadata service: 169.254.169.254 lies outside the guest's
 //     subnet, where QEMU's network can't answer. User data is checked, and lost.
 //   - Instances don't reach each other at their private addresses.
@@ -122,8 +153,9 @@
 //     menu.lst) boot by that. Xen decides by itself whether it starts a kernel
 //     of 32 or 64 bits: the AKI's architecture is compared with the image's only.
 //   - Instances of HVM images run, and never answer. There are no key pairs,
-//     instance profiles, volumes or interfaces of one's own. Spot instances are
-//     launched at once, at no price. Console output is there at once, not after
+//     volumes or interfaces of one's own. The IAM instance profiles that exist
+//     are those of [Options].InstanceProfiles. Spot instances are launched at
+//     once, at a price of 0.001 dollars. Console output is there at once, not after
 //     minutes, and instance status checks ask the hypervisor, not the guest.
 //   - Instances are launched as long as three quarters of this machine's memory
 //     hold them ([Options].MemoryMiB), then InsufficientInstanceCapacity.

@@ -16,7 +16,7 @@ const ec2Version = "2016-11-15"
 // own table.
 var ec2Actions = merge(imageActions, registerActions, snapshotActions, tagActions, regionActions,
 	instanceTypeActions, offeringActions, vpcActions, subnetActions, gatewayActions, routeActions,
-	groupActions, permissionActions, launchActions, instanceActions, instanceStatusActions, powerActions, consoleActions)
+	groupActions, permissionActions, launchActions, instanceActions, instanceStatusActions, powerActions, consoleActions, cardActions)
 
 func merge(tables ...map[string]action) map[string]action {
 	all := map[string]action{}

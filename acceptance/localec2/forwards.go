@@ -18,7 +18,8 @@ const maxForwards = 512
 var caller = netip.MustParseAddr("127.0.0.1")
 
 // forwards lists the ports that groups open to callers: those of the narrowest
-// rules first, as far as the bound allows.
+// rules first, as far as the bound allows. Those of TCP are gated, rule by rule,
+// as far as dom0 can watch them.
 func forwards(public netip.Addr, groups []*group) []hypervisor.Forward {
 	var open []rule
 	for _, g := range groups {
@@ -29,12 +30,18 @@ func forwards(public netip.Addr, groups []*group) []hypervisor.Forward {
 	slices.SortStableFunc(open, func(a, b rule) int { return a.to - a.from - (b.to - b.from) })
 	var list []hypervisor.Forward
 	seen := map[string]bool{}
+	gates := 0
 	for _, r := range open {
+		gated := r.protocol == "tcp" && gates+r.to-r.from < hypervisor.MaxGated
 		for port := max(r.from, 1); port <= r.to && len(list) < maxForwards; port++ {
-			f := hypervisor.Forward{Proto: r.protocol, Host: netip.AddrPortFrom(public, uint16(port)), GuestPort: uint16(port)}
-			if !seen[f.String()] {
-				seen[f.String()] = true
-				list = append(list, f)
+			f := hypervisor.Forward{Proto: r.protocol, Host: netip.AddrPortFrom(public, uint16(port)), GuestPort: uint16(port), Gated: gated}
+			if seen[f.String()] {
+				continue
+			}
+			seen[f.String()] = true
+			list = append(list, f)
+			if gated {
+				gates++
 			}
 		}
 	}
@@ -70,6 +77,16 @@ func (s *Server) bindable(in *instance, list []hypervisor.Forward) []hypervisor.
 		good = append(good, f)
 	}
 	return good
+}
+
+// opened notes that a gated port was opened, or can't be: somebody else has
+// taken it since the instance was started.
+func (s *Server) opened(in *instance, f hypervisor.Forward, err error) {
+	if err != nil {
+		s.tell(in, fmt.Sprintf("%v can't be forwarded: %v", f, err))
+		return
+	}
+	s.log(fmt.Sprintf("%s: listens, and %s %v is open", in.id, f.Proto, f.Host))
 }
 
 func bind(f hypervisor.Forward) error {

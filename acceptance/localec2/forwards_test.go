@@ -34,6 +34,9 @@ func TestForwards(t *testing.T) {
 				if err != nil || f.Host.Addr() != public || f.GuestPort != f.Host.Port() {
 					t.Errorf("forward %v: %v", f, err)
 				}
+				if f.Gated != (f.Proto == "tcp") {
+					t.Errorf("forward %v: gated %v", f, f.Gated)
+				}
 				got = append(got, strings.TrimPrefix(f.Proto, "tcp")+port)
 			}
 			want := strings.ReplaceAll(test.want, "u", "udp")
@@ -45,6 +48,8 @@ func TestForwards(t *testing.T) {
 	everything := []*group{{ingress: []rule{{protocol: allProtocols, cidr: all}, {protocol: "tcp", from: 8080, to: 8080, cidr: all}}}}
 	if list := forwards(public, everything); len(list) != maxForwards || list[0].GuestPort != 8080 {
 		t.Errorf("all open: %d ports, first %v", len(list), list[0])
+	} else if !list[0].Gated || list[1].Gated {
+		t.Errorf("of all open, gated are %v and %v, want the port with a rule of its own", list[0].Gated, list[1].Gated)
 	}
 }
 

@@ -1,6 +1,8 @@
 package localec2
 
 import (
+	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -24,6 +26,8 @@ func TestInstanceByCLI(t *testing.T) {
 	}
 	group := run("create-security-group", "--group-name", "web", "--description", "test", "--query", "GroupId")
 	run("authorize-security-group-ingress", "--group-id", group, "--protocol", "tcp", "--port", "80", "--cidr", "0.0.0.0/0")
+	run("authorize-security-group-ingress", "--group-id", group, "--protocol", "tcp", "--port", "8080", "--cidr", "0.0.0.0/0")
+	run("authorize-security-group-ingress", "--group-id", group, "--protocol", "icmp", "--port", "-1", "--cidr", "0.0.0.0/0")
 	id := run("run-instances", "--image-id", *ami, "--instance-type", "t1.micro", "--security-group-ids", group, "--query", "Instances[0].InstanceId")
 	run("wait", "instance-running", "--instance-ids", id)
 	address := run("describe-instances", "--instance-ids", id, "--query", "Reservations[0].Instances[0].PublicIpAddress")
@@ -31,6 +35,11 @@ func TestInstanceByCLI(t *testing.T) {
 		t.Errorf("the page is %q", got)
 	}
 	refuses(t, address+":81")
+	refuses(t, address+":8080") // the group opens it, and the guest doesn't listen
+	var answer struct{ Seconds float64 }
+	if status, body := l.ping(address); status != http.StatusOK || json.Unmarshal([]byte(body), &answer) != nil || answer.Seconds <= 0 {
+		t.Errorf("a ping of the guest: %d %q", status, body)
+	}
 	refuses(t, "127.0.0.1:80")
 	console := run("get-console-output", "--instance-id", id, "--query", "Output")
 	if !strings.Contains(console, "started by pygrub") || !strings.Contains(console, "hello: serving on port 80") {
@@ -58,6 +67,7 @@ func TestInstanceInOwnVPC(t *testing.T) {
 		}}
 		id := l.launch(in).InstanceId
 		running := l.settle(id, "running")
+		refuses(t, *running.PublicIpAddress+":80") // it boots
 		l.page(id, running.PublicIpAddress)
 		if c := l.console(id); !strings.Contains(c, "lease of 10.0.0.10 obtained") {
 			t.Errorf("the console shows %q", c)
@@ -85,11 +95,49 @@ func TestGuestEnds(t *testing.T) {
 	if c := l.console(poweroff); c != "xenpv: started by pygrub\nguest says: power off\r\nlocalec2: the guest has powered off\r\n" {
 		t.Errorf("its console shows %q", c)
 	}
-	l.says(crash, "localec2: the guest ended: crash")
+	l.says(crash, "localec2: the guest ended: crash\r\n")
+	if c := l.console(crash); !strings.HasSuffix(c, "\r\nlocalec2: the guest ended: crash\r\n") {
+		t.Errorf("its console shows %q", c)
+	}
 	l.settle(crash, "running")
 	status := must(l.ec2.DescribeInstanceStatus(l.ctx, &ec2.DescribeInstanceStatusInput{InstanceIds: []string{*crash}}))(t).InstanceStatuses[0]
 	if status.InstanceStatus.Status != "impaired" {
 		t.Errorf("the status of a guest that crashed is %s", status.InstanceStatus.Status)
+	}
+}
+
+// TestDiskThatDoesNotBoot shows on the console what PV-GRUB would, after why.
+func TestDiskThatDoesNotBoot(t *testing.T) {
+	l := startXen(t, Defaults())
+	kernel := assemble(t)
+	for name, test := range map[string]struct {
+		spoilt     []string
+		says, ends string
+	}{
+		"no kernel": {
+			[]string{" /boot/kernel", " /boot/absent"},
+			"localec2: the guest could not be started: pygrub found nothing to boot: menu.lst names a file that is not on the disk\r\n",
+			"\r\n\r\nError 15: File not found\r\n\r\nPress any key to continue...\r\n",
+		},
+		"not PV": {
+			[]string{"\x00\x00\x00Xen\x00", "\x00\x00\x00Hen\x00"},
+			"localec2: the guest could not be started: xl could not create the domain: the kernel is not one that Xen starts as a paravirtual guest\r\n",
+			"\r\n\r\nxc_dom_parse_image returned -1\r\n\r\nError 9: Unknown boot failure\r\n\r\nPress any key to continue...\r\n",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := launching(l.bake(kernel, "", "", test.spoilt...))
+			in.InstanceType = types.InstanceTypeT1Micro
+			id := l.launch(in).InstanceId
+			l.says(id, test.ends)
+			if c := l.console(id); !strings.Contains(c, test.says) || !strings.HasSuffix(c, test.ends) {
+				t.Errorf("its console shows %q", c)
+			}
+			if status := l.settle(id, "running"); status.StateReason != nil {
+				t.Errorf("its state's reason is %v", *status.StateReason.Message)
+			}
+			l.terminate(id)
+		})
 	}
 }
 

@@ -44,10 +44,11 @@ func (l *lab) helloAMI(commandLine string) *string {
 	return l.bake(hello+"/kernel.gz", hello+"/ramdisk", commandLine)
 }
 
-// bake makes an AMI of a kernel.
-func (l *lab) bake(path, ramdisk, commandLine string) *string {
+// bake makes an AMI of a kernel. On its disk the texts in spoilt, in pairs, are
+// replaced.
+func (l *lab) bake(path, ramdisk, commandLine string, spoilt ...string) *string {
 	l.t.Helper()
-	kernel := must(xenpv.Open(path))(l.t)
+	kernel := must(xenpv.Open(l.ctx, path))(l.t)
 	defer kernel.Close()
 	disk := must(xenpv.NewDisk(l.ctx, xenpv.DiskSpec{Kernel: kernel, CommandLine: commandLine, Ramdisk: ramdisk, Compress: xenpv.CompressNone}))(l.t)
 	defer disk.Close()
@@ -58,6 +59,7 @@ func (l *lab) bake(path, ramdisk, commandLine string) *string {
 		if n, err := disk.ReadAt(data, int64(b.Index)*blockSize); err != nil && (err != io.EOF || n == 0) {
 			l.t.Fatal(err)
 		}
+		data = []byte(strings.NewReplacer(spoilt...).Replace(string(data)))
 		if err := l.put(snapshot, b.Index, data); err != nil {
 			l.t.Fatal(err)
 		}

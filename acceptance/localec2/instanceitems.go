@@ -36,6 +36,9 @@ type instanceItem struct {
 	Token          string          `xml:"clientToken"`
 	Interfaces     []interfaceItem `xml:"networkInterfaceSet>item"`
 	Tags           []tag           `xml:"tagSet>item"`
+	Profile        *profileItem    `xml:"iamInstanceProfile"`
+	SpotRequest    string          `xml:"spotInstanceRequestId,omitempty"`
+	Devices        []attachedItem  `xml:"blockDeviceMapping>item"`
 
 	reservation string
 }
@@ -43,6 +46,20 @@ type instanceItem struct {
 type stateItem struct {
 	Code int    `xml:"code"`
 	Name string `xml:"name"`
+}
+
+type profileItem struct {
+	ARN string `xml:"arn"`
+	ID  string `xml:"id"`
+}
+
+// attachedItem is a volume of an instance.
+type attachedItem struct {
+	Device   string `xml:"deviceName"`
+	VolumeID string `xml:"ebs>volumeId"`
+	Status   string `xml:"ebs>status"`
+	Attached string `xml:"ebs>attachTime"`
+	Delete   bool   `xml:"ebs>deleteOnTermination"`
 }
 
 type placementItem struct {
@@ -88,7 +105,11 @@ func (s *Server) newInstanceItem(in *instance) instanceItem {
 		reservation: in.reservation,
 	}
 	if in.spot {
-		item.Lifecycle = "spot"
+		// The request's id is as long as EC2's: 8 characters.
+		item.Lifecycle, item.SpotRequest = "spot", "sir-"+in.suffix()[:8]
+	}
+	if in.profile != "" {
+		item.Profile = &profileItem{s.profileARN(in.region, in.profile), "AIPA" + strings.ToUpper(in.suffix())}
 	}
 	if state == pending {
 		item.Reason = &stateReason{pending, pending}
@@ -96,10 +117,14 @@ func (s *Server) newInstanceItem(in *instance) instanceItem {
 		item.Reason = &in.reason
 	}
 	if state != terminated {
+		item.Devices = []attachedItem{{in.image.rootDevice, "vol-" + in.suffix(), "attached", item.Launched, in.deletesRoot}}
 		s.addNetwork(&item, in)
 	}
 	return item
 }
+
+// suffix is what the ids of an instance and of its parts share.
+func (in *instance) suffix() string { return strings.TrimPrefix(in.id, "i-") }
 
 func newStateItem(state string) stateItem { return stateItem{stateCodes[state], state} }
 
@@ -116,7 +141,7 @@ func (s *Server) addNetwork(item *instanceItem, in *instance) {
 	}
 	item.PrivateDNS = "ip-" + strings.ReplaceAll(item.PrivateIP, ".", "-") + domain
 	card := interfaceItem{
-		"eni-" + strings.TrimPrefix(in.id, "i-"), in.subnet.id, in.subnet.vpc.id, s.opts.Account, "in-use",
+		"eni-" + in.suffix(), in.subnet.id, in.subnet.vpc.id, s.opts.Account, "in-use",
 		guestMAC, item.PrivateIP, true, item.Groups, nil,
 	}
 	if in.public != nil {

@@ -36,6 +36,9 @@ type instance struct {
 	index       int
 	image       *image
 	root        mapping
+	deletesRoot bool   // its volume goes with it
+	profile     string // the IAM instance profile's name
+	cardTags    tagSet // of its network interface
 	kernel      string
 	kind        instanceType
 	subnet      *subnet

@@ -82,6 +82,9 @@ var instanceTypeActions = map[string]action{
 }
 
 var instanceTypeFilters = filterTable[instanceType]{
+	"bare-metal":                            func(instanceType) []string { return []string{"false"} },
+	"supported-root-device-type":            func(instanceType) []string { return rootDeviceTypes },
+	"supported-usage-class":                 func(instanceType) []string { return usageClasses },
 	"current-generation":                    func(t instanceType) []string { return []string{strconv.FormatBool(!t.previous)} },
 	"hypervisor":                            func(t instanceType) []string { return []string{t.hypervisor()} },
 	"instance-type":                         func(t instanceType) []string { return []string{t.name} },
@@ -90,6 +93,12 @@ var instanceTypeFilters = filterTable[instanceType]{
 	"supported-virtualization-type":         func(t instanceType) []string { return t.virtualization() },
 	"vcpu-info.default-vcpus":               func(t instanceType) []string { return []string{strconv.Itoa(t.vcpus)} },
 }
+
+// What all types have in common here.
+var (
+	rootDeviceTypes = []string{"ebs"}
+	usageClasses    = []string{"on-demand", "spot"}
+)
 
 type instanceTypeItem struct {
 	Name              string   `xml:"instanceType"`
@@ -101,6 +110,7 @@ type instanceTypeItem struct {
 	VCPUs             int      `xml:"vCpuInfo>defaultVCpus"`
 	MemoryMiB         int      `xml:"memoryInfo>sizeInMiB"`
 	RootDevices       []string `xml:"supportedRootDeviceTypes>item"`
+	UsageClasses      []string `xml:"supportedUsageClasses>item"`
 }
 
 type describeInstanceTypesResponse struct {
@@ -141,7 +151,7 @@ func (s *Server) describeInstanceTypes(c *call) (any, error) {
 	for _, t := range found {
 		out.Types = append(out.Types, instanceTypeItem{
 			t.name, !t.previous, t.virtualization(), false, t.hypervisor(),
-			strings.Fields(t.architectures), t.vcpus, t.memoryMiB, []string{"ebs"},
+			strings.Fields(t.architectures), t.vcpus, t.memoryMiB, rootDeviceTypes, usageClasses,
 		})
 	}
 	return out, nil

@@ -20,6 +20,7 @@ type kind struct {
 var (
 	instanceKind = kind{"i", "instance", "instance ID", "InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed"}
 	groupKind    = kind{"sg", "security-group", "security group", "InvalidGroup.NotFound", "InvalidGroupId.Malformed"}
+	cardKind     = kind{"eni", "network-interface", "networkInterface ID", "InvalidNetworkInterfaceID.NotFound", "InvalidNetworkInterfaceId.Malformed"}
 	vpcKind      = kind{"vpc", "vpc", "vpc ID", "InvalidVpcID.NotFound", "InvalidVpcId.Malformed"}
 	subnetKind   = kind{"subnet", "subnet", "subnet ID", "InvalidSubnetID.NotFound", "InvalidSubnetId.Malformed"}
 	gatewayKind  = kind{"igw", "internet-gateway", "internetGateway ID", "InvalidInternetGatewayID.NotFound", "InvalidInternetGatewayId.Malformed"}

@@ -10,7 +10,7 @@ var launchActions = map[string]action{
 	"RunInstances": {
 		params: []string{"ImageId", "InstanceType", "MinCount", "MaxCount", "KernelId", "RamdiskId", "SubnetId", "PrivateIpAddress",
 			"SecurityGroupId", "SecurityGroup", "NetworkInterface", "Placement", "UserData", "ClientToken", "TagSpecification",
-			"InstanceInitiatedShutdownBehavior", "InstanceMarketOptions", "Monitoring", "MetadataOptions", "KeyName", "IamInstanceProfile"},
+			"InstanceInitiatedShutdownBehavior", "InstanceMarketOptions", "Monitoring", "MetadataOptions", "KeyName", "IamInstanceProfile", "BlockDeviceMapping"},
 		run: (*Server).runInstances,
 	},
 }
@@ -106,6 +106,7 @@ func (s *Server) start(c *call, l *launch) ([]*instance, error) {
 	for i := range l.count {
 		in := l.model
 		in.id, in.tags, in.index, in.private, in.public = newID("i-"), tagSet(copyTags(in.tags)), i, l.private[i], public[i]
+		in.cardTags = tagSet(copyTags(in.cardTags))
 		in.console = &console{}
 		s.regions[c.region].instances[in.id] = &in
 		instances = append(instances, &in)
@@ -172,8 +173,8 @@ func (s *Server) readCount(c *call, l *launch) error {
 	return nil
 }
 
-// launchTags are what a launch can tag. Volumes, network interfaces and spot
-// requests are no resources of this server: their tags are checked, and lost.
+// launchTags are what a launch can tag. Volumes and spot requests are no
+// resources of this server: their tags are checked, and lost.
 var launchTags = []string{"instance", "volume", "network-interface", "spot-instances-request"}
 
 func (s *Server) readLaunchTags(c *call, l *launch) (err error) {
@@ -195,8 +196,11 @@ func (s *Server) readLaunchTags(c *call, l *launch) (err error) {
 		if err != nil {
 			return err
 		}
-		if kind == "instance" {
+		switch kind {
+		case "instance":
 			l.model.tags = tags
+		case cardKind.name:
+			l.model.cardTags = tags
 		}
 	}
 	return nil

@@ -1,7 +1,6 @@
 package localec2
 
 import (
-	"encoding/base64"
 	"slices"
 	"strings"
 )
@@ -80,50 +79,4 @@ func wrongVirtualization(t instanceType, needed string) error {
 	return bad("InvalidParameterCombination", "Virtualization type '%s' is required for instances of type '%s'. "+
 		"Ensure that you are using an AMI with virtualization type '%s'. For more information, see http://docs.aws.amazon.com/AWSEC2/latest/UserGuide/virtualization_types.html",
 		needed, t.name, needed)
-}
-
-// maxUserData is AWS's limit on user data before it is encoded, in bytes.
-const maxUserData = 16 << 10
-
-// readOptions reads what is the same for all places.
-func (s *Server) readOptions(c *call, l *launch) error {
-	f := c.form
-	switch f.text("InstanceInitiatedShutdownBehavior") {
-	case "", "stop":
-	case "terminate":
-		l.model.terminates = true
-	default:
-		return bad("InvalidParameterValue", "Value (%s) for parameter instanceInitiatedShutdownBehavior is invalid.", f.text("InstanceInitiatedShutdownBehavior"))
-	}
-	if name := f.text("KeyName"); name != "" {
-		return bad("InvalidKeyPair.NotFound", "The key pair '%s' does not exist", name)
-	}
-	if f.has("IamInstanceProfile") {
-		p := f.at("IamInstanceProfile")
-		return bad("InvalidParameterValue", "Value (%s) for parameter iamInstanceProfile is invalid. Invalid IAM Instance Profile", orElse(p.text("Name"), p.text("Arn")))
-	}
-	data, err := base64.StdEncoding.DecodeString(f.text("UserData"))
-	if err != nil {
-		return bad("InvalidUserData.Malformed", "Invalid BASE64 encoding of user data.")
-	}
-	if len(data) > maxUserData {
-		return bad("InvalidParameterValue", "User data is limited to %d bytes", maxUserData)
-	}
-	return l.readMarket(f.at("InstanceMarketOptions"))
-}
-
-// readMarket has an instance run as a spot instance: here none is ever taken
-// away, and none costs anything.
-func (l *launch) readMarket(f *form) error {
-	if err := f.only("MarketType", "SpotOptions"); err != nil {
-		return err
-	}
-	switch f.text("MarketType") {
-	case "":
-	case "spot":
-		l.model.spot = true
-	default:
-		return bad("InvalidParameterValue", "Value (%s) for parameter MarketType is invalid.", f.text("MarketType"))
-	}
-	return nil
 }

@@ -54,6 +54,9 @@ func readInterface(f *form) (place, error) {
 	if err := card.only("DeviceIndex", "SubnetId", "PrivateIpAddress", "SecurityGroupId", "AssociatePublicIpAddress", "DeleteOnTermination", "Description"); err != nil {
 		return place{}, err
 	}
+	if _, err := card.flag("DeleteOnTermination", true); err != nil {
+		return place{}, err
+	}
 	p := place{subnet: card.text("SubnetId"), private: card.text("PrivateIpAddress"), groups: card.texts("SecurityGroupId")}
 	if card.has("AssociatePublicIpAddress") {
 		p.public = card

@@ -98,6 +98,7 @@ func (s *Server) lookHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+lookPrefix+"calls", func(w http.ResponseWriter, _ *http.Request) { writeLook(w, s.Calls()) })
 	mux.HandleFunc("GET "+lookPrefix+"resources", func(w http.ResponseWriter, _ *http.Request) { writeLook(w, s.Resources()) })
+	mux.HandleFunc("GET "+lookPrefix+"ping", s.getPing)
 	mux.HandleFunc("POST "+lookPrefix+"faults", s.postFaults)
 	mux.HandleFunc("DELETE "+lookPrefix+"faults", func(w http.ResponseWriter, _ *http.Request) {
 		s.ClearFaults()

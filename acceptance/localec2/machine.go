@@ -18,8 +18,9 @@ type machine struct {
 	again  chan struct{} // asks for a restart
 	broken bool          // the guest has crashed, or never came up; under the server's lock
 	spec   hypervisor.Spec
-	boots  bool   // else there is nothing but a console
-	root   volume // where the disk comes from
+	boots  bool               // else there is nothing but a console
+	domain *hypervisor.Domain // nil where it has none; under the server's lock
+	root   volume             // where the disk comes from
 }
 
 // powerOn starts an instance that has no machine. The caller holds the lock.
@@ -108,7 +109,7 @@ func (s *Server) run(ctx context.Context, in *instance, m *machine) (poweredOff 
 		case err == nil:
 			err = fmt.Errorf("the guest ended: %s", exit)
 		}
-		s.tell(in, err.Error())
+		s.tell(in, err.Error()+grubText(err))
 		s.came(in, m, true)
 		select {
 		case <-ctx.Done():
@@ -129,6 +130,7 @@ func (s *Server) runOnce(ctx context.Context, in *instance, m *machine) (hypervi
 	spec := m.spec
 	spec.Disk, spec.Console = m.root.path(), in.console
 	spec.Progress = func(line string) { s.log(in.id + ": " + line) }
+	spec.Opened = func(f hypervisor.Forward, err error) { s.opened(in, f, err) }
 	spec.Forwards = s.bindable(in, spec.Forwards)
 	s.log(fmt.Sprintf("%s: boots %s as %s by %s, private address %v, forwards %s",
 		in.id, in.image.id, in.kind.name, spec.Loader(), spec.Network.Address, forwardList(spec.Forwards)))
@@ -138,6 +140,8 @@ func (s *Server) runOnce(ctx context.Context, in *instance, m *machine) (hypervi
 	}
 	defer d.Destroy()
 	s.log(fmt.Sprintf("%s: its domain was created after %v", in.id, d.Times().DomainCreated.Round(10*time.Millisecond)))
+	s.has(m, d)
+	defer s.has(m, nil)
 	s.came(in, m, false)
 	return m.wait(ctx, d)
 }
@@ -181,9 +185,17 @@ func (s *Server) came(in *instance, m *machine, broken bool) {
 	}
 }
 
+// has notes the domain that pings go to, nil where there is none.
+func (s *Server) has(m *machine, d *hypervisor.Domain) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m.domain = d
+}
+
 // tell writes what happened to an instance's console and to the log.
 func (s *Server) tell(in *instance, text string) {
 	s.log(in.id + ": " + text)
+	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\n", "\r\n")
 	_, _ = io.WriteString(in.console, "localec2: "+text+"\r\n") // a console takes all
 }
 

@@ -155,20 +155,25 @@ func (s *Server) newSubnetItem(sub *subnet) subnetItem {
 }
 
 var vpcFilters = filterTable[vpcItem]{
-	"cidr":       func(i vpcItem) []string { return []string{i.CIDR} },
-	"is-default": func(i vpcItem) []string { return []string{strconv.FormatBool(i.IsDefault)} },
-	"isDefault":  func(i vpcItem) []string { return []string{strconv.FormatBool(i.IsDefault)} },
-	"owner-id":   func(i vpcItem) []string { return []string{i.OwnerID} },
-	"state":      func(i vpcItem) []string { return []string{i.State} },
-	"vpc-id":     func(i vpcItem) []string { return []string{i.ID} },
+	"cidr-block-association.cidr-block": func(i vpcItem) []string { return []string{i.CIDR} },
+	"cidr":                              func(i vpcItem) []string { return []string{i.CIDR} },
+	"is-default":                        func(i vpcItem) []string { return []string{strconv.FormatBool(i.IsDefault)} },
+	"isDefault":                         func(i vpcItem) []string { return []string{strconv.FormatBool(i.IsDefault)} },
+	"owner-id":                          func(i vpcItem) []string { return []string{i.OwnerID} },
+	"state":                             func(i vpcItem) []string { return []string{i.State} },
+	"vpc-id":                            func(i vpcItem) []string { return []string{i.ID} },
 }
 
 var subnetFilters = filterTable[subnetItem]{
 	"availability-zone":          func(i subnetItem) []string { return []string{i.Zone} },
 	"availability-zone-id":       func(i subnetItem) []string { return []string{i.ZoneID} },
 	"available-ip-address-count": func(i subnetItem) []string { return []string{strconv.Itoa(i.Free)} },
+	"availabilityZone":           func(i subnetItem) []string { return []string{i.Zone} },
+	"cidr":                       func(i subnetItem) []string { return []string{i.CIDR} },
 	"cidr-block":                 func(i subnetItem) []string { return []string{i.CIDR} },
+	"cidrBlock":                  func(i subnetItem) []string { return []string{i.CIDR} },
 	"default-for-az":             func(i subnetItem) []string { return []string{strconv.FormatBool(i.IsDefault)} },
+	"defaultForAz":               func(i subnetItem) []string { return []string{strconv.FormatBool(i.IsDefault)} },
 	"map-public-ip-on-launch":    func(i subnetItem) []string { return []string{strconv.FormatBool(i.MapPublic)} },
 	"owner-id":                   func(i subnetItem) []string { return []string{i.OwnerID} },
 	"state":                      func(i subnetItem) []string { return []string{i.State} },

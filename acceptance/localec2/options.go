@@ -54,6 +54,10 @@ type Options struct {
 	// to be given them first: ifconfig lo0 alias 127.0.0.2.
 	PublicAddresses netip.Prefix
 
+	// InstanceProfiles are the names of the IAM instance profiles that there
+	// are. They give an instance nothing: it has no metadata service.
+	InstanceProfiles []string
+
 	// PVGRUB is the path of a pv-grub that reads menu.lst in pygrub's place.
 	PVGRUB string
 

@@ -11,6 +11,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/hypervisor"
 )
 
 // volume is an instance's root volume: an unnamed file, with the blocks of a
@@ -48,7 +50,7 @@ func (s *Server) prepare(ctx context.Context, in *instance, m *machine) error {
 		s.mu.Unlock()
 	}
 	if m.spec.PVGRUB == "" && !hasMenu(m.root.file, m.root.hd00) {
-		return errors.New("PV-GRUB finds no menu.lst on the disk, and waits at its prompt:\r\n\r\ngrubdom> ")
+		return fmt.Errorf("PV-GRUB finds nothing to start: %w", hypervisor.ErrNoMenu)
 	}
 	return nil
 }

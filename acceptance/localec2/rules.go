@@ -67,6 +67,11 @@ func (s *Server) readRules(c *call) ([]rule, error) {
 		}
 		all = append(all, rules...)
 	}
+	for i, r := range all {
+		if slices.ContainsFunc(all[:i], r.same) {
+			return nil, bad("InvalidParameterValue", "The same permission must not appear multiple times")
+		}
+	}
 	return all, nil
 }
 

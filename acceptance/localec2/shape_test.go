@@ -54,7 +54,7 @@ func (f *filler) fill(v reflect.Value, name string) {
 func (f *filler) text(v reflect.Value, name string) {
 	text := fmt.Sprintf("value-%d-", f.n)
 	switch name {
-	case "startTime", "completionTime,omitempty", "launchTime", "timestamp,omitempty":
+	case "startTime", "completionTime,omitempty", "launchTime", "timestamp,omitempty", "attachTime", "ebs>attachTime":
 		text = time.Unix(int64(f.n)*1000, 0).UTC().Format(time.RFC3339)
 	case "messageSet":
 		return // always an empty list
@@ -136,6 +136,9 @@ var shapes = []struct {
 	}},
 	{&changeResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
 		return c.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: []string{"i-1"}})
+	}},
+	{&describeCardsResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
+		return c.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{})
 	}},
 	{&getConsoleResponse{}, func(ctx context.Context, c *ec2.Client) (any, error) {
 		return c.GetConsoleOutput(ctx, &ec2.GetConsoleOutputInput{InstanceId: aws.String("i-1")})

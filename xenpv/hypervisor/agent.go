@@ -23,11 +23,13 @@ type request struct {
 	MAC     string `json:"mac,omitempty"`
 	Kernel  int    `json:"kernel"`
 	Args    string `json:"args,omitempty"`
-	// For probe: the guest's address and port, 0 meaning ICMP, and the address
-	// in CIDR form that dom0 takes for it.
-	Address string `json:"address,omitempty"`
-	Port    uint16 `json:"port"`
-	From    string `json:"from,omitempty"`
+	// For probe: its number, the guest's address and ports, 0 meaning ICMP, and
+	// the address that dom0 asks from, with its subnet's mask.
+	ID      uint32   `json:"id,omitempty"`
+	Address string   `json:"address,omitempty"`
+	Ports   []uint16 `json:"ports,omitempty"`
+	From    string   `json:"from,omitempty"`
+	Mask    string   `json:"mask,omitempty"`
 }
 
 // event is what the agent tells: ready, created, console, failed, ended or answered.
@@ -37,6 +39,11 @@ type event struct {
 	Reason string `json:"reason"`
 	Log    string `json:"log"`
 	Data   []byte `json:"data"` // of the console
+	// For answered: the probe's number, the port, and whether the guest refused
+	// the connection.
+	ID      uint32 `json:"id"`
+	Port    uint16 `json:"port"`
+	Refused bool   `json:"refused"`
 }
 
 // maxEvent bounds a line from the agent: its largest holds a tool's log.

@@ -2,15 +2,20 @@ package hypervisor
 
 import (
 	"context"
+	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
 )
 
-// benchmarkBoot boots b.N times, with so many at once, and reports the median
-// and the slowest time to the created domain, and QEMU's processor time, which
-// other work on the machine disturbs less.
+// benchmarkBoot boots b.N times, with so many at once, and reports the times to
+// the created domain, and QEMU's processor time, which other work on the
+// machine disturbs less.
 func benchmarkBoot(b *testing.B, atOnce int) {
 	b.Helper()
 	needXen(b)
@@ -43,12 +48,73 @@ func benchmarkBoot(b *testing.B, atOnce int) {
 	if len(created) == 0 {
 		return
 	}
-	slices.Sort(created)
+	report(b, "created", created)
 	slices.Sort(processor)
-	b.ReportMetric(created[0].Seconds(), "s-fastest")
-	b.ReportMetric(created[len(created)/2].Seconds(), "s-median")
-	b.ReportMetric(created[len(created)-1].Seconds(), "s-slowest")
 	b.ReportMetric(processor[len(processor)/2].Seconds(), "s-processor")
+}
+
+// report gives the least, the median and the largest of the times that boots
+// took to a stage, in seconds.
+func report(b *testing.B, stage string, times []time.Duration) {
+	b.Helper()
+	slices.Sort(times)
+	b.ReportMetric(times[0].Seconds(), "s-"+stage+"-min")
+	b.ReportMetric(times[len(times)/2].Seconds(), "s-"+stage+"-median")
+	b.ReportMetric(times[len(times)-1].Seconds(), "s-"+stage+"-max")
+}
+
+// benchmarkAnswer boots the sample image b.N times, one after the other, and
+// reports the times to the created domain and to the first answer over HTTP.
+func benchmarkAnswer(b *testing.B, gated bool) {
+	b.Helper()
+	needXen(b)
+	const hello = "../../build/hello"
+	kernel, ramdisk := absolute(b, hello+"/kernel.gz"), absolute(b, hello+"/ramdisk")
+	spec := Spec{
+		Disk: sizedDisk(b, "64M", map[string]string{
+			"boot/kernel": kernel, "boot/ramdisk": ramdisk,
+			"boot/grub/menu.lst": menu("console=hvc0 quiet") + "  initrd /boot/ramdisk\n",
+		}),
+		MemoryMiB: 128,
+		Forwards:  []Forward{{Proto: "tcp", Host: netip.MustParseAddrPort("127.0.0.6:18080"), GuestPort: 80, Gated: gated}},
+		Progress:  func(line string) { b.Log(line) },
+	}
+	check, err := ParseCheck("http://:80/")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var created, answered []time.Duration
+	for b.Loop() {
+		d, err := Boot(context.Background(), spec)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := d.Await(context.Background(), check); err != nil {
+			b.Fatal(err)
+		}
+		answered = append(answered, time.Since(d.Started()))
+		created = append(created, d.Times().DomainCreated)
+		d.Destroy()
+	}
+	report(b, "created", created)
+	report(b, "answer", answered)
+}
+
+func absolute(b *testing.B, path string) string {
+	b.Helper()
+	path, err := filepath.Abs(path)
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	if err != nil {
+		judge.Missing(b, "no sample image: "+err.Error())
+	}
+	return path
+}
+
+func BenchmarkAnswer(b *testing.B) {
+	b.Run("forwarded", func(b *testing.B) { benchmarkAnswer(b, false) })
+	b.Run("gated", func(b *testing.B) { benchmarkAnswer(b, true) })
 }
 
 // processorTime is what QEMU used, once it has ended.

@@ -36,6 +36,9 @@ type Spec struct {
 	// Progress is told, in a line, of slow steps and of what went wrong but
 	// could be helped. It may be nil.
 	Progress func(string)
+	// Opened is told when a gated forward was opened, or why it could not be. It
+	// must not block for long. It may be nil.
+	Opened func(Forward, error)
 	// KVM uses the host's processor instead of emulation. No state is saved.
 	KVM bool
 }
@@ -92,13 +95,14 @@ func Boot(ctx context.Context, spec Spec) (*Domain, error) {
 	}
 	d := &Domain{
 		machine: m, spec: spec, started: started,
-		created: make(chan struct{}), answers: make(chan struct{}, 1), done: make(chan struct{}),
+		created: make(chan struct{}), done: make(chan struct{}),
 		times: Times{ToolstackReady: time.Since(started)},
 	}
 	fmt.Fprintf(spec.Console, "xenpv: started by %s\n", spec.Loader())
 	if err := d.create(ctx, boot, kernel); err != nil {
 		return nil, err
 	}
+	go d.openGates()
 	return d, nil
 }
 
@@ -146,6 +150,9 @@ func (s Spec) complete() (Spec, error) {
 	if s.Progress == nil {
 		s.Progress = func(string) {}
 	}
+	if s.Opened == nil {
+		s.Opened = func(Forward, error) {}
+	}
 	if s.MemoryMiB < 1 || s.MemoryMiB > maxMemoryMiB {
 		return s, fmt.Errorf("a guest's memory must be 1 to %d MiB, not %d", maxMemoryMiB, s.MemoryMiB)
 	}
@@ -162,7 +169,7 @@ func (s Spec) complete() (Spec, error) {
 	for _, f := range s.Forwards {
 		err = errors.Join(err, f.check())
 	}
-	return s, err
+	return s, errors.Join(err, s.checkGates())
 }
 
 // machineMiB is the memory of the machine for a guest: a power of two, so that

@@ -1,11 +1,13 @@
 package hypervisor
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -55,6 +57,35 @@ func TestDiskStays(t *testing.T) {
 	if digest(t, path) != before {
 		t.Error("the disk has changed")
 	}
+}
+
+// TestManyBoots boots ten times in a row, and three at once: no process and no
+// file is left.
+func TestManyBoots(t *testing.T) {
+	needXen(t)
+	noLeftovers(t)
+	spec := Spec{Disk: guestDisk(t, "stay")}
+	for range 10 {
+		bootOnce(t, spec)
+	}
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() { bootOnce(t, spec) })
+	}
+	wg.Wait()
+}
+
+// bootOnce boots a guest, and destroys it as soon as Xen has started it.
+func bootOnce(t *testing.T, spec Spec) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), bootLimit)
+	defer cancel()
+	d, err := Boot(ctx, spec)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	d.Destroy()
 }
 
 func digest(t *testing.T, path string) [32]byte {

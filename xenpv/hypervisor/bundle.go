@@ -2,6 +2,7 @@ package hypervisor
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -15,7 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/lockedfile"
 )
 
-// The three files of a bundle.
+// The three files of a bundle. The kernel may be packed, or not, which is faster.
 const (
 	xenFile       = "xen"
 	kernelFile    = "vmlinuz"
@@ -91,7 +92,21 @@ func readyBundle(dir, cache string) (bundle, error) {
 		}
 		fmt.Fprintln(key, dir, name, info.Size(), info.ModTime().UnixNano())
 	}
-	return bundle{dir: dir, states: filepath.Join(cache, "states", shortHash(key.Sum(nil)))}, nil
+	return bundle{dir: dir, states: filepath.Join(cache, "states", shortHash(key.Sum(nil)))}, checkAgent(dir)
+}
+
+// checkAgent refuses a bundle whose agent isn't the one that this program speaks
+// with. The initramfs isn't packed, and so holds it as it is.
+func checkAgent(dir string) error {
+	agent, err := dom0Files.ReadFile("dom0/agent")
+	if err != nil {
+		return err
+	}
+	initramfs, err := os.ReadFile(filepath.Join(dir, initramfsFile)) //nolint:gosec // G304: the user names the folder
+	if err == nil && !bytes.Contains(initramfs, agent) {
+		err = fmt.Errorf("the bundle %s, which XENPV_DOM0 names, was made by another version of this program: copy one that this version made", dir)
+	}
+	return err
 }
 
 // aptStamp names the file that tells which bundle belongs to what apt now
@@ -116,7 +131,7 @@ func aptStamp(dir string) (string, error) {
 // the packages' versions.
 func recipeHash() (string, error) {
 	h := sha256.New()
-	fmt.Fprintln(h, packages, modules, wanted, folders)
+	fmt.Fprintln(h, packages, modules, wanted, folders, "kernel unpacked")
 	err := fs.WalkDir(dom0Files, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -168,7 +183,12 @@ func makeBundle(ctx context.Context, dir, stamp string, progress func(string)) (
 			return bundle{}, fmt.Errorf("make dom0: %w", err)
 		}
 	}
-	if err := errors.Join(removeAll(filepath.Join(dir, "for-*")), os.WriteFile(stamp, []byte(key), 0o644)); err != nil {
+	err = errors.Join(
+		removeAll(filepath.Join(dir, "for-*")),
+		os.WriteFile(stamp, []byte(key), 0o644),
+		keepNewest(keptBundles, made, filepath.Join(dir, strings.Repeat("[0-9a-f]", len(key)))),
+	)
+	if err != nil {
 		return bundle{}, fmt.Errorf("make dom0: %w", err)
 	}
 	return bundle{dir: made, states: made}, nil
@@ -201,16 +221,6 @@ func makeBundleDir(ctx context.Context, dir string, names, files []string) error
 		return err
 	}
 	return os.Rename(temp, dir)
-}
-
-// removeAll removes the files and folders that a pattern names: what a killed
-// process left half made.
-func removeAll(pattern string) error {
-	left, err := filepath.Glob(pattern)
-	for _, path := range left {
-		err = errors.Join(err, os.RemoveAll(path))
-	}
-	return err
 }
 
 func (c *contents) write(dir string, files []string) error {

@@ -1,12 +1,15 @@
 package hypervisor
 
 import (
+	"encoding/binary"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -54,6 +57,60 @@ func TestNamedBundle(t *testing.T) {
 	t.Setenv("XENPV_DOM0", empty)
 	if _, err := openBundle(t.Context(), nil); err == nil || !strings.Contains(err.Error(), filepath.Join(empty, xenFile)) {
 		t.Errorf("of an empty folder: %v", err)
+	}
+	for _, name := range []string{xenFile, kernelFile, initramfsFile} {
+		if err := os.WriteFile(filepath.Join(empty, name), []byte("another agent"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := openBundle(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "made by another version") {
+		t.Errorf("of a bundle with another agent: %v", err)
+	}
+}
+
+func TestKeepNewest(t *testing.T) {
+	dir := t.TempDir()
+	begun := time.Now()
+	for i, name := range []string{"state-d", "state-c", "state-b", "state-a", "other"} {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.Mkdir(path, 0o755), os.WriteFile(filepath.Join(path, "ram"), nil, 0o644),
+			os.Chtimes(path, begun, begun.Add(time.Duration(i-10)*time.Hour))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := keepNewest(2, filepath.Join(dir, "state-d"), filepath.Join(dir, "state-*")); err != nil {
+		t.Fatal(err)
+	}
+	left, err := filepath.Glob(dir + "/*")
+	want := []string{filepath.Join(dir, "other"), filepath.Join(dir, "state-a"), filepath.Join(dir, "state-d")}
+	if diff := cmp.Diff(want, left); diff != "" || err != nil {
+		t.Errorf("(-want +got): %v\n%s", err, diff)
+	}
+}
+
+func TestUnpackKernelRefuses(t *testing.T) {
+	header := func(sectors byte, offset, length uint32) []byte {
+		b := make([]byte, 4096)
+		copy(b[linuxHeaderOffset:], linuxHeader)
+		b[setupSectorsOffset] = sectors
+		binary.LittleEndian.PutUint32(b[payloadOffsetOffset:], offset)
+		binary.LittleEndian.PutUint32(b[payloadLengthOffset:], length)
+		return b
+	}
+	for _, test := range []struct {
+		image []byte
+		want  string
+	}{
+		{nil, "no bzImage"},
+		{make([]byte, 4096), "no bzImage"},
+		{header(3, 0, 3000), "outside of it"},
+		{header(3, 1<<32-1, 1<<32-1), "outside of it"},
+		{header(3, 0, 2), "outside of it"},
+		{header(3, 0, 1000), "unpack its payload"},
+	} {
+		if _, err := unpackKernel(test.image); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("got %v, want %s", err, test.want)
+		}
 	}
 }
 

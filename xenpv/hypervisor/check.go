@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -42,8 +43,8 @@ func ParseCheck(s string) (Check, error) {
 }
 
 // Forwarded returns the guest's TCP port that must be forwarded for the check,
-// or 0: TCP and ICMP are probed from dom0. A connection to a forwarded port
-// would prove nothing, as QEMU accepts it before the guest does.
+// or 0: TCP and ICMP are probed from dom0. A connection to a forwarded port that
+// isn't gated would prove nothing, as QEMU accepts it before the guest does.
 func (c Check) Forwarded() uint16 {
 	if c.scheme == "http" {
 		return c.port
@@ -65,38 +66,27 @@ func (d *Domain) Await(ctx context.Context, c Check) error {
 	return fmt.Errorf("check http: the guest's port %d is not forwarded", c.port)
 }
 
-// probeInterval is the pause between two probes, as ping(8) makes it.
-const probeInterval = time.Second
+// refusedPause is the pause after a guest has refused a connection.
+const refusedPause = 100 * time.Millisecond
 
 // awaitProbe has dom0 probe a TCP port, or the guest's ICMP where port is 0.
 func (d *Domain) awaitProbe(ctx context.Context, port uint16) error {
-	network := d.spec.Network
-	from, err := network.probe()
-	if err != nil {
-		return err
-	}
-	probe := request{Request: "probe", Address: network.Address.Addr().String(), Port: port, From: from.String()}
+	var refused error // the last that was seen, which tells more than the time's end
 	for {
-		if err := d.machine.ask(probe); err != nil {
+		err := d.probe(ctx, port)
+		switch {
+		case errors.Is(err, syscall.ECONNREFUSED):
+			refused = err
+		case refused != nil && ctx.Err() != nil:
+			return fmt.Errorf("%w: %w", refused, context.Cause(ctx))
+		default:
 			return err
 		}
 		select {
-		case <-d.answers:
-			return nil
-		case <-time.After(probeInterval):
-		case <-d.done:
-			return d.ended()
 		case <-ctx.Done():
-			return fmt.Errorf("no answer from %s to %s: %w", probe.Address, probeName(port), context.Cause(ctx))
+		case <-time.After(refusedPause):
 		}
 	}
-}
-
-func probeName(port uint16) string {
-	if port == 0 {
-		return "ICMP"
-	}
-	return fmt.Sprintf("TCP port %d", port)
 }
 
 // The first attempts are short, as a request that comes before the guest

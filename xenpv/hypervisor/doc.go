@@ -34,7 +34,8 @@
 // boot maps that memory, which costs nothing, and puts the guest's disk in the
 // place of an empty one. pygrub and xl are loaded by then, and wait.
 // A saved state belongs to one bundle, one QEMU and one size of machine; one
-// that can't be loaded is dropped, and the machine starts from nothing.
+// that can't be loaded is dropped, and the machine starts from nothing. Of the
+// bundles the newest two are kept, and of each bundle's states the newest four.
 //
 // # What stays
 //
@@ -46,6 +47,10 @@
 //
 // QEMU's user-mode network gives the guest 10.0.2.15 by DHCP, or the address
 // that is compiled into the image ([Network]). Ports of the guest are reached
-// where [Forward] puts them. The guest can open connections to this host and
-// beyond it.
+// where [Forward] puts them. By itself QEMU accepts a connection to a forwarded
+// TCP port before the guest does; a gated one is opened when the guest accepts
+// connections, and closed when it ends. The guest can open connections to this
+// host and beyond it. dom0 has an address beside the guest's, from which it asks
+// for ICMP echoes and open ports ([Domain.Ping], [Domain.Connect]): it begins a
+// connection and gives it up, so that the guest's program never sees it.
 package hypervisor

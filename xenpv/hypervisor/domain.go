@@ -37,14 +37,19 @@ type Domain struct {
 	started time.Time
 
 	created chan struct{}
-	answers chan struct{} // the guest answered a probe
 	done    chan struct{} // closed when exit or err is final
 	exit    Exit
 	err     error
 
-	mu    sync.Mutex
-	times Times
-	log   tail
+	mu       sync.Mutex
+	times    Times
+	log      tail
+	asked    uint32                // the number of the last probe
+	expected map[uint32]chan event // who waits for answers to which probe
+
+	gates sync.Mutex
+	open  []Forward // the gated forwards that are open
+	shut  bool      // the guest has ended: none is opened any more
 }
 
 // Times returns the stages reached so far.
@@ -133,23 +138,44 @@ func (d *Domain) handle(e event) {
 		d.mark(&d.times.FirstConsoleByte)
 		d.write(e.Data)
 	case "answered":
-		select {
-		case d.answers <- struct{}{}:
-		default: // an answer to an earlier request waits already
-		}
+		d.answered(e)
 	case "failed":
-		d.finish("", withLog(errors.New(e.Reason+hint(e.Log)), "its messages", e.Log))
+		d.finish("", withLog(startError(e), "its messages", e.Log))
 	case "ended":
+		d.shutForwards()
 		d.finish(Exit(e.Reason), nil)
 	}
 }
 
-// hint explains what xl's messages leave open.
-func hint(log string) string {
-	if strings.Contains(log, "x86_32p not supported by xen kernel") {
-		return ": it is a 32-bit guest, and this Xen starts only 64-bit ones (Debian builds it without CONFIG_PV32)"
+// Why a disk doesn't boot, where pygrub or xl tell. The error of [Boot] holds
+// their words, too.
+var (
+	ErrNoMenu = errors.New("there is no menu.lst, or no entry in it")
+	ErrNoFile = errors.New("menu.lst names a file that is not on the disk")
+	ErrNotPV  = errors.New("the kernel is not one that Xen starts as a paravirtual guest")
+)
+
+// failures explains the messages of pygrub and of libxenguest.
+var failures = []struct {
+	message string
+	err     error
+}{
+	{"Unable to find partition containing kernel", ErrNoMenu},
+	{"No kernel image selected!", ErrNoMenu},
+	{"Error opening ", ErrNoFile},
+	{"no loader found: Invalid kernel", ErrNotPV},
+	{"x86_32p not supported by xen kernel", errors.New(
+		"it is a 32-bit guest, and this Xen starts only 64-bit ones (Debian builds it without CONFIG_PV32)")},
+}
+
+// startError says why a domain could not be started.
+func startError(e event) error {
+	for _, f := range failures {
+		if strings.Contains(e.Log, f.message) {
+			return fmt.Errorf("%s: %w", e.Reason, f.err)
+		}
 	}
-	return ""
+	return errors.New(e.Reason)
 }
 
 // mark notes the time of a stage when it is reached first.

@@ -28,6 +28,7 @@ ip link set eth0 up
 if [ "$address" ]; then ip address add "$address" dev eth0; else udhcpc -i eth0 -s /dhcp -q -n; fi
 mkdir /www && echo "served by $(cat /proc/cmdline)" > /www/index.html
 echo "serving at $(ip -4 -o address show dev eth0)"
+(nc -l -p 99; poweroff -f) &
 exec httpd -f -p 80 -h /www
 `
 
@@ -124,7 +125,7 @@ func TestGuestOnNetwork(t *testing.T) {
 			console := new(buffer)
 			d, err := boot(t, Spec{
 				Disk: sizedDisk(t, "64M", files), MemoryMiB: 256, Network: test.network, Console: console,
-				Forwards: []Forward{{"tcp", netip.MustParseAddrPort(host), 80}},
+				Forwards: []Forward{{Proto: "tcp", Host: netip.MustParseAddrPort(host), GuestPort: 80}},
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -135,7 +136,7 @@ func TestGuestOnNetwork(t *testing.T) {
 				}
 			}
 			for check, want := range map[string]string{
-				"tcp://:81":       "no answer",
+				"tcp://:81":       "refused",
 				"http://:80/none": "404",
 				"http://:8080/":   "not forwarded",
 			} {

@@ -16,9 +16,12 @@ import (
 // bootLimit is ample for a boot on a machine that is busy with other tests.
 const bootLimit = 3 * time.Minute
 
-// needXen skips the test where dom0 can't be had.
+// needXen skips the test where dom0 can't be had, and where time can't.
 func needXen(t testing.TB) bundle {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts Xen, and the test is to be short")
+	}
 	judge.Need(t, qemuProgram)
 	b, err := openBundle(t.Context(), func(line string) { t.Log(line) })
 	if err != nil {

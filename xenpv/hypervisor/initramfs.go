@@ -151,7 +151,10 @@ func (c *contents) addFile(header *tar.Header, data io.Reader) (err error) {
 		c.files[name] = entry{cpio.TypeSymlink | 0o777, []byte(header.Linkname)}
 	case header.Typeflag != tar.TypeReg:
 	case strings.HasPrefix(name, "boot/vmlinuz-"):
-		c.kernel, err = io.ReadAll(data)
+		var packed []byte
+		if packed, err = io.ReadAll(data); err == nil {
+			c.kernel, err = unpackKernel(packed)
+		}
 	case strings.HasPrefix(name, "boot/xen-") && strings.HasSuffix(name, ".gz"):
 		var unpacked *gzip.Reader
 		if unpacked, err = gzip.NewReader(data); err == nil {

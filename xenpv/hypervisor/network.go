@@ -26,6 +26,12 @@ type Forward struct {
 	Proto     string         // "tcp" or "udp"
 	Host      netip.AddrPort // IPv4; any address of the loopback range will do
 	GuestPort uint16
+	// Gated opens the port, of TCP, only when dom0 has seen the guest accept a
+	// connection on it, within 0.1 s or so, and closes it when the guest ends:
+	// callers are refused before and after. Without it QEMU accepts connections
+	// all the time, whether the guest does or not. At most [MaxGated] of the
+	// guest's ports can be gated.
+	Gated bool
 }
 
 func (f Forward) String() string {
@@ -106,9 +112,16 @@ func (n Network) netdev(forwards []Forward) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "user,id=net,net=%v,host=%v,dns=%v,dhcpstart=%v", n.Address.Masked(), n.Gateway, n.dns(), n.Address.Addr())
 	for _, f := range forwards {
-		fmt.Fprintf(&b, ",hostfwd=%s:%v-%v:%d", f.Proto, f.Host, n.Address.Addr(), f.GuestPort)
+		if !f.Gated {
+			b.WriteString(",hostfwd=" + f.rule(n))
+		}
 	}
 	return b.String()
+}
+
+// rule is a forward as QEMU wants it.
+func (f Forward) rule(n Network) string {
+	return fmt.Sprintf("%s:%v-%v:%d", f.Proto, f.Host, n.Address.Addr(), f.GuestPort)
 }
 
 // check refuses forwards that QEMU can't set up, above all taken ports.

@@ -6,7 +6,7 @@ import (
 )
 
 func TestNetdev(t *testing.T) {
-	forward := []Forward{{"tcp", netip.MustParseAddrPort("127.0.0.5:8080"), 80}, {"udp", netip.MustParseAddrPort("127.0.0.5:5353"), 53}}
+	forward := []Forward{{Proto: "tcp", Host: netip.MustParseAddrPort("127.0.0.5:8080"), GuestPort: 80}, {Proto: "udp", Host: netip.MustParseAddrPort("127.0.0.5:5353"), GuestPort: 53}}
 	for _, test := range []struct {
 		address, gateway string
 		forwards         []Forward

@@ -107,6 +107,16 @@ func TestCancelledBoot(t *testing.T) {
 	}
 }
 
+// gates returns so many gated forwards.
+func gates(count int) []Forward {
+	var list []Forward
+	for i := range count {
+		host := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.9"), uint16(18000+i))
+		list = append(list, Forward{Proto: "tcp", Host: host, GuestPort: uint16(i + 1), Gated: true})
+	}
+	return list
+}
+
 func TestRefusedSpecs(t *testing.T) {
 	taken, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -126,10 +136,13 @@ func TestRefusedSpecs(t *testing.T) {
 	}
 	local := netip.MustParseAddrPort("127.0.0.9:8080")
 	for want, spec := range map[string]Spec{
-		"address already in use":          {Forwards: []Forward{{"tcp", netip.MustParseAddrPort(taken.Addr().String()), 80}}},
-		"must be tcp or udp":              {Forwards: []Forward{{"sctp", local, 80}}},
-		"a port of the guest":             {Forwards: []Forward{{"tcp", local, 0}}},
-		"needs an IPv4 address":           {Forwards: []Forward{{"tcp", netip.MustParseAddrPort("[::1]:80"), 80}}},
+		"address already in use":          {Forwards: []Forward{{Proto: "tcp", Host: netip.MustParseAddrPort(taken.Addr().String()), GuestPort: 80}}},
+		"must be tcp or udp":              {Forwards: []Forward{{Proto: "sctp", Host: local, GuestPort: 80}}},
+		"only TCP ports can be gated":     {Forwards: []Forward{{Proto: "udp", Host: local, GuestPort: 53, Gated: true}}},
+		"33 gated ports are more than 32": {Forwards: gates(MaxGated + 1)},
+		"no address left to probe":        {Network: fixed("192.0.2.2/30", "192.0.2.1"), Forwards: gates(1)},
+		"a port of the guest":             {Forwards: []Forward{{Proto: "tcp", Host: local, GuestPort: 0}}},
+		"needs an IPv4 address":           {Forwards: []Forward{{Proto: "tcp", Host: netip.MustParseAddrPort("[::1]:80"), GuestPort: 80}}},
 		"network or broadcast address":    {Network: fixed("10.0.0.255/24", "10.0.0.1")},
 		"the guest's own address":         {Network: fixed("10.0.0.2/24", "10.0.0.2")},
 		"no host address in the guest's":  {Network: fixed("10.0.0.2/24", "10.0.1.1")},

@@ -151,7 +151,10 @@ func (s machineSpec) makeState(ctx context.Context, dir string) error {
 	if err := m.save(ctx, filepath.Join(temp, deviceFile)); err != nil {
 		return err
 	}
-	return os.Rename(temp, dir)
+	if err := os.Rename(temp, dir); err != nil {
+		return err
+	}
+	return keepNewest(keptStates, dir, filepath.Join(s.bundle.states, "state-*"))
 }
 
 // backedBy is the memory back end for a state's memory. QEMU ends an option at

@@ -40,6 +40,7 @@ Faults: ACTION=KIND[,from=N][,times=N][,nth=N][,delay=D][,service=S][,region=R][
   nth     short for from=N,times=1
 
 Look inside: GET /_localec2/calls, GET /_localec2/resources,
+GET /_localec2/ping?address=127.0.0.N (an ICMP echo of an instance's guest),
 POST /_localec2/faults (one fault a line), DELETE /_localec2/faults.
 
 Flags:
@@ -102,6 +103,10 @@ func parse(args []string, stderr io.Writer) (localec2.Options, []localec2.Fault,
 	fs.Func("public-addresses", "part of 127.0.0.0/8 for instances, as a `CIDR` block (default 127.0.0.0/24)", func(text string) (err error) {
 		opts.PublicAddresses, err = netip.ParsePrefix(text)
 		return err
+	})
+	fs.Func("instance-profile", "`name` of an IAM instance profile that there is (repeatable)", func(name string) error {
+		opts.InstanceProfiles = append(opts.InstanceProfiles, name)
+		return nil
 	})
 	fs.BoolVar(&opts.TokensOutlive, "tokens-outlive", false, "client tokens stay bound to deleted snapshots")
 	quiet := fs.Bool("quiet", false, "do not log calls")

@@ -1,0 +1,136 @@
+package hypervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// MaxGated is how many ports of a guest can be gated: dom0, whose processor is
+// emulated, takes about a millisecond to ask for one.
+const MaxGated = 32
+
+// How often dom0 asks for the ports that are still closed: often enough not to
+// be felt, seldom enough to leave the guest the processor. A guest that takes
+// its time is asked less often, so that a port opens at most a hundredth of
+// its time late.
+const (
+	gateShortest = 100 * time.Millisecond
+	gateLongest  = time.Second
+	gatePerPort  = 10 * time.Millisecond
+	gateShare    = 100
+)
+
+// gateInterval is the pause between two rounds of questions.
+func gateInterval(ports int, waited time.Duration) time.Duration {
+	return max(min(max(waited/gateShare, gateShortest), gateLongest), time.Duration(ports)*gatePerPort)
+}
+
+// gated sorts the gated forwards by the guest's ports.
+func (s Spec) gated() map[uint16][]Forward {
+	gates := map[uint16][]Forward{}
+	for _, f := range s.Forwards {
+		if f.Gated {
+			gates[f.GuestPort] = append(gates[f.GuestPort], f)
+		}
+	}
+	return gates
+}
+
+// checkGates refuses what can't be gated.
+func (s Spec) checkGates() error {
+	gates := s.gated()
+	if len(gates) == 0 {
+		return nil
+	}
+	for _, list := range gates {
+		if list[0].Proto != "tcp" {
+			return fmt.Errorf("forward %v: only TCP ports can be gated", list[0])
+		}
+	}
+	if len(gates) > MaxGated {
+		return fmt.Errorf("%d gated ports are more than %d", len(gates), MaxGated)
+	}
+	_, err := s.Network.probe()
+	return err
+}
+
+// openGates opens each gated forward when the guest accepts connections on its
+// port, until all are open or the domain has ended.
+func (d *Domain) openGates() {
+	closed := d.spec.gated()
+	id, answers := d.expect(len(closed))
+	defer d.forget(id)
+	begun := time.Now()
+	for len(closed) > 0 {
+		if d.sendProbe(id, slices.Collect(maps.Keys(closed))...) != nil {
+			return // the machine has gone
+		}
+		next := time.NewTimer(gateInterval(len(closed), time.Since(begun)))
+		for asking := true; asking && len(closed) > 0; {
+			select {
+			case answer := <-answers:
+				if !answer.Refused {
+					d.openForwards(closed[answer.Port])
+					delete(closed, answer.Port)
+				}
+			case <-next.C:
+				asking = false
+			case <-d.done:
+				return
+			}
+		}
+		next.Stop()
+	}
+}
+
+// openForwards opens forwards, unless the guest has ended.
+func (d *Domain) openForwards(list []Forward) {
+	d.gates.Lock()
+	defer d.gates.Unlock()
+	for _, f := range list {
+		if d.shut {
+			return
+		}
+		err := f.check() // tells why a port can't be had, which QEMU doesn't
+		if err == nil {
+			err = d.machine.humanCommand("hostfwd_add net " + f.rule(d.spec.Network))
+		}
+		if err == nil {
+			d.open = append(d.open, f)
+		}
+		select {
+		case <-d.machine.closed: // with all its ports
+			return
+		default:
+		}
+		d.spec.Opened(f, err)
+	}
+}
+
+// shutForwards closes the gated forwards, and keeps them closed.
+func (d *Domain) shutForwards() {
+	d.gates.Lock()
+	defer d.gates.Unlock()
+	d.shut = true
+	for _, f := range d.open {
+		// One that fails does so because the machine has gone, with all its ports.
+		_ = d.machine.humanCommand(fmt.Sprintf("hostfwd_remove net %s:%v", f.Proto, f.Host))
+	}
+	d.open = nil
+}
+
+// humanCommand runs a command of QEMU's monitor for humans, which QMP has no
+// other one for. Those for forwards are silent where they succeed, or say that
+// something was "removed".
+func (m *machine) humanCommand(line string) error {
+	var said string
+	err := m.run(context.Background(), "human-monitor-command", map[string]any{"command-line": line}, &said)
+	if err == nil && said != "" {
+		err = errors.New("QEMU says: " + lastLines(said, 1, ""))
+	}
+	return err
+}
