@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -73,7 +74,8 @@ func duration(ts *testscript.TestScript, text string) time.Duration {
 	return d
 }
 
-// cmdResources leaves out what differs from run to run: ids and times.
+// cmdResources leaves out what differs from run to run: ids, and times also in
+// names.
 func cmdResources(ts *testscript.TestScript, _ bool, _ []string) {
 	all := server(ts).Resources()
 	if len(all) == 0 {
@@ -84,18 +86,27 @@ func cmdResources(ts *testscript.TestScript, _ bool, _ []string) {
 			fmt.Fprintf(ts.Stdout(), "%s snapshot %s %d GiB, %d blocks,%s\n", region, s.State, s.SizeGiB, s.Blocks, tagText(s.Tags))
 		}
 		for _, i := range all[region].Images {
-			fmt.Fprintf(ts.Stdout(), "%s image %s %q %s %s %s, %d snapshot,%s\n", region, i.State, i.Name,
+			fmt.Fprintf(ts.Stdout(), "%s image %s %q %s %s %s, %d snapshot,%s\n", region, i.State, epoch.ReplaceAllString(i.Name, "…"),
 				i.Architecture, i.Virtualization, i.KernelID, len(i.Snapshots), tagText(i.Tags))
+		}
+		for _, i := range all[region].Instances {
+			fmt.Fprintf(ts.Stdout(), "%s instance %s %s,%s\n", region, i.State, i.Type, tagText(i.Tags))
+		}
+		for _, n := range all[region].Networks {
+			fmt.Fprintf(ts.Stdout(), "%s %s,%s\n", region, n.Kind, tagText(n.Tags))
 		}
 	}
 }
+
+// epoch is what {{timestamp}} becomes.
+var epoch = regexp.MustCompile(`\b[0-9]{10}\b`)
 
 // tagText leaves out the values that differ with each build or image.
 func tagText(tags map[string]string) string {
 	var b strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		value := tags[key]
-		if key == "unikernel:build" || key == "unikernel:content" {
+		if key == "unikernel:build" || key == "unikernel:content" || key == "unikernel:smoke-test-time" {
 			value = "…"
 		}
 		fmt.Fprintf(&b, " %s=%s", key, value)
@@ -103,18 +114,19 @@ func tagText(tags map[string]string) string {
 	return b.String()
 }
 
-// cmdCalls counts the uploads. A question that is asked again, because the
-// answer was late or says "not yet", counts once.
+// cmdCalls counts the calls. One that the SDK sends again, because the answer
+// was late or lost, counts once.
 func cmdCalls(ts *testscript.TestScript, _ bool, _ []string) {
 	last, count := "", 0
 	flush := func() {
-		if strings.HasPrefix(last, "ebs ") {
+		if count > 0 {
 			fmt.Fprintf(ts.Stdout(), "%d %s\n", count, last)
-		} else if count > 0 {
-			fmt.Fprintln(ts.Stdout(), last)
 		}
 	}
 	for _, call := range server(ts).Calls() {
+		if call.Attempt > 1 {
+			continue
+		}
 		if name := call.Service + " " + call.Action; name != last {
 			flush()
 			last, count = name, 0

@@ -13,6 +13,9 @@
 //	                 the same when the file is there and not empty
 //	webserver FILE   serves it as $HTTP/web.xen, $HTTPS/web.xen and web.xen.gz, cut
 //	                 off as $HTTP/cut; its checksum is $CHECKSUM
+//	ramdisk FILE INIT
+//	                 writes the sample image's ramdisk with another init
+//	register FILE    makes an AMI of a raw disk, as it is, and sets $AMI
 //	readback REGION FILE
 //	                 writes the one snapshot in the region to a file
 //
@@ -60,6 +63,8 @@ func TestScripts(t *testing.T) {
 			"webserver":   cmdWebServer,
 			"interruptat": cmdInterruptAt,
 			"readback":    cmdReadBack,
+			"ramdisk":     cmdRamdisk,
+			"register":    cmdRegister,
 		},
 		// [judge:NAME] holds where the program is installed, and ends the script
 		// where it isn't but is required.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/builder/ami"
 	"github.com/unikernel-ami/packer-plugin-unikernel/builder/disk"
+	"github.com/unikernel-ami/packer-plugin-unikernel/postprocessors/smoketest"
 )
 
 // Version and prerelease are set by the linker in a release.
@@ -23,6 +24,7 @@ func main() {
 	set := plugin.NewSet()
 	set.RegisterBuilder("ami", new(ami.Builder))
 	set.RegisterBuilder("disk", new(disk.Builder))
+	set.RegisterPostProcessor("smoke-test", &smoketest.PostProcessor{Version: Version})
 	set.SetVersion(version.NewPluginVersion(Version, prerelease, ""))
 	if err := set.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, err)

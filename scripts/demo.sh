@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # demo.sh: makes an AMI of the sample image with the real packer, on an EC2 of
-# this machine's own. "make demo" has built what it needs.
+# this machine's own, launches it there under Xen, and asks it on the network.
+# "make demo" has built what it needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -28,7 +29,8 @@ echo "An EC2 of this machine's own: $endpoint"
 packer plugins install --path bin/packer-plugin-unikernel github.com/unikernel-ami/unikernel
 start=$EPOCHREALTIME
 packer build -var image=build/hello/kernel.gz -var ramdisk=build/hello/ramdisk \
-  -var 'cmdline=console=hvc0 quiet hello=demo' examples/quickstart/unikernel.pkr.hcl
+  -var 'cmdline=console=hvc0 quiet hello=demo' -var 'says=hello: serving on port 80' \
+  -var report=build/demo/smoke-test.html examples/quickstart/unikernel.pkr.hcl
 seconds=$(echo "$start $EPOCHREALTIME" | awk '{printf "%.1f", $2 - $1}')
 
 if ! command -v aws >/dev/null; then
@@ -43,4 +45,4 @@ read -r ami snapshot < <(aws ec2 describe-images --owners self --output text \
   --query 'Images[0].[ImageId, BlockDeviceMappings[0].Ebs.SnapshotId]')
 blocks=$(aws ebs list-snapshot-blocks --snapshot-id "$snapshot" --query 'length(Blocks)')
 echo
-printf '%-16s %s\n' region "$AWS_REGION" AMI "$ami" snapshot "$snapshot" 'blocks uploaded' "$blocks" seconds "$seconds"
+printf '%-16s %s\n' region "$AWS_REGION" AMI "$ami" snapshot "$snapshot" 'blocks uploaded' "$blocks" seconds "$seconds" report "$PWD/build/demo/smoke-test.html"

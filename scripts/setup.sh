@@ -17,6 +17,7 @@ need() {
 
 need_for_demo() {
   need awscli aws "AWS's own client shows the AMI"
+  need qemu-system-x86 qemu-system-x86_64 "Xen runs in it, and boots the AMI's instance"
 }
 
 need_for_test() {
@@ -27,6 +28,7 @@ need_for_test() {
   need libc6-i386 /lib/ld-linux.so.2 "GRUB legacy's shell, a 32-bit program, judges the disk"
   need binutils readelf "readelf judges the inspection of kernels, and as and ld make guests to boot"
   need qemu-system-x86 qemu-system-x86_64 "Xen runs in it, and boots the wrapped disks"
+  need chromium-headless-shell chromium-headless-shell "Chromium judges the smoke test's report"
   need gcc gcc "Go's race detector is linked by it"
   need libc6-dev /usr/include/stdlib.h "Go's race detector is linked with it"
 }

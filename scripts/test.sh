@@ -17,7 +17,7 @@ fi
 go test -count 1 -timeout 10m "$@"
 
 # What runs concurrently runs once more under the race detector, which needs a C linker; -short boots no guests.
-concurrent=$(go list "$@" | grep -E '/(internal/ec2ami|builder|acceptance/localec2)(/|$)' || true)
+concurrent=$(go list "$@" | grep -E '/(internal/check|internal/ec2ami|builder|postprocessors|acceptance/localec2)(/|$)' || true)
 if [ -z "$concurrent" ]; then
   exit 0
 elif command -v gcc >/dev/null; then

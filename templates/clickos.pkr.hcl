@@ -53,6 +53,12 @@ variable "environment" {
   default     = "dev"
 }
 
+variable "http_port" {
+  description = "The port that it serves HTTP on: an AMI whose instance doesn't is not kept. 0: no test."
+  type        = number
+  default     = 0
+}
+
 source "unikernel-ami" "clickos" {
   image         = var.image
   build_command = var.build_command
@@ -64,4 +70,12 @@ source "unikernel-ami" "clickos" {
 
 build {
   sources = ["source.unikernel-ami.clickos"]
+
+  post-processor "unikernel-smoke-test" {
+    except = var.http_port == 0 ? ["unikernel-ami.clickos"] : []
+    http {
+      port = var.http_port
+    }
+    report = "smoke-test.html"
+  }
 }

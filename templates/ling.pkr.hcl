@@ -2,6 +2,7 @@
 #
 #   railing image -n web -e '-dhcp -s web'
 #   packer build ling.pkr.hcl
+#   packer build -var http_port=80 ling.pkr.hcl   # keeps the AMI only if it answers
 #   packer build -var environment=prod ling.pkr.hcl
 #   packer build -var build_command="railing image -n web -e '-dhcp -s web'" ling.pkr.hcl
 #
@@ -42,7 +43,7 @@ variable "cmdline" {
     are refused: LING would get no more.
   EOT
   type        = string
-  default     = ""
+  default     = null
 }
 
 variable "name" {
@@ -63,6 +64,12 @@ variable "environment" {
   default     = "dev"
 }
 
+variable "http_port" {
+  description = "The port that it serves HTTP on: an AMI whose instance doesn't is not kept. 0: no test."
+  type        = number
+  default     = 0
+}
+
 source "unikernel-ami" "ling" {
   image         = var.image
   build_command = var.build_command
@@ -75,4 +82,12 @@ source "unikernel-ami" "ling" {
 
 build {
   sources = ["source.unikernel-ami.ling"]
+
+  post-processor "unikernel-smoke-test" {
+    except = var.http_port == 0 ? ["unikernel-ami.ling"] : []
+    http {
+      port = var.http_port
+    }
+    report = "smoke-test.html"
+  }
 }

@@ -49,13 +49,19 @@ variable "region" {
 variable "cmdline" {
   description = "The command line, which the program finds in start_info."
   type        = string
-  default     = ""
+  default     = null
 }
 
 variable "environment" {
   description = "What the AMI is for: it becomes a part of its name, and a tag."
   type        = string
   default     = "dev"
+}
+
+variable "http_port" {
+  description = "The port that it serves HTTP on: an AMI whose instance doesn't is not kept. 0: no test."
+  type        = number
+  default     = 0
 }
 
 source "unikernel-ami" "minios" {
@@ -70,4 +76,12 @@ source "unikernel-ami" "minios" {
 
 build {
   sources = ["source.unikernel-ami.minios"]
+
+  post-processor "unikernel-smoke-test" {
+    except = var.http_port == 0 ? ["unikernel-ami.minios"] : []
+    http {
+      port = var.http_port
+    }
+    report = "smoke-test.html"
+  }
 }

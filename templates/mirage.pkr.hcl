@@ -51,6 +51,12 @@ variable "images" {
   default     = {}
 }
 
+variable "http_port" {
+  description = "The port that it serves HTTP on: an AMI whose instance doesn't is not kept. 0: no test."
+  type        = number
+  default     = 0
+}
+
 source "unikernel-ami" "mirage" {
   region   = var.region
   ami_name = "${var.name}-{{ .Environment }}-{{ timestamp }}"
@@ -75,5 +81,13 @@ build {
     environment   = "prod"
     image         = lookup(var.images, "prod", var.image)
     snapshot_tags = { Retain = "yes" }
+  }
+
+  post-processor "unikernel-smoke-test" {
+    except = var.http_port == 0 ? ["unikernel-ami.dev", "unikernel-ami.staging", "unikernel-ami.prod"] : []
+    http {
+      port = var.http_port
+    }
+    report = "smoke-test-${source.name}.html"
   }
 }

@@ -41,6 +41,12 @@ variable "region" {
   default     = "us-east-1"
 }
 
+variable "http_port" {
+  description = "The port that it serves HTTP on: an AMI whose instance doesn't is not kept. 0: no test."
+  type        = number
+  default     = 0
+}
+
 source "unikernel-ami" "osv" {
   image    = var.image
   region   = var.region
@@ -68,5 +74,13 @@ build {
     environment   = "prod"
     cmdline       = "--env=STAGE=prod /${var.name}.so"
     snapshot_tags = { Retain = "yes" }
+  }
+
+  post-processor "unikernel-smoke-test" {
+    except = var.http_port == 0 ? ["unikernel-ami.dev", "unikernel-ami.staging", "unikernel-ami.prod"] : []
+    http {
+      port = var.http_port
+    }
+    report = "smoke-test-${source.name}.html"
   }
 }

@@ -54,6 +54,12 @@ variable "config" {
   default     = "config"
 }
 
+variable "http_port" {
+  description = "The port that it serves HTTP on: an AMI whose instance doesn't is not kept. 0: no test."
+  type        = number
+  default     = 0
+}
+
 source "unikernel-ami" "rumprun" {
   image    = var.image
   cmdline  = "_RUMPRUN_ROOTFSCFG=/json.cfg"
@@ -83,5 +89,13 @@ build {
     environment   = "prod"
     files         = { "/json.cfg" = "${var.config}/prod.json" }
     snapshot_tags = { Retain = "yes" }
+  }
+
+  post-processor "unikernel-smoke-test" {
+    except = var.http_port == 0 ? ["unikernel-ami.dev", "unikernel-ami.staging", "unikernel-ami.prod"] : []
+    http {
+      port = var.http_port
+    }
+    report = "smoke-test-${source.name}.html"
   }
 }

@@ -14,6 +14,10 @@ import (
 // BuilderID tells post-processors whose artifact they have.
 const BuilderID = "unikernel-ami.ami"
 
+// ProfileState is the name of the artifact's state that holds the profile which
+// the AMI was made with.
+const ProfileState = "unikernel.profile"
+
 // generatedNames are the values that a template can use as `build.NAME` in
 // post-processors.
 var generatedNames = []string{"BuildRegion", "AMI", "SnapshotID", "KernelID", "Environment", "System", "Content"}
@@ -22,6 +26,7 @@ var generatedNames = []string{"BuildRegion", "AMI", "SnapshotID", "KernelID", "E
 // it can be destroyed.
 type Artifact struct {
 	region, imageID string
+	profile         string
 	labels          map[string]string
 	generated       map[string]string
 	ledger          *ec2ami.Ledger
@@ -42,6 +47,7 @@ func newArtifact(run *build) *Artifact {
 	return &Artifact{
 		region:    run.plan.Region,
 		imageID:   run.imageID,
+		profile:   run.config.Profile,
 		generated: generated,
 		labels: map[string]string{
 			"snapshot":    run.snapshotID,
@@ -72,8 +78,8 @@ func (a *Artifact) String() string {
 	return b.String()
 }
 
-// State gives the image's metadata for the HCP Packer registry, and the values
-// for post-processors.
+// State gives the image's metadata for the HCP Packer registry, the values for
+// post-processors, and the profile.
 func (a *Artifact) State(name string) any {
 	switch name {
 	case registryimage.ArtifactStateURI:
@@ -85,6 +91,8 @@ func (a *Artifact) State(name string) any {
 		}}
 	case "generated_data":
 		return a.generated
+	case ProfileState:
+		return a.profile
 	default:
 		return nil
 	}

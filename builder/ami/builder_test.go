@@ -69,6 +69,7 @@ func TestPrepareRefuses(t *testing.T) {
 		{"cmdline", "a\nb", "cmdline: "},
 		{"compress", "xz", `compress is "xz": use auto, gzip or none`},
 		{"ami_name", "", "ami_name is not set"},
+		{"ami_name", `{{ "" }}`, "ami_name is not set"},
 		{"ami_name", "{{ .Region }}", "ami_name: "},
 		{"ami_description", strings.Repeat("d", 256), "256 characters: EC2 takes 255"},
 		{"environment", "a b", `environment is "a b"`},
@@ -83,8 +84,8 @@ func TestPrepareRefuses(t *testing.T) {
 		t.Run(test.option, func(t *testing.T) {
 			var b Builder
 			_, _, err := b.Prepare(options(map[string]any{test.option: test.value}))
-			if err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("error %v; want %q", err, test.want)
+			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Count(err.Error(), "\n* ") > 1 {
+				t.Errorf("error %v; want %q and no other", err, test.want)
 			}
 		})
 	}

@@ -114,7 +114,9 @@ func (c *Config) render(ctx *interpolate.Context) []error {
 		}
 		return rendered
 	}
-	c.AMIName = render("ami_name", c.AMIName)
+	if c.AMIName = render("ami_name", c.AMIName); c.AMIName == "" && len(errs) == 0 {
+		errs = append(errs, errors.New("ami_name is not set: name the AMI"))
+	}
 	c.AMIDescription = render("ami_description", c.AMIDescription)
 	for key, value := range c.Tags {
 		c.Tags[key] = render("tags", value)
@@ -132,9 +134,7 @@ func (c *Config) checkAMI() []error {
 		c.checkEnvironmentTag("tags", c.Tags),
 		c.checkEnvironmentTag("snapshot_tags", c.SnapshotTags),
 	}
-	if c.AMIName == "" {
-		errs = append(errs, errors.New("ami_name is not set: name the AMI"))
-	} else {
+	if c.AMIName != "" {
 		errs = append(errs, ec2ami.CheckName(c.AMIName))
 	}
 	if c.Environment != "" && !environmentForm.MatchString(c.Environment) {

@@ -30,6 +30,7 @@ func (s *stepPlan) Run(ctx context.Context, _ multistep.StateBag) multistep.Step
 		Environment:  s.config.Environment,
 		System:       s.wrapped.Report.System,
 		Architecture: s.wrapped.Report.Arch,
+		MaxMemoryMiB: s.wrapped.Report.MaxMemoryMiB,
 		KernelID:     s.config.KernelID,
 		VolumeSize:   s.config.VolumeSize,
 		VolumeType:   s.config.VolumeType,

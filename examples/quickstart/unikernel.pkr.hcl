@@ -1,4 +1,5 @@
-# Makes an AMI of one unikernel image.
+# Makes an AMI of one unikernel image, and keeps it only if an instance of it
+# answers on the network.
 #
 #   packer build -var image=web.xen.gz -var region=eu-west-1 unikernel.pkr.hcl
 #
@@ -27,7 +28,7 @@ variable "ramdisk" {
 variable "cmdline" {
   description = "The command line that the unikernel gets."
   type        = string
-  default     = ""
+  default     = null
 }
 
 variable "region" {
@@ -38,6 +39,24 @@ variable "region" {
 variable "environment" {
   type    = string
   default = "dev"
+}
+
+variable "port" {
+  description = "The port that the unikernel serves HTTP on."
+  type        = number
+  default     = 80
+}
+
+variable "says" {
+  description = "What it writes to its console when it is up, if it does."
+  type        = string
+  default     = ""
+}
+
+variable "report" {
+  description = "The report of the smoke test."
+  type        = string
+  default     = "smoke-test.html"
 }
 
 source "unikernel-ami" "quickstart" {
@@ -51,4 +70,24 @@ source "unikernel-ami" "quickstart" {
 
 build {
   sources = ["source.unikernel-ami.quickstart"]
+
+  # The instance and its security group, which opens these ports only, are gone
+  # when it ends. Where a check fails, the AMI goes too.
+  post-processor "unikernel-smoke-test" {
+    tcp {
+      port = var.port
+    }
+    http {
+      port = var.port
+    }
+    icmp {}
+    dynamic "console" {
+      for_each = compact([var.says])
+      content {
+        contains = console.value
+      }
+    }
+    timeout = "3m"
+    report  = var.report
+  }
 }

@@ -48,6 +48,18 @@ func Need(t testing.TB, name string) string {
 	return path
 }
 
+// NeedOne returns the path of the first of some programs, of which any will do.
+func NeedOne(t testing.TB, names ...string) string {
+	t.Helper()
+	for _, name := range names {
+		if path, err := find(name); err == nil {
+			return path
+		}
+	}
+	Missing(t, strings.Join(names, " or ")+" is not installed")
+	return ""
+}
+
 // Missing skips the test for the given reason, or fails it where judges are
 // required.
 func Missing(t testing.TB, reason string) {

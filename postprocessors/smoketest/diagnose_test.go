@@ -1,0 +1,46 @@
+package smoketest
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestDiagnose(t *testing.T) {
+	for _, test := range []struct{ console, what, line string }{
+		{"", "", ""},
+		{"hello\r\nserving on port 80\r\n", "", ""},
+		{"request failed: Error 5: try again\r\n", "", ""}, // an application's words
+		{"Xen Minimal OS!\n\n    GNU GRUB  version 0.97\n\ngrubdom> ", "PV-GRUB stands at its prompt", "grubdom>"},
+		{"  Booting 'x'\r\n\r\nError 15: File not found\r\n", "PV-GRUB could not start the entry of menu.lst", "Error 15: File not found"},
+		{"\x1b[1m[    0.9] Kernel panic - not syncing: No working init found.\x1b[0m\n", "the kernel panicked", "[    0.9] Kernel panic - not syncing: No working init found."},
+		{"*** CRASH: LING does not support domains larger than 4Gb\n", "LING crashed", "*** CRASH: LING does not support domains larger than 4Gb"},
+		{"Fatal error: exception Failure(\"no network\")\n", "MirageOS ended with an exception", "Fatal error: exception Failure(\"no network\")"},
+		{"Page fault at linear address 0x8, rip 0x1\n", "Mini-OS crashed", "Page fault at linear address 0x8, rip 0x1"},
+		{"localec2: the guest could not be started: no menu.lst\n\nError 15: File not found\n", "PV-GRUB could not start the entry of menu.lst", "Error 15: File not found"},
+		{"localec2: the guest ended: crash\r\n", "the guest crashed", "localec2: the guest ended: crash"},
+		{"Kernel panic - not syncing: " + strings.Repeat("é", 200) + "\n", "the kernel panicked", "Kernel panic - not syncing: " + strings.Repeat("é", 92) + "…"},
+	} {
+		sign, line := diagnose(test.console)
+		if (sign == nil) != (test.what == "") || sign != nil && (sign.what != test.what || line != test.line) {
+			t.Errorf("%q: %v, line %q", test.console, sign, line)
+		}
+	}
+}
+
+// A guest that writes for ever fills no memory, and its first and last words
+// stay.
+func TestScreenIsBounded(t *testing.T) {
+	var s screen
+	_, _ = s.Write([]byte("first words\n"))
+	for range 1000 {
+		_, _ = s.Write([]byte(strings.Repeat("x", 1023) + "\n"))
+	}
+	_, _ = s.Write([]byte("last words\n"))
+	text := s.String()
+	if len(text) > 2*screenHalf+100 || !strings.HasPrefix(text, "first words\n") || !strings.HasSuffix(text, "last words\n") || !strings.Contains(text, "bytes left out") {
+		t.Errorf("%d bytes: %.20q … %q", len(text), text, text[len(text)-20:])
+	}
+	if len(s.tail) > 2*screenHalf || len(s.head) > screenHalf {
+		t.Errorf("keeps %d and %d bytes", len(s.head), len(s.tail))
+	}
+}

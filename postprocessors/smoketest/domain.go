@@ -1,0 +1,157 @@
+package smoketest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/check"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/hypervisor"
+)
+
+// domain is a guest under Xen in QEMU, on this machine.
+type domain struct {
+	config *Config
+	disk   string
+
+	running *hypervisor.Domain
+	screen  screen
+}
+
+func newDomain(config *Config, disk string) *domain { return &domain{config: config, disk: disk} }
+
+func (g *domain) launch(ctx context.Context, t *trial) (check.Target, error) {
+	t.result.Subject.Kind, t.result.Subject.ID = "disk", g.disk
+	spec, err := g.spec(ctx, t)
+	if err != nil {
+		return check.Target{}, err
+	}
+	t.begin()
+	g.running, err = hypervisor.Boot(ctx, spec)
+	if err != nil {
+		return check.Target{}, err
+	}
+	t.result.Instance.Type, t.result.Instance.Address = "Xen in QEMU", "127.0.0.1"
+	t.result.Instance.PrivateAddress = spec.Network.Address.Addr().String()
+	t.ui.Say(fmt.Sprintf("its domain was created after %.1f s", g.running.Times().DomainCreated.Seconds()))
+	return check.Target{
+		Host: "127.0.0.1",
+		Endpoint: func(network string, port uint16) (string, error) {
+			for _, f := range spec.Forwards {
+				if f.Proto == network && f.GuestPort == port {
+					return f.Host.String(), nil
+				}
+			}
+			return "", fmt.Errorf("the guest's %s port %d isn't forwarded", network, port)
+		},
+		Ping:    g.running.Ping,
+		Connect: g.running.Connect,
+	}, nil
+}
+
+// spec describes the domain: the ports that are asked for are forwarded.
+func (g *domain) spec(ctx context.Context, t *trial) (hypervisor.Spec, error) {
+	spec := hypervisor.Spec{
+		Disk: g.disk, MemoryMiB: g.config.Memory, Console: &g.screen,
+		Progress: func(line string) { t.ui.Say(line) },
+	}
+	if g.config.GuestAddress != "" {
+		spec.Network.Address = netip.MustParsePrefix(g.config.GuestAddress) // Configure has seen it
+	}
+	if g.config.GuestGateway != "" {
+		spec.Network.Gateway = netip.MustParseAddr(g.config.GuestGateway)
+	}
+	for _, p := range t.ports {
+		if p.Number == 0 {
+			continue // ICMP
+		}
+		host, err := freePort(ctx, p.Protocol)
+		if err != nil {
+			return spec, fmt.Errorf("find a free port of this machine: %w", err)
+		}
+		spec.Forwards = append(spec.Forwards, hypervisor.Forward{Proto: p.Protocol, Host: host, GuestPort: p.Number, Gated: p.Protocol == "tcp"})
+	}
+	return spec, nil
+}
+
+// freePort finds a port of the loopback interface that nobody listens on.
+func freePort(ctx context.Context, network string) (netip.AddrPort, error) {
+	var config net.ListenConfig
+	if network == "udp" {
+		conn, err := config.ListenPacket(ctx, "udp4", "127.0.0.1:0")
+		if err != nil {
+			return netip.AddrPort{}, err
+		}
+		defer conn.Close()
+		return netip.ParseAddrPort(conn.LocalAddr().String())
+	}
+	listener, err := config.Listen(ctx, "tcp4", "127.0.0.1:0")
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	defer listener.Close()
+	return netip.ParseAddrPort(listener.Addr().String())
+}
+
+func (g *domain) watch(ctx context.Context, _ func() bool) error {
+	exit, err := g.running.Wait(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return nil //nolint:nilerr // the test is over
+	case err != nil:
+		return err
+	case exit == hypervisor.Crash:
+		return errors.New("the guest crashed")
+	}
+	return fmt.Errorf("the guest ended by itself: %s", exit)
+}
+
+func (g *domain) console(context.Context) (string, error) { return g.screen.String(), nil }
+
+func (g *domain) end(_ context.Context, t *trial, keep bool) error {
+	if keep {
+		t.ui.Say("keep_on_failure has no effect on a disk: the domain ends with the test")
+	}
+	if g.running != nil {
+		g.running.Destroy()
+	}
+	return nil
+}
+
+func (g *domain) judged(context.Context, *trial, bool) error { return nil }
+
+// screen keeps what a guest writes to its console: its beginning and its end,
+// so that a guest which writes for ever fills no memory.
+type screen struct {
+	mu         sync.Mutex
+	head, tail []byte
+	lost       int
+}
+
+// screenHalf is how much is kept of either. EC2 keeps 64 KiB of the end.
+const screenHalf = 64 << 10
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := min(len(p), screenHalf-len(s.head))
+	s.head = append(s.head, p[:n]...)
+	s.tail = append(s.tail, p[n:]...)
+	if over := len(s.tail) - screenHalf; over > 0 {
+		s.lost += over
+		s.tail = append(s.tail[:0], s.tail[over:]...)
+	}
+	return len(p), nil
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lost > 0 {
+		return fmt.Sprintf("%s\n[%d bytes left out]\n%s", s.head, s.lost, s.tail)
+	}
+	return string(s.head) + string(s.tail)
+}

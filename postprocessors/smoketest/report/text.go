@@ -1,0 +1,98 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/mitchellh/go-wordwrap"
+	"github.com/rivo/uniseg"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/check"
+)
+
+// Text fits where Packer puts the name of a build before its lines, and in the
+// 80 columns that many terminals still have.
+const (
+	textWidth  = 78
+	trackWidth = 32 // of a check's probes
+	nameWidth  = 20 // of a check's name
+)
+
+// Text writes the result's timeline in lines of at most 78 columns: the events,
+// and the probes of each check, with "+" for passed and "x" for failed ones.
+func Text(w io.Writer, r Result) error {
+	r = tidy(r)
+	var b strings.Builder
+	verdict := "smoke test FAILED: "
+	if r.Verdict == Passed {
+		verdict = "smoke test PASSED: "
+	}
+	b.WriteString(clip(verdict+lede(r.Subject), textWidth) + "\n")
+	if r.Verdict != Passed {
+		writeReason(&b, r.Reason)
+	}
+	t := newTimeline(r)
+	if len(r.Events) > 0 {
+		b.WriteByte('\n')
+	}
+	for _, e := range r.Events {
+		writeEvent(&b, clock(t.seconds(e.At)), e)
+	}
+	if len(r.Checks) > 0 {
+		t.writeChecks(&b, r.Checks)
+	}
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return fmt.Errorf("write timeline: %w", err)
+	}
+	return nil
+}
+
+func writeReason(b *strings.Builder, reason string) {
+	text := strings.TrimSpace(strings.ReplaceAll(visible(head(reason)), "\t", " "))
+	if text == "" {
+		return
+	}
+	for s := range strings.SplitSeq(wordwrap.WrapString(text, textWidth-2), "\n") {
+		b.WriteString(clip(strings.TrimRight("  "+s, " "), textWidth) + "\n")
+	}
+}
+
+func writeEvent(b *strings.Builder, at string, e Event) {
+	name := pad(line(e.Name, 14), 14)
+	b.WriteString(clip(strings.TrimRight(fmt.Sprintf("%12s  %s  %s", at, name, line(e.Text, textWidth)), " "), textWidth) + "\n")
+}
+
+// writeChecks puts the track of each check's probes under the same axis.
+func (t timeline) writeChecks(b *strings.Builder, checks []check.Outcome) {
+	end := clock(t.end)
+	fmt.Fprintf(b, "\n  %s  0%*s\n", pad("+ passed, x failed", nameWidth), trackWidth-1, end)
+	for _, o := range checks {
+		row := fmt.Sprintf("  %s  %s  %s", pad(line(o.Name, nameWidth), nameWidth), t.track(o.Attempts), t.outcome(o))
+		b.WriteString(clip(row, textWidth) + "\n")
+		if _, last, n := failures(o); !o.Passed && n > 0 {
+			b.WriteString("    " + clip("last seen: "+line(last, textWidth), textWidth-4) + "\n")
+		}
+	}
+}
+
+// track draws probes on a line: "*" is where some passed and some failed.
+func (t timeline) track(attempts []check.Attempt) string {
+	cells := []byte(strings.Repeat(".", trackWidth))
+	for _, a := range attempts {
+		cell, sign := &cells[int(t.share(t.seen(a))*(trackWidth-1))], byte('+')
+		if a.Error != "" {
+			sign = 'x'
+		}
+		if *cell != '.' && *cell != sign {
+			sign = '*'
+		}
+		*cell = sign
+	}
+	return string(cells)
+}
+
+// pad fills up with blanks.
+func pad(s string, columns int) string {
+	return s + strings.Repeat(" ", max(0, columns-uniseg.StringWidth(s)))
+}

@@ -1,0 +1,141 @@
+package smoketest
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ec2ami"
+)
+
+// compact leaves out what isn't wrong, and makes one list of joined errors.
+func compact(errs []error) []error {
+	var flat []error
+	for _, err := range errs {
+		if joined, ok := err.(interface{ Unwrap() []error }); ok {
+			flat = append(flat, compact(joined.Unwrap())...)
+		} else if err != nil {
+			flat = append(flat, err)
+		}
+	}
+	return flat
+}
+
+// wrong makes an error of a condition and its text.
+func wrong(is bool, format string, args ...any) error {
+	if !is {
+		return nil
+	}
+	return fmt.Errorf(format, args...)
+}
+
+func (c *Config) checkTimes() error {
+	return errors.Join(
+		wrong(c.Timeout < 0, "timeout is %s: use one above 0, for example 10m", c.Timeout),
+		wrong(c.Hold < 0, "hold is %s: use one above 0, for example 30s, or leave it out", c.Hold),
+	)
+}
+
+// Ids have 8 digits, or 17 since 2016
+// (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html).
+func idForm(prefix string) *regexp.Regexp {
+	return regexp.MustCompile(`^` + prefix + `-([0-9a-f]{8}|[0-9a-f]{17})$`)
+}
+
+var (
+	amiForm    = idForm("ami")
+	subnetForm = idForm("subnet")
+	vpcForm    = idForm("vpc")
+	groupForm  = idForm("sg")
+	typeForm   = regexp.MustCompile(`^[a-z][a-z0-9-]*\.[a-z0-9-]+$`)
+
+	// addressKinds are the values of address.
+	addressKinds = []string{"public_ip", "private_ip", "public_dns", "ipv6"}
+)
+
+func checkForm(option, value string, form *regexp.Regexp, example string) error {
+	return wrong(value != "" && !form.MatchString(value), "%s is %q: it must look like %s", option, value, example)
+}
+
+func (c *Config) checkSubject() error {
+	return checkForm("ami_id", c.AMIID, amiForm, "ami-0123456789abcdef0")
+}
+
+// maxUserData is EC2's, before it is encoded
+// (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html).
+const maxUserData = 16 << 10
+
+func (c *Config) checkLaunch() error {
+	errs := []error{
+		wrong(c.Address != "" && !slices.Contains(addressKinds, c.Address), "address is %q: use public_ip, private_ip, public_dns or ipv6", c.Address),
+		wrong(c.UserData != "" && c.UserDataFile != "", "user_data and user_data_file are both set: leave one of them out"),
+		wrong(len(c.UserData) > maxUserData, "user_data has %d bytes: EC2 takes %d", len(c.UserData), maxUserData),
+		ec2ami.CheckTags("run_tags", c.RunTags),
+	}
+	for _, name := range c.InstanceTypes {
+		errs = append(errs, wrong(!typeForm.MatchString(name), "instance_types has %q: an instance type looks like m1.small", name))
+	}
+	if price, err := strconv.ParseFloat(c.SpotPrice, 64); c.SpotPrice != "" && c.SpotPrice != "auto" {
+		errs = append(errs, wrong(err != nil || price <= 0, "spot_price is %q: use US dollars for an hour, such as 0.05, or auto", c.SpotPrice))
+	}
+	return errors.Join(errs...)
+}
+
+// checkPlace checks where the instance is and who reaches it.
+func (c *Config) checkPlace() error {
+	private, err := netip.ParseAddr(c.PrivateIPAddress)
+	errs := []error{
+		checkForm("subnet_id", c.SubnetID, subnetForm, "subnet-0123456789abcdef0"),
+		checkForm("vpc_id", c.VPCID, vpcForm, "vpc-0123456789abcdef0"),
+		wrong(c.PrivateIPAddress != "" && (err != nil || !private.Is4()), "private_ip_address is %q: use an IPv4 address such as 10.0.0.5", c.PrivateIPAddress),
+		wrong(c.PrivateIPAddress != "" && c.SubnetID == "" && len(c.SubnetFilter.Filters) == 0,
+			"private_ip_address is set, and no subnet: name the one that has it by subnet_id or subnet_filter"),
+		wrong(c.SubnetID != "" && len(c.SubnetFilter.Filters) > 0, "subnet_id and subnet_filter are both set: leave one of them out"),
+		wrong(c.VPCID != "" && len(c.VPCFilter.Filters) > 0, "vpc_id and vpc_filter are both set: leave one of them out"),
+	}
+	for _, id := range c.SecurityGroupIDs {
+		errs = append(errs, checkForm("security_group_ids", id, groupForm, "sg-0123456789abcdef0"))
+	}
+	for _, cidr := range c.TemporarySecurityGroupSourceCIDRs {
+		prefix, err := netip.ParsePrefix(cidr)
+		errs = append(errs,
+			wrong(err != nil, "temporary_security_group_source_cidrs has %q: use addresses such as 198.51.100.0/24", cidr),
+			wrong(err == nil && prefix != prefix.Masked(), "temporary_security_group_source_cidrs has %q, whose host bits are set: use %s, or /%d for the one address",
+				cidr, prefix.Masked(), prefix.Addr().BitLen()))
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Config) checkDisk() error {
+	errs := []error{wrong(c.Memory < 0, "memory is %d: use the guest's memory in MiB, for example 256", c.Memory)}
+	if c.GuestAddress != "" {
+		prefix, err := netip.ParsePrefix(c.GuestAddress)
+		errs = append(errs, wrong(err != nil || !prefix.Addr().Is4(), "guest_address is %q: use an IPv4 address with its subnet, such as 10.0.0.2/24", c.GuestAddress))
+	}
+	if c.GuestGateway != "" {
+		gateway, err := netip.ParseAddr(c.GuestGateway)
+		errs = append(errs,
+			wrong(err != nil || !gateway.Is4(), "guest_gateway is %q: use an IPv4 address such as 10.0.0.1", c.GuestGateway),
+			wrong(c.GuestAddress == "", "guest_gateway is set, and guest_address is not: set both"))
+	}
+	return errors.Join(errs...)
+}
+
+// checkFiles refuses files that could not be written after the test was made.
+func (c *Config) checkFiles() error {
+	errs := []error{wrong(c.Result != "" && filepath.Clean(c.Result) == filepath.Clean(c.Report), "result and report are the same file, %s: give each its own", c.Result)}
+	for option, path := range map[string]string{"result": c.Result, "report": c.Report} {
+		if path == "" {
+			continue
+		}
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			errs = append(errs, fmt.Errorf("%s is %s, which is a folder: name a file in it", option, path))
+		}
+	}
+	return errors.Join(errs...)
+}
