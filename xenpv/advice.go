@@ -2,6 +2,7 @@ package xenpv
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -47,6 +48,15 @@ func warnLING(m marks) []Finding {
 	}
 }
 
+// MemoryAdvice returns what to mind when a guest of the image gets that much
+// memory, as its domain's configuration says; 0 is unknown.
+func (r *Report) MemoryAdvice(mib int64) []Finding {
+	if r.MaxMemoryMiB == 0 || mib <= r.MaxMemoryMiB {
+		return nil
+	}
+	return []Finding{finding("memory-limit", "the domain config gives the guest %d MiB of memory, and this image dies with more than %d: give it that at most, or an instance type with no more", mib, r.MaxMemoryMiB)}
+}
+
 // Advice returns what to mind when the image is started with the given command
 // line: the words behind the kernel in menu.lst.
 func (r *Report) Advice(cmdline string) []Finding {
@@ -73,20 +83,9 @@ func adviseUnread(system, cmdline string) []Finding {
 }
 
 // adviseLING looks for a network, which LING has only if an option asks for
-// one. It takes -dhcp for another option if a plain word follows.
+// one.
 func adviseLING(cmdline string) []Finding {
-	var advice []Finding
-	words := lingWords(cmdline)
-	network := false
-	for i, word := range words {
-		switch word {
-		case "-ipaddr", "-netmask", "-gateway", "-dhcp":
-			network = true
-		}
-		if word == "-dhcp" && i+1 < len(words) && !strings.HasPrefix(words[i+1], "-") {
-			advice = append(advice, finding("ling-dhcp-word", "LING ignores -dhcp when %q follows it: put -dhcp last, without a blank behind it, or before another option", words[i+1]))
-		}
-	}
+	advice, network := adviseLINGNetwork(lingWords(cmdline))
 	if len(advice) == 0 && strings.HasSuffix(cmdline, " ") {
 		advice = append(advice, finding("ling-trailing-blank", "LING takes the blank at the end of %q for an empty argument of its last option: take it away", cmdline))
 	}
@@ -100,6 +99,49 @@ func adviseLING(cmdline string) []Finding {
 		advice = append(advice, finding("ling-backslash", `the command line %q has a backslash, which LING doesn't take for an escape: put the word in '...' or "..."`, cmdline))
 	}
 	return advice
+}
+
+// adviseLINGNetwork goes through the options as LING does (net_args in
+// core/preload/init.erl of its source): -dhcp must have no value, each of the
+// others one, and what follows -extra is the program's. It says whether there is
+// any option for the network, even one that LING ignores.
+func adviseLINGNetwork(words []string) (advice []Finding, network bool) {
+	if extra := slices.Index(words, "-extra"); extra >= 0 {
+		words = words[:extra]
+	}
+	address, dhcp := "", false
+	for i, word := range words {
+		values := lingValues(words[i+1:])
+		switch word {
+		case "-dhcp":
+			network = true
+			if dhcp = dhcp || len(values) == 0; len(values) > 0 {
+				advice = append(advice, finding("ling-dhcp-word", "LING ignores -dhcp when %q follows it: put -dhcp last, without a blank behind it, or before another option", values[0]))
+			}
+		case "-ipaddr", "-netmask", "-gateway":
+			network = true
+			if len(values) != 1 {
+				advice = append(advice, finding("ling-address-words", "LING ignores %s unless it has one value, and here it has %d: correct it, or give -dhcp", word, len(values)))
+			} else if word == "-ipaddr" {
+				address = values[0]
+			}
+		}
+	}
+	if address != "" && !dhcp {
+		advice = append(advice, finding("ling-fixed-address", "the command line gives LING the address %s, and an EC2 instance gets its own by DHCP: on EC2 give -dhcp in the place of -ipaddr, -netmask and -gateway", address))
+	}
+	return advice, network
+}
+
+// lingValues are the words that LING takes for the values of the option in front
+// of them.
+func lingValues(words []string) []string {
+	for i, word := range words {
+		if strings.HasPrefix(word, "-") {
+			return words[:i]
+		}
+	}
+	return words
 }
 
 // lingWords splits a command line as LING does: at blanks, except in quotes. A

@@ -41,7 +41,14 @@ func TestAdvice(t *testing.T) {
 		{"ling", "-dhcp", nil},
 		{"ling", "-dhcp -home /app", nil},
 		{"ling", "root=/dev/sda1 ro -dhcp", nil},
-		{"ling", "-ipaddr 10.0.2.15 -netmask 255.255.255.0 -gateway 10.0.2.2", nil},
+		{"ling", "-ipaddr 10.0.2.15 -netmask 255.255.255.0 -gateway 10.0.2.2", []string{"ling-fixed-address"}},
+		{"ling", "-ipaddr 10.0.2.15 -netmask 255.255.255.0 -dhcp", nil},
+		{"ling", "-ipaddr -netmask 255.255.255.0", []string{"ling-address-words"}},
+		{"ling", "-gateway 10.0.2.2 ", []string{"ling-address-words"}},
+		{"ling", "-dhcp -- word", nil},
+		{"ling", "-- -dhcp", nil},
+		{"ling", "-home /app -extra -dhcp", []string{"ling-no-network"}},
+		{"ling", "-dhcp -extra word", nil},
 		{"ling", "", []string{"ling-no-network"}},
 		{"ling", "-home /app -pz '-dhcp here'", []string{"ling-no-network"}},
 		{"ling", "-dhcp foo", []string{"ling-dhcp-word"}},
@@ -108,5 +115,14 @@ func TestMaxMemory(t *testing.T) {
 	}
 	if got := inspectBytes(t, pvKernel().bytes()).MaxMemoryMiB; got != 0 {
 		t.Errorf("Unikraft: %d MiB, want no limit", got)
+	}
+	ling := &Report{MaxMemoryMiB: 2048}
+	for mib, want := range map[int64]int{0: 0, 2048: 0, 2049: 1} {
+		if got := ling.MemoryAdvice(mib); len(got) != want {
+			t.Errorf("%d MiB: %v", mib, got)
+		}
+	}
+	if got := (&Report{}).MemoryAdvice(1 << 20); got != nil {
+		t.Errorf("no limit: %v", got)
 	}
 }

@@ -78,7 +78,7 @@ func file(name string, data []byte) testMember { return testMember{name: name, d
 
 func openWith(t *testing.T, image []byte, o OpenOptions) *Image {
 	t.Helper()
-	im, err := OpenWith(writeFile(t, "image", image), o)
+	im, err := OpenWith(t.Context(), writeFile(t, "image", image), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -339,7 +339,7 @@ func TestArchiveBombs(t *testing.T) {
 }
 
 func TestMaxSizeIsNotNegative(t *testing.T) {
-	if _, err := OpenWith(writeFile(t, "kernel", pvKernel().bytes()), OpenOptions{MaxSize: -1}); err == nil {
+	if _, err := OpenWith(t.Context(), writeFile(t, "kernel", pvKernel().bytes()), OpenOptions{MaxSize: -1}); err == nil {
 		t.Error("no error")
 	}
 }

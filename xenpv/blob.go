@@ -13,6 +13,9 @@ type blob struct {
 	r    io.ReaderAt
 	size uint64
 	err  error
+
+	// ended says why nothing is read any more; nil where nothing ends that.
+	ended func() error
 }
 
 func newBlob(r *io.SectionReader) *blob {
@@ -39,6 +42,12 @@ func (b *blob) holds(off, length uint64) bool {
 
 // ReadAt implements [io.ReaderAt] and keeps the first error.
 func (b *blob) ReadAt(p []byte, off int64) (int, error) {
+	if b.ended != nil {
+		if err := b.ended(); err != nil {
+			b.err = err
+			return 0, err
+		}
+	}
 	n, err := b.r.ReadAt(p, off)
 	if n < len(p) && b.holds(uint64(off), uint64(len(p))) && b.err == nil {
 		b.err = err

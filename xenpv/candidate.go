@@ -28,7 +28,7 @@ func (s *search) extract(name string, content io.Reader) (*candidate, error) {
 	if err != nil {
 		return nil, err
 	}
-	size, err := spool(temp, content, s.left, s.tooMuch)
+	size, err := spool(s.im.ctx, temp, content, s.left, s.tooMuch)
 	if bad, ok := errors.AsType[unpackError](err); ok {
 		return nil, archiveFault(s.format, bad.error)
 	}

@@ -113,7 +113,7 @@ func TestDebianExtremeFields(t *testing.T) {
 		for _, at := range fields {
 			for _, value := range []uint32{0, 0x7fffffff, 0xffffffff} {
 				word := binary.LittleEndian.AppendUint32(nil, value)
-				r, err := Inspect(patched{image, int(at), word}, int64(len(image)))
+				r, err := Inspect(t.Context(), patched{image, int(at), word}, int64(len(image)))
 				if err != nil {
 					t.Fatalf("%s, %#x at %d: %v", name, value, at, err)
 				}
@@ -139,7 +139,7 @@ func TestDebianBzImageEdges(t *testing.T) {
 	}
 	for _, at := range []int{setupSectorsAt, bootProtocolAt, payloadOffsetAt, payloadLengthAt} {
 		for _, value := range []uint32{0, 0x7fffffff, 0xffffffff} {
-			r, err := Inspect(patched{image, at, binary.LittleEndian.AppendUint32(nil, value)}, int64(len(image)))
+			r, err := Inspect(t.Context(), patched{image, at, binary.LittleEndian.AppendUint32(nil, value)}, int64(len(image)))
 			if err != nil {
 				t.Fatal(err)
 			}

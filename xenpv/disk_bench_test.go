@@ -16,7 +16,7 @@ import (
 // wrap does all that "xenpv wrap" does, and returns the number of blocks.
 func wrap(b *testing.B, kernel, disk string, compress Compress) int {
 	b.Helper()
-	im, err := Open(kernel)
+	im, err := Open(b.Context(), kernel)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -55,7 +55,7 @@ func (l *fileList) addSource(target, source string) error {
 	if err != nil {
 		return err
 	}
-	info, err := os.Stat(source)
+	info, err := statInput(source)
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func gzipped(t testing.TB, path string) string {
 // openKernel opens an image until the test's end.
 func openKernel(t testing.TB, path string) *Image {
 	t.Helper()
-	im, err := Open(path)
+	im, err := Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,7 +76,7 @@ func gzipKernel(kernel io.Reader) (*storedKernel, error) {
 	}
 	packed := &storedKernel{spool: spool}
 	if err := gzipTo(spool, kernel); err != nil {
-		return nil, errors.Join(err, packed.Close())
+		return nil, errors.Join(outputFault(err, tempPlace), packed.Close())
 	}
 	info, err := spool.Stat()
 	if err != nil {

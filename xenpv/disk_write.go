@@ -19,10 +19,11 @@ import (
 // fails where the path is a directory, a device, a symbolic link or anything
 // else but a regular file, and where it is one of the disk's own inputs.
 func (d *Disk) WriteFile(ctx context.Context, path string) (sum [32]byte, err error) {
-	if err := d.checkTarget(path); err != nil {
+	mode, err := d.checkTarget(path)
+	if err != nil {
 		return sum, fmt.Errorf("write disk: %w", err)
 	}
-	f, err := createBeside(path)
+	f, err := createBeside(path, mode)
 	if err != nil {
 		return sum, fmt.Errorf("write disk: %w", err)
 	}
@@ -30,36 +31,48 @@ func (d *Disk) WriteFile(ctx context.Context, path string) (sum [32]byte, err er
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
-		return [32]byte{}, fmt.Errorf("write disk %s: %w", path, errors.Join(err, os.Remove(f.Name())))
+		return [32]byte{}, fmt.Errorf("write disk %s: %w", path, errors.Join(outputFault(err, "the disk be written"), os.Remove(f.Name())))
 	}
 	return sum, nil
 }
 
-// checkTarget refuses to replace what is no regular file, or is an input.
-func (d *Disk) checkTarget(path string) error {
+// checkTarget refuses to replace what is no regular file, or is an input. It
+// returns the permissions for what is written: those of the file that is there,
+// which somebody may have closed to others, else the usual ones.
+func (d *Disk) checkTarget(path string) (fs.FileMode, error) {
+	if path == "" {
+		return 0, errors.New("the path is empty: name the file to write")
+	}
 	target, err := os.Lstat(filepath.Clean(path))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return 0o644, nil
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if !target.Mode().IsRegular() {
-		return fmt.Errorf("%s is %s: give the path of a regular file, or one where nothing is yet", path, fileKind(target.Mode()))
+		return 0, fmt.Errorf("%s is %s: give the path of a regular file, or one where nothing is yet", path, fileKind(target.Mode()))
 	}
 	for _, input := range d.inputs {
 		if source, err := os.Stat(input); err == nil && os.SameFile(source, target) {
-			return fmt.Errorf("%s is what the disk is made from (%s): give another path", path, input)
+			return 0, fmt.Errorf("%s is what the disk is made from (%s): give another path", path, input)
 		}
 	}
-	return nil
+	return target.Mode().Perm() &^ 0o111, nil
 }
 
 // createBeside makes a file in path's folder, with a name that no other has,
 // and the permissions that path is to have.
-func createBeside(path string) (*os.File, error) {
-	name := filepath.Join(filepath.Dir(path), ".xenpv-"+rand.Text())
-	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+func createBeside(path string, mode fs.FileMode) (*os.File, error) {
+	folder := filepath.Dir(path)
+	f, err := os.OpenFile(filepath.Join(folder, ".xenpv-"+rand.Text()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s: its folder %s isn't there: make that first (mkdir -p), or give another path", path, folder)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("%w: let this user write in the folder %s, or give another path", err, folder)
+	}
+	return f, err
 }
 
 // writeTo writes the disk to f, closes f, and returns the SHA-256.

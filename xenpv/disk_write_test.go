@@ -18,7 +18,7 @@ func TestWriteFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "disk.raw")
 	for _, before := range []string{"nothing", "an older file"} {
 		if before == "an older file" {
-			if err := os.WriteFile(path, bytes.Repeat([]byte{1}, 100<<20), 0o600); err != nil {
+			if err := errors.Join(os.WriteFile(path, bytes.Repeat([]byte{1}, 100<<20), 0o600), os.Chmod(path, 0o600)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -36,12 +36,17 @@ func TestWriteFile(t *testing.T) {
 		if sum != sha256.Sum256(got) {
 			t.Errorf("over %s: the sum is not the file's", before)
 		}
+		mode := uint32(0o644)
+		if before == "an older file" {
+			mode = 0o600
+		}
+		checkOnDisk(t, path, mode)
 	}
-	checkOnDisk(t, path)
 }
 
-// checkOnDisk wants holes, the usual permissions, and no other file beside.
-func checkOnDisk(t *testing.T, path string) {
+// checkOnDisk wants holes, the given permissions, less those that the process
+// never gives, and no other file beside.
+func checkOnDisk(t *testing.T, path string, mode uint32) {
 	t.Helper()
 	var st syscall.Stat_t
 	if err := syscall.Stat(path, &st); err != nil {
@@ -52,7 +57,7 @@ func checkOnDisk(t *testing.T, path string) {
 	}
 	mask := syscall.Umask(0)
 	syscall.Umask(mask)
-	if got, want := st.Mode&0o777, uint32(0o644&^mask); got != want {
+	if got, want := st.Mode&0o777, mode&^uint32(mask); got != want {
 		t.Errorf("mode %o, want %o", got, want)
 	}
 	if names := listDir(t, filepath.Dir(path)); len(names) != 1 {
@@ -69,14 +74,14 @@ func TestWriteFileRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		"":                                "is a directory",
+		"":                                "the path is empty: name the file to write",
 		dir:                               "is a directory: give the path of a regular file",
 		fifo:                              "is a FIFO",
 		link:                              "is a symbolic link",
 		"/dev/null":                       "is a device",
 		kernel:                            "is what the disk is made from",
 		hard:                              "is what the disk is made from",
-		filepath.Join(dir, "none/disk"):   "no such file or directory",
+		filepath.Join(dir, "none/disk"):   "isn't there: make that first (mkdir -p)",
 		filepath.Join(kernel, "disk.raw"): "not a directory",
 	} {
 		_, err := d.WriteFile(t.Context(), path)

@@ -8,7 +8,7 @@
 // every reason why PV-GRUB would not start it. [Open] does the same for a
 // file and keeps it open, so that its kernel can be put on a disk:
 //
-//	image, err := xenpv.Open("mir-www.xen.bz2")
+//	image, err := xenpv.Open(ctx, "mir-www.xen.bz2")
 //	if err != nil {
 //		return err // not readable: no such file, a directory, empty
 //	}
@@ -61,7 +61,7 @@
 // # Limits
 //
 // No size, offset or count of a file is trusted. A kernel has at most
-// [MaxKernelSize] bytes, or as many as [OpenOptions] allow. Reading streams: memory is a few hundred KiB, except
-// that unpacking needs the packer's dictionary (see unpack.go), and what is
-// unpacked waits in a private temporary file.
+// [MaxKernelSize] bytes, or as many as [OpenOptions] allow. Reading streams:
+// memory is a few hundred KiB, except that unpacking needs the packer's dictionary
+// (see unpack.go), and what is unpacked waits in a private temporary file.
 package xenpv

@@ -115,7 +115,7 @@ func (s domainSettings) vif() ([]string, error) {
 	}
 	var interfaces []string
 	for _, v := range vif.value.list {
-		if v.isList {
+		if v.isList && len(v.list) > 0 { // railing writes an empty string as []
 			return nil, fmt.Errorf("line %d: vif has a list in its list: write one string for each interface", vif.line)
 		}
 		interfaces = append(interfaces, v.text)

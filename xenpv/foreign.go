@@ -52,6 +52,7 @@ var foreigners = []foreign{
 	{0, "\x1f\x9d", "packed by compress", "unpack it, or pack it with gzip"},
 	{0, "\x27\x05\x19\x56", "an image for U-Boot", "give the kernel itself"},
 	{0, "version https://git-lfs", "a pointer of Git LFS, without the file that it stands for", "fetch that (git lfs pull)"},
+	{0, "#!/usr/bin/env escript", "an Erlang script, as railing is one", "run it (railing image), and give the image that it makes"},
 	{0, "#!", "a script", "give the kernel that it makes or starts"},
 	{510, "\x55\xaa", "a raw disk image or a boot sector (MBR)", remedyDisk},
 }

@@ -26,7 +26,7 @@ func FuzzInspect(f *testing.F) {
 	}
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, image []byte) {
-		r, err := Inspect(bytes.NewReader(image), int64(len(image)))
+		r, err := Inspect(t.Context(), bytes.NewReader(image), int64(len(image)))
 		if len(image) == 0 {
 			if err == nil {
 				t.Error("an empty image is no error")
@@ -73,7 +73,7 @@ func FuzzArchive(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte, name, member string) {
 		for _, image := range archivesOf(data, name) {
-			im := &Image{options: OpenOptions{Member: member, MaxSize: 1 << 20}}
+			im := &Image{ctx: t.Context(), options: OpenOptions{Member: member, MaxSize: 1 << 20}}
 			if err := im.inspect(io.NewSectionReader(bytes.NewReader(image), 0, int64(len(image)))); err != nil {
 				t.Fatal(err)
 			}

@@ -1,6 +1,7 @@
 package xenpv
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -26,6 +27,7 @@ type OpenOptions struct {
 
 // Image is an inspected image, held open. Close it after use.
 type Image struct {
+	ctx     context.Context // ends the inspection; what is open afterwards is read without it
 	path    string
 	options OpenOptions
 	report  *Report
@@ -36,11 +38,14 @@ type Image struct {
 
 // Open opens, unpacks and inspects the image at path. An error means that it
 // could not be read; whether PV-GRUB can start it is in its report. A folder,
-// device, FIFO or socket and an empty file are errors.
-func Open(path string) (*Image, error) { return OpenWith(path, OpenOptions{}) }
+// device, FIFO or socket and an empty file are errors, and so is it when ctx is
+// done before the inspection is: unpacking ends within a few milliseconds.
+func Open(ctx context.Context, path string) (*Image, error) {
+	return OpenWith(ctx, path, OpenOptions{})
+}
 
 // OpenWith is [Open] with options.
-func OpenWith(path string, options OpenOptions) (*Image, error) {
+func OpenWith(ctx context.Context, path string, options OpenOptions) (*Image, error) {
 	if options.MaxSize < 0 {
 		return nil, fmt.Errorf("open image %s: MaxSize is %d bytes: give a positive number, or 0 for %d", path, options.MaxSize, MaxKernelSize)
 	}
@@ -48,7 +53,7 @@ func OpenWith(path string, options OpenOptions) (*Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open image: %w", err)
 	}
-	im := &Image{path: path, options: options, open: []io.Closer{file}}
+	im := &Image{ctx: ctx, path: path, options: options, open: []io.Closer{file}}
 	if err := im.inspect(io.NewSectionReader(file, 0, size)); err != nil {
 		return nil, errors.Join(fmt.Errorf("read image %s: %w", path, err), im.Close())
 	}
@@ -57,10 +62,11 @@ func OpenWith(path string, options OpenOptions) (*Image, error) {
 
 // Inspect reads the image of size bytes from r: an ELF or a bzImage, or one of
 // these as a whole packed with gzip, bzip2, xz, lzma, lzo, lz4 or zstd, or a tar
-// (packed, or not) or zip archive with one of these in it. An error means that it could not be read, or that size is 0; what is wrong with
-// the image itself is in the report.
-func Inspect(r io.ReaderAt, size int64) (*Report, error) {
-	im := &Image{}
+// (packed, or not) or zip archive with one of these in it. An error means that it
+// could not be read, that size is 0, or that ctx is done; what is wrong with the
+// image itself is in the report.
+func Inspect(ctx context.Context, r io.ReaderAt, size int64) (*Report, error) {
+	im := &Image{ctx: ctx}
 	if err := im.inspect(io.NewSectionReader(r, 0, size)); err != nil {
 		return nil, errors.Join(fmt.Errorf("read image: %w", err), im.Close())
 	}
@@ -74,9 +80,9 @@ func (im *Image) Report() *Report { return im.report }
 func (im *Image) Path() string { return im.path }
 
 // Kernel is what belongs on the disk: the ELF or the bzImage, freed from the
-// archive and from the packing of the file as a whole. Of a bzImage whose payload is lzma, lz4 or
-// zstd it is the ELF inside, since the packings that AWS documents for
-// PV-GRUB are gzip, bzip2, lzo and xz. It is fit for a disk only where the
+// archive and from the packing of the file as a whole. Of a bzImage whose payload
+// is lzma, lz4 or zstd it is the ELF inside, since the packings that AWS documents
+// for PV-GRUB are gzip, bzip2, lzo and xz. It is fit for a disk only where the
 // report says PVGRUB, and empty where the file could not be unpacked.
 func (im *Image) Kernel() *io.SectionReader {
 	return io.NewSectionReader(im.kernel, 0, im.kernel.Size())

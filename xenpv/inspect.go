@@ -34,9 +34,11 @@ func newReport() *Report {
 	}
 }
 
-// newBlob returns a blob whose errors end the inspection.
+// newBlob returns a blob whose errors end the inspection, and which can't be read
+// any more once the context is done.
 func (im *Image) newBlob(r *io.SectionReader) *blob {
 	b := newBlob(r)
+	b.ended = im.ctx.Err
 	im.blobs = append(im.blobs, b)
 	return b
 }

@@ -28,7 +28,7 @@ func benchmarkInspect(b *testing.B, image []byte) {
 	b.SetBytes(10 << 20)
 	b.ReportAllocs()
 	for b.Loop() {
-		im, err := Open(path)
+		im, err := Open(b.Context(), path)
 		if err != nil {
 			b.Fatal(err)
 		}

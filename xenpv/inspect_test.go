@@ -344,16 +344,16 @@ func (d brokenDisk) ReadAt(p []byte, off int64) (int, error) {
 func TestReadErrors(t *testing.T) {
 	for name, image := range map[string][]byte{"ELF": pvKernel().bytes(), "gzip": packGzip(pvKernel().bytes())} {
 		for from := range len(image) {
-			_, err := Inspect(brokenDisk{strings.NewReader(string(image)), int64(from)}, int64(len(image)))
+			_, err := Inspect(t.Context(), brokenDisk{strings.NewReader(string(image)), int64(from)}, int64(len(image)))
 			if !errors.Is(err, errDisk) {
 				t.Fatalf("%s, unreadable from %d on: error %v", name, from, err)
 			}
 		}
 	}
-	if _, err := Inspect(strings.NewReader("\x7fELF"), 4096); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if _, err := Inspect(t.Context(), strings.NewReader("\x7fELF"), 4096); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("file that shrank: error %v", err)
 	}
-	if _, err := Inspect(strings.NewReader(""), 0); err == nil {
+	if _, err := Inspect(t.Context(), strings.NewReader(""), 0); err == nil {
 		t.Error("an empty image is no error")
 	}
 }

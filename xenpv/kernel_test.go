@@ -187,7 +187,7 @@ func wire(v any) []byte {
 // inspectBytes inspects an image in memory.
 func inspectBytes(t testing.TB, image []byte) *Report {
 	t.Helper()
-	r, err := Inspect(bytes.NewReader(image), int64(len(image)))
+	r, err := Inspect(t.Context(), bytes.NewReader(image), int64(len(image)))
 	if err != nil {
 		t.Fatal(err)
 	}

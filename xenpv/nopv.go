@@ -20,6 +20,7 @@ var others = map[string]string{
 	"rumprun":   "this Rumprun is baked for hardware or KVM: bake it for Xen (rumprun-bake xen_pv)",
 	"mirage":    "build it for Xen PV by mirage before 3.9 (mirage configure -t xen); later ones start as PVH there, which takes an HVM AMI that starts them with a multiboot loader such as GRUB 2",
 	"solo5":     "no Solo5 image is Xen PV: build the program with mirage before 3.9 (mirage configure -t xen), or for Solo5's target xen, which takes an HVM AMI with a multiboot loader such as GRUB 2",
+	"ling":      "this LING is built for another platform than Xen, which railing -v tells: use a railing that is built for xen",
 	"grub":      "this GRUB is made for another platform than Xen PV: make it by grub-mkimage -O x86_64-xen (or i386-xen)",
 	"linux":     "this Linux is built without CONFIG_XEN_PV: use a kernel with it",
 }
@@ -56,7 +57,7 @@ func (g *guest) noXenData(f *elfFile, system string) error {
 	switch {
 	case g.solo5 != 0 && known:
 		return finding("not-xen", "the ELF has no Xen PV data, it is a Solo5 image for the target %s: %s", solo5Target(g.solo5), why)
-	case program != "":
+	case program != "" && system != "ling": // LING's platform posix makes programs
 		return finding("not-xen", "the ELF is %s, not a kernel: it has no Xen PV data; build the program into a Xen PV unikernel, or run it on a Linux AMI", program)
 	case known:
 		return finding("not-xen", "the ELF has no Xen PV data: %s", why)

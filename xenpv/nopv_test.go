@@ -31,6 +31,7 @@ func TestSystemsWithoutPV(t *testing.T) {
 		"Solo5 for a new one":  {"", []testNote{{"Solo5", noteSolo5ABI, number32(99)}}, "solo5", "target 99"},
 		"MirageOS for virtio":  {"Undefined_recursive_module", []testNote{{"Solo5", noteSolo5ABI, number32(3)}}, "mirage", "target virtio: build it for Xen PV by mirage before 3.9"},
 		"early MirageOS, ukvm": {"Undefined_recursive_module Solo5", nil, "mirage", "before 3.9"},
+		"LING for Linux":       {"Erlang [ling-0.5.0]", []testNote{{"GNU", 1, number32(0) + number32(3)}}, "ling", "a railing that is built for xen"},
 		"GRUB for BIOS":        {"Welcome to GRUB!", nil, "grub", "grub-mkimage"},
 		"Linux without Xen":    {"Linux version 6.1", nil, "linux", "CONFIG_XEN_PV"},
 		"a Linux program":      {"", []testNote{{"GNU", 1, number32(0) + number32(3)}}, "unknown", "a program for Linux, not a kernel"},

@@ -33,7 +33,7 @@ func TestOpenRefuses(t *testing.T) {
 		filepath.Join(dir, "none"): "no such file",
 		writeFile(t, "empty", nil): "empty",
 	} {
-		_, err := Open(path)
+		_, err := Open(t.Context(), path)
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: error %v, want %q in it", path, err, want)
 		}
@@ -66,7 +66,7 @@ func TestOpenLeavesNoTemporaryFile(t *testing.T) {
 func TestOpenWithoutTemporaryFolder(t *testing.T) {
 	path := writeFile(t, "kernel", packGzip(pvKernel().bytes()))
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "none"))
-	if _, err := Open(path); err == nil || !strings.Contains(err.Error(), "unpack: ") {
+	if _, err := Open(t.Context(), path); err == nil || !strings.Contains(err.Error(), "unpack: ") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/mikelolasagasti/xz"
-	"github.com/pierrec/lz4/v4"
 	"github.com/ulikunitz/xz/lzma"
 )
 
@@ -20,8 +19,8 @@ type packing struct {
 	reader func(r *bufio.Reader, dictionary int) (io.Reader, error)
 }
 
-// packings are all that can be unpacked, by the bytes they begin with. The
-// legacy frame of lz4 (02 21 4c 18) is the one that Linux uses.
+// packings are all that can be unpacked, by the bytes they begin with. lz4 has
+// two forms, of which the first is the one that Linux uses.
 var packings = []packing{
 	{"gzip", []string{"\x1f\x8b"}, gzipReader},
 	{"bzip2", []string{"BZh"}, bzip2Reader},
@@ -41,8 +40,6 @@ func xzReader(r *bufio.Reader, dictionary int) (io.Reader, error) {
 func lzmaReader(r *bufio.Reader, dictionary int) (io.Reader, error) {
 	return lzma.ReaderConfig{DictCap: dictionary}.NewReader(r)
 }
-
-func lz4Reader(r *bufio.Reader, _ int) (io.Reader, error) { return lz4.NewReader(r), nil }
 
 func zstdReader(r *bufio.Reader, dictionary int) (io.Reader, error) {
 	// One goroutine and small buffers: memory matters more than speed here.

@@ -34,7 +34,7 @@ func TestProgress(t *testing.T) {
 			got = append(got, fmt.Sprintf("%s %d/%d", what, done, total))
 		}
 	}
-	image, err := OpenWith(path, OpenOptions{Progress: progress})
+	image, err := OpenWith(t.Context(), path, OpenOptions{Progress: progress})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,6 +66,7 @@ var silentSystems = []struct {
 	{markRuntimeJS, "runtimejs"},
 	{markToro, "toro"},
 	{markRump, "rumprun"},
+	{markLING, "ling"},
 	{markLinux, "linux"},
 }
 
@@ -97,6 +98,8 @@ const (
 	markClick = mark("clickos")
 	// markGRUB is what GRUB 2 greets with; its PVH image has no GUEST_OS.
 	markGRUB = mark("Welcome to GRUB!")
+	// markLING is in LING's version line, on platforms without GUEST_OS, too.
+	markLING = mark("Erlang [ling")
 	// markLING4GB is in a message of LING since 2015-06-23, the day on which
 	// it learnt to live with more than 2 GiB.
 	markLING4GB = mark("larger than 4Gb")
@@ -124,7 +127,7 @@ var (
 	// silentMarks are those of images that don't.
 	silentMarks = []mark{
 		markOCaml, markSolo5, markRump, markGRUB, markIncludeOS, markOSv, markUnikraft, markUnikraftKVM,
-		markNanos, markRuntimeJS, markToro, markLinux,
+		markNanos, markRuntimeJS, markToro, markLING, markLinux,
 	}
 )
 

@@ -2,6 +2,7 @@ package xenpv
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -36,9 +37,9 @@ func (im *Image) unpack(packed *blob, p *packing, smallSize int64) (*blob, error
 	if err != nil {
 		return nil, err
 	}
-	size, err := p.unpackTo(temp, im.watched(packed), smallDictionary, im.maxSize())
+	size, err := p.unpackTo(im.ctx, temp, im.watched(packed), smallDictionary, im.maxSize())
 	if wantsLarger(err) {
-		size, err = p.unpackTo(temp, im.watched(packed), largeDictionary, min(smallSize, im.maxSize()))
+		size, err = p.unpackTo(im.ctx, temp, im.watched(packed), largeDictionary, min(smallSize, im.maxSize()))
 	}
 	if bad, ok := errors.AsType[unpackError](err); ok {
 		err = p.damaged(bad.error)
@@ -68,7 +69,7 @@ func (e unpackError) Unwrap() error { return e.error }
 
 // unpackTo writes what packed unpacks to from the start of out on, and returns
 // its size in bytes.
-func (p *packing) unpackTo(out io.WriterAt, packed io.Reader, dictionary int, limit int64) (size int64, err error) {
+func (p *packing) unpackTo(ctx context.Context, out io.WriterAt, packed io.Reader, dictionary int, limit int64) (size int64, err error) {
 	r, err := p.reader(bufio.NewReaderSize(packed, copySize), dictionary)
 	if err != nil {
 		return 0, unpackError{err}
@@ -76,20 +77,24 @@ func (p *packing) unpackTo(out io.WriterAt, packed io.Reader, dictionary int, li
 	if c, ok := r.(interface{ Close() }); ok {
 		defer c.Close() // zstd's, which holds on to its buffers until then
 	}
-	return spool(out, r, limit, func() error { return tooLarge(dictionary, limit) })
+	return spool(ctx, out, r, limit, func() error { return tooLarge(dictionary, limit) })
 }
 
 // spool writes what r has from the start of out on, and returns its size in
-// bytes. Where that is more than limit it ends with the error tooMuch.
-func spool(out io.WriterAt, r io.Reader, limit int64, tooMuch func() error) (size int64, err error) {
+// bytes. Where that is more than limit it ends with the error tooMuch, and with
+// the context's once that is done.
+func spool(ctx context.Context, out io.WriterAt, r io.Reader, limit int64, tooMuch func() error) (size int64, err error) {
 	buf := make([]byte, copySize)
 	for {
+		if err := ctx.Err(); err != nil {
+			return size, err
+		}
 		n, readErr := r.Read(buf)
 		if size+int64(n) > limit {
 			return size, unpackError{tooMuch()}
 		}
 		if _, err := out.WriteAt(buf[:n], size); err != nil {
-			return size, fmt.Errorf("unpack: %w", err)
+			return size, fmt.Errorf("unpack: %w", outputFault(err, tempPlace))
 		}
 		size += int64(n)
 		if readErr == io.EOF {

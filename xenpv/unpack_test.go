@@ -93,18 +93,37 @@ func TestPackings(t *testing.T) {
 			}
 		})
 	}
-	t.Run("legacy lz4", func(t *testing.T) {
-		if r := packedKernel(t, packLegacyLZ4(file), file); r.Compression != "lz4" || !r.PVGRUB {
-			t.Errorf("%+v", r)
+	frame := packLegacyLZ4(file)
+	size := binary.LittleEndian.AppendUint32(nil, uint32(len(file)))
+	for name, image := range map[string][]byte{
+		"legacy lz4":                   frame,
+		"legacy lz4 with Linux's size": slices.Concat(frame, size),
+		"two legacy frames of lz4":     slices.Concat(packLegacyLZ4(file[:100_000]), packLegacyLZ4(file[100_000:])),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if r := packedKernel(t, image, file); r.Compression != "lz4" || !r.PVGRUB {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+	for name, image := range map[string][]byte{
+		"legacy lz4 and a byte":         append(slices.Clone(frame), 0),
+		"legacy lz4 and another size":   slices.Concat(frame, []byte{1, 0, 0, 0}),
+		"legacy lz4 and a large size":   slices.Concat(frame, []byte{0, 0, 0, 1}),
+		"legacy lz4 with its end away":  frame[:len(frame)-1],
+		"legacy lz4 with a broken byte": slices.Concat(frame[:8], []byte{0xff, 0xff, 0xff}, frame[11:]),
+	} {
+		if got := codes(inspectBytes(t, image).Problems); len(got) != 1 || got[0] != "truncated" && got[0] != "corrupt" {
+			t.Errorf("%s: %q", name, got)
 		}
-	})
+	}
 }
 
-// The files in testdata hold the same kernel, packed by bzip2 1.0.8 and by
-// lzop 1.04 (in two blocks). What marks it is the text at its end.
+// The files in testdata hold the same kernel, packed by bzip2 1.0.8, by GNU tar
+// 1.34 and bzip2, and by lzop 1.04 (in two blocks). What marks it is the text at its end.
 func TestPackedByOtherPrograms(t *testing.T) {
 	text := strings.Repeat("All work and no play makes Jack a dull boy. ", 10_000)
-	for file, compression := range map[string]string{"kernel.bz2": "bzip2", "kernel.lzo": "lzo"} {
+	for file, compression := range map[string]string{"kernel.bz2": "bzip2", "kernel.tar.bz2": "bzip2", "kernel.lzo": "lzo"} {
 		im := openKernel(t, "testdata/"+file)
 		kernel, err := io.ReadAll(im.Kernel())
 		if err != nil {
@@ -199,7 +218,7 @@ func TestBomb(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	size, err := p.unpackTo(out, newTestBlob("").reader(), smallDictionary, 3*copySize)
+	size, err := p.unpackTo(t.Context(), out, newTestBlob("").reader(), smallDictionary, 3*copySize)
 	var fault Finding
 	if size != 3*copySize || !errors.As(err, &fault) || fault.Code != "too-large" {
 		t.Errorf("%d bytes, error %v", size, err)

@@ -14,7 +14,7 @@ func (r *Report) describe(f *elfFile) {
 	marks := scan(f.blob, marksFor(g))
 	r.System = system(g, r.Payload, marks)
 
-	if fault := f.check(); fault != nil {
+	if fault := f.check(r.System); fault != nil {
 		r.refuse(fault)
 		return
 	}
@@ -33,7 +33,7 @@ func (r *Report) describe(f *elfFile) {
 }
 
 // check finds out whether the file is an executable for x86 at all.
-func (f *elfFile) check() error {
+func (f *elfFile) check(system string) error {
 	switch {
 	case f.truncated != "":
 		return truncated(f.truncated)
@@ -45,6 +45,8 @@ func (f *elfFile) check() error {
 		return finding("wrong-machine", "the ELF is for %s, and EC2 runs PV kernels for x86_64 and i386: build the image for one of these", f.machine)
 	case (f.class == elf.ELFCLASS64) != (f.machine == elf.EM_X86_64):
 		return finding("wrong-class", "the ELF is of %s for %s: build a 64-bit ELF for x86_64, or a 32-bit one for i386", f.class, f.machine)
+	case f.kind == elf.ET_REL && system == "ling":
+		return finding("object-file", "the ELF is an object file (ET_REL), LING's core that railing links with the program: give the image that it makes of both (railing image)")
 	case f.kind == elf.ET_REL:
 		return finding("object-file", "the ELF is an object file (ET_REL), which has no address to be loaded at: link it, and give the executable")
 	}

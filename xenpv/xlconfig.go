@@ -69,10 +69,12 @@ func (p *xlParser) setting() (setting, error) {
 		return s, err
 	}
 	p.skipBlanks()
-	if p.rest != "" && p.rest[0] != '\n' && p.rest[0] != '#' && p.rest[0] != ';' {
-		return s, p.unexpected(fmt.Sprintf("the end of the line after %q's value", s.key), "")
+	if p.rest == "" || p.rest[0] == '\n' || p.rest[0] == '#' || p.rest[0] == ';' {
+		return s, nil
 	}
-	return s, nil
+	found, _, _ := strings.Cut(p.rest, "\n")
+	// railing writes the quotes in its option -e as they are.
+	return s, fmt.Errorf("the end of the line after %q's value is wanted, and %.40q stands there: correct it (xl reads no Python, and wants a backslash before a quote in a string)", s.key, found)
 }
 
 // value reads a string, a number or a list.

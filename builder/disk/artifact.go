@@ -2,6 +2,7 @@ package disk
 
 import (
 	"os"
+	"strconv"
 
 	registryimage "github.com/hashicorp/packer-plugin-sdk/packer/registry/image"
 )
@@ -9,9 +10,14 @@ import (
 // BuilderID tells post-processors whose artifact they have.
 const BuilderID = "unikernel-ami.disk"
 
+// MemoryState is the name of the artifact's state that holds the memory which
+// a domain configuration gives the guest, in MiB; 0 where there is none.
+const MemoryState = "unikernel.memory_mib"
+
 // Artifact is a raw disk on this machine.
 type Artifact struct {
 	path      string
+	memory    int64 // MiB, or 0
 	generated map[string]string
 }
 
@@ -27,7 +33,7 @@ func (a *Artifact) Id() string { return a.generated["SHA256"] }
 func (a *Artifact) String() string { return "raw disk: " + a.path }
 
 // State gives the disk's metadata for the HCP Packer registry, and the values
-// for post-processors.
+// for post-processors, and the guest's memory.
 func (a *Artifact) State(name string) any {
 	switch name {
 	case registryimage.ArtifactStateURI:
@@ -38,6 +44,8 @@ func (a *Artifact) State(name string) any {
 		}}
 	case "generated_data":
 		return a.generated
+	case MemoryState:
+		return strconv.FormatInt(a.memory, 10)
 	default:
 		return nil
 	}

@@ -50,7 +50,8 @@ func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, _ packersdk.Hook) (_
 	}
 	ui.Say(fmt.Sprintf("disk %s: %d bytes, SHA-256 %x", b.config.Output, wrapped.Disk.Size(), sum))
 	return &Artifact{
-		path: b.config.Output,
+		path:   b.config.Output,
+		memory: wrapped.MemoryMiB,
 		generated: map[string]string{
 			"Disk":   b.config.Output,
 			"SHA256": hex.EncodeToString(sum[:]),

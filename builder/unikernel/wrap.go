@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
@@ -17,6 +18,7 @@ type Wrapped struct {
 	Report      *xenpv.Report
 	Disk        *xenpv.Disk
 	CommandLine string // what the guest gets
+	MemoryMiB   int64  // what a domain configuration gives the guest; 0 where it isn't said
 
 	image *xenpv.Image
 	built *lock // keeps other builds from replacing the image; nil without a build command
@@ -61,7 +63,10 @@ func (c *Config) wrap(ctx context.Context, ui packersdk.Ui, size int64, w *Wrapp
 	if w.image, err = c.open(ctx, input.Image, report); err != nil {
 		return err
 	}
-	w.Report, w.CommandLine = w.image.Report(), cmp.Or(c.Cmdline, input.CommandLine)
+	w.Report, w.CommandLine, w.MemoryMiB = w.image.Report(), input.CommandLine, input.MemoryMiB
+	if c.Cmdline != nil {
+		w.CommandLine = *c.Cmdline
+	}
 	w.Disk, err = xenpv.NewDisk(ctx, xenpv.DiskSpec{
 		Kernel:      w.image,
 		CommandLine: w.CommandLine,
@@ -76,11 +81,19 @@ func (c *Config) wrap(ctx context.Context, ui packersdk.Ui, size int64, w *Wrapp
 	if err != nil {
 		return err
 	}
-	ui.Say(fmt.Sprintf("%s: %s kernel for Xen PV, %s, %.1f MiB", shown(c.Image), w.Report.System, w.Report.Arch, mib(w.Report.KernelSize)))
-	for _, warning := range append(input.Warnings, w.Disk.Advice()...) {
+	w.describe(ui, shown(c.Image), input.Warnings)
+	return nil
+}
+
+// describe tells the user what the image is, and what to be aware of.
+func (w *Wrapped) describe(ui packersdk.Ui, image string, warnings []xenpv.Finding) {
+	ui.Say(fmt.Sprintf("%s: %s kernel for Xen PV, %s, %.1f MiB", image, w.Report.System, w.Report.Arch, mib(w.Report.KernelSize)))
+	if w.MemoryMiB > 0 {
+		ui.Say(fmt.Sprintf("%s gives it %d MiB of memory: an instance has what its type has", image, w.MemoryMiB))
+	}
+	for _, warning := range slices.Concat(warnings, w.Report.MemoryAdvice(w.MemoryMiB), w.Disk.Advice()) {
 		ui.Say("warning: " + warning.Text)
 	}
-	return nil
 }
 
 // resolve makes image a local file: the download, the kernel that a domain
@@ -101,7 +114,7 @@ func (c *Config) open(ctx context.Context, path string, report xenpv.Progress) (
 	if err := checkSum(ctx, path, c.ImageChecksum); err != nil {
 		return nil, err
 	}
-	image, err := xenpv.OpenWith(path, xenpv.OpenOptions{Member: c.ImageMember, MaxSize: c.MaxImageSize << 20, Progress: report})
+	image, err := xenpv.OpenWith(ctx, path, xenpv.OpenOptions{Member: c.ImageMember, MaxSize: c.MaxImageSize << 20, Progress: report})
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,12 +23,15 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/hypervisor"
 )
 
+// defaultMemoryMiB is enough for any unikernel's start, and little for a machine.
+const defaultMemoryMiB = 128
+
 type bootOptions struct {
 	path    string
 	publish []string
 	check   string
 	timeout time.Duration
-	cmdline string
+	cmdline *string
 	ramdisk string
 	address string
 	gateway string
@@ -61,10 +65,10 @@ func bootCommand() *cobra.Command {
 		Short: "Boot a kernel or a wrapped disk under Xen in QEMU",
 		Long: `Boot a kernel or a wrapped disk under Xen in QEMU.
 
-A kernel is wrapped first, as "xenpv wrap" does it. Xen's own pygrub reads the
-menu on the disk, and the disk's file never changes. Needed are QEMU and, once,
-Debian 12's packages by apt; or a dom0 bundle made elsewhere, in a folder that
-XENPV_DOM0 names. Neither root nor KVM is needed.
+A kernel, or what a domain configuration names, is wrapped first, as "xenpv wrap"
+does it. Xen's own pygrub reads the menu on the disk, and the disk's file never
+changes. Needed are QEMU and, once, Debian 12's packages by apt; or a dom0 bundle
+made elsewhere, in a folder that XENPV_DOM0 names. Neither root nor KVM is needed.
 
 The guest's console goes to standard output, or with --json to standard error.
 With --check the command waits until the guest answers and then ends it; without
@@ -92,9 +96,9 @@ func (o *bootOptions) addFlags(cmd *cobra.Command) {
 	flags.StringArrayVarP(&o.publish, "publish", "p", nil, "forward `[HOST:]PORT:GUESTPORT[/udp]` to the guest; may be repeated")
 	flags.StringVar(&o.check, "check", "", "wait for `URL`: http://:80/path, tcp://:22 or icmp://")
 	flags.DurationVar(&o.timeout, "timeout", 90*time.Second, "how long the check may take once the domain is created")
-	flags.StringVar(&o.cmdline, "cmdline", "", "`text` that the kernel gets as its command line")
+	commandLineVar(flags, &o.cmdline)
 	flags.StringVar(&o.ramdisk, "ramdisk", "", "`file` that the kernel gets as its ramdisk")
-	flags.IntVar(&o.spec.MemoryMiB, "memory", 128, "the guest's memory in `MiB`")
+	flags.IntVar(&o.spec.MemoryMiB, "memory", 0, "the guest's memory in `MiB` (default: that of a domain configuration, else 128)")
 	flags.StringVar(&o.address, "address", "", "the `CIDR` that is compiled into the image, such as 10.0.0.2/24 (default: DHCP)")
 	flags.StringVar(&o.gateway, "gateway", "", "the `IP` that the image takes for its gateway (default: its subnet's first)")
 	flags.StringVar(&o.spec.PVGRUB, "pvgrub", os.Getenv("XENPV_PVGRUB"), "boot with this pv-grub `file` in pygrub's place (also: XENPV_PVGRUB)")
@@ -138,7 +142,7 @@ func (o *bootOptions) boot(ctx context.Context, started time.Time, result *boote
 		return err
 	}
 	defer disk.Close()
-	o.spec.Disk = disk.path
+	o.spec.Disk, o.spec.MemoryMiB = disk.path, cmp.Or(o.spec.MemoryMiB, defaultMemoryMiB)
 	domain, err := hypervisor.Boot(ctx, o.spec)
 	if err != nil {
 		return fmt.Errorf("boot %s: %w", o.path, err)
@@ -271,7 +275,7 @@ func (d bootDisk) Close() {
 // so that nothing is left of it whatever happens.
 func (o *bootOptions) disk(ctx context.Context, messages io.Writer) (bootDisk, error) {
 	if hypervisor.IsDisk(o.path) {
-		if o.cmdline != "" || o.ramdisk != "" {
+		if o.cmdline != nil || o.ramdisk != "" {
 			return bootDisk{}, fmt.Errorf("%s is a disk: its menu.lst has the command line and the ramdisk; leave out --cmdline and --ramdisk", o.path)
 		}
 		return bootDisk{path: o.path}, nil
@@ -288,6 +292,7 @@ func (o *bootOptions) disk(ctx context.Context, messages io.Writer) (bootDisk, e
 	if err := wrap.run(ctx, io.Discard, messages); err != nil {
 		return bootDisk{}, err
 	}
+	o.spec.MemoryMiB = cmp.Or(o.spec.MemoryMiB, int(wrap.memoryMiB))
 	file, err := os.Open(wrap.output)
 	if err != nil {
 		return bootDisk{}, err

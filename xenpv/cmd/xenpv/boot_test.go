@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -145,6 +146,31 @@ func TestBootRefuses(t *testing.T) {
 	} {
 		if _, _, err := runBoot(t.Context(), args...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v, want %q", args[1:], err, want)
+		}
+	}
+}
+
+// A guest gets the memory of its domain configuration, unless an option says
+// otherwise.
+func TestBootMemory(t *testing.T) {
+	kernel := testKernel(t)
+	config := filepath.Join(filepath.Dir(kernel), "domain_config")
+	if err := os.WriteFile(config, []byte("kernel = \"kernel\"\nmemory = 48\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		path         string
+		option, want int
+	}{{config, 0, 48}, {config, 96, 96}, {kernel, 0, 0}, {kernel, 96, 96}} {
+		o := bootOptions{path: test.path}
+		o.spec.MemoryMiB = test.option
+		disk, err := o.disk(t.Context(), io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		disk.Close()
+		if o.spec.MemoryMiB != test.want {
+			t.Errorf("%s, --memory %d: %d MiB, want %d", test.path, test.option, o.spec.MemoryMiB, test.want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -46,7 +47,7 @@ it can't start one, for the reasons printed; 2 where one can't be read.`,
 			reporter := progress.To(cmd.ErrOrStderr(), "xenpv: ")
 			defer reporter.Done()
 			options.Progress = reporter.Report
-			return inspect(cmd.OutOrStdout(), args[0], options, asJSON)
+			return inspect(cmd.Context(), cmd.OutOrStdout(), args[0], options, asJSON)
 		},
 	}
 	cmd.Flags().StringVar(&options.Member, "member", "", "`path` of the kernel in FILE, an archive with several")
@@ -54,8 +55,8 @@ it can't start one, for the reasons printed; 2 where one can't be read.`,
 	return cmd
 }
 
-func inspect(out io.Writer, path string, options xenpv.OpenOptions, asJSON bool) error {
-	image, err := xenpv.OpenWith(path, options)
+func inspect(ctx context.Context, out io.Writer, path string, options xenpv.OpenOptions, asJSON bool) error {
+	image, err := xenpv.OpenWith(ctx, path, options)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -32,11 +33,11 @@ func inspectAll(cmd *cobra.Command, paths []string, options xenpv.OpenOptions, a
 	var all []inspected
 	var done int64
 	for _, path := range paths {
+		reporter.Report("inspect", done, total)
+		all = append(all, inspectOne(cmd.Context(), path, options))
 		if err := cmd.Context().Err(); err != nil {
 			return err
 		}
-		reporter.Report("inspect", done, total)
-		all = append(all, inspectOne(path, options))
 		done += fileSize(path)
 	}
 	reporter.Done()
@@ -50,8 +51,8 @@ func inspectAll(cmd *cobra.Command, paths []string, options xenpv.OpenOptions, a
 	return worst(all)
 }
 
-func inspectOne(path string, options xenpv.OpenOptions) inspected {
-	image, err := xenpv.OpenWith(path, options)
+func inspectOne(ctx context.Context, path string, options xenpv.OpenOptions) inspected {
+	image, err := xenpv.OpenWith(ctx, path, options)
 	if err != nil {
 		return inspected{File: path, Error: err.Error()}
 	}

@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/progress"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
@@ -22,7 +24,7 @@ type wrapOptions struct {
 	image    string
 	member   string
 	output   string
-	cmdline  string
+	cmdline  *string // nil where none is given, which an empty one is
 	ramdisk  string
 	modules  []string
 	files    []string
@@ -30,6 +32,8 @@ type wrapOptions struct {
 	compress string
 	sizeGiB  int64
 	asJSON   bool
+
+	memoryMiB int64 // what the domain configuration gives; 0 where it isn't said
 }
 
 // A wrapped says what was written. Its JSON form is a contract that scripts
@@ -85,7 +89,7 @@ where anything can't be read or written. Nothing is left behind then.`,
 func (o *wrapOptions) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVarP(&o.output, "output", "o", "", "`file` to write the disk to (required)")
-	flags.StringVar(&o.cmdline, "cmdline", "", "`text` that the kernel gets as its command line")
+	commandLineVar(flags, &o.cmdline)
 	flags.StringVar(&o.member, "member", "", "`path` of the kernel in IMAGE, an archive with several")
 	flags.StringVar(&o.ramdisk, "ramdisk", "", "`file` that the kernel gets as its ramdisk")
 	flags.StringArrayVar(&o.modules, "module", nil, "`\"file arguments\"` that the kernel gets as a multiboot module; may be repeated")
@@ -99,18 +103,31 @@ func (o *wrapOptions) addFlags(cmd *cobra.Command) {
 	}
 }
 
+// commandLineVar adds the option --cmdline, which leaves p nil where it isn't
+// given.
+func commandLineVar(flags *pflag.FlagSet, p **string) {
+	flags.Func("cmdline", "`text` that the kernel gets as its command line (default: that of a domain configuration)", func(text string) error {
+		*p = &text
+		return nil
+	})
+}
+
 // run writes the disk, the result to out and all warnings to warnings.
 func (o *wrapOptions) run(ctx context.Context, out, warnings io.Writer) (err error) {
 	if o.sizeGiB < 0 || o.sizeGiB > xenpv.MaxDiskSize/gib {
 		return fmt.Errorf("--size %d: give a number of GiB from 1 to %d, or 0 for the smallest disk", o.sizeGiB, xenpv.MaxDiskSize/gib)
 	}
+	if o.output == "" {
+		return errors.New("--output is empty: name the file to write the disk to")
+	}
 	input, err := xenpv.ResolveInput(o.image)
 	if err != nil {
 		return err
 	}
+	o.memoryMiB = input.MemoryMiB
 	reporter := progress.To(warnings, "xenpv: ")
 	defer reporter.Done()
-	image, err := xenpv.OpenWith(input.Image, xenpv.OpenOptions{Member: o.member, Progress: reporter.Report})
+	image, err := xenpv.OpenWith(ctx, input.Image, xenpv.OpenOptions{Member: o.member, Progress: reporter.Report})
 	if err != nil {
 		return err
 	}
@@ -128,7 +145,7 @@ func (o *wrapOptions) run(ctx context.Context, out, warnings io.Writer) (err err
 	if err != nil {
 		return err
 	}
-	for _, w := range append(input.Warnings, result.advice...) {
+	for _, w := range slices.Concat(input.Warnings, image.Report().MemoryAdvice(o.memoryMiB), result.advice) {
 		fmt.Fprintf(warnings, "xenpv: warning: %s\n", w.Text)
 	}
 	if err := result.print(out, o.asJSON); err != nil {
@@ -142,12 +159,15 @@ func (o *wrapOptions) run(ctx context.Context, out, warnings io.Writer) (err err
 func (o *wrapOptions) spec(image *xenpv.Image, input *xenpv.Input) (xenpv.DiskSpec, error) {
 	spec := xenpv.DiskSpec{
 		Kernel:      image,
-		CommandLine: cmp.Or(o.cmdline, input.CommandLine),
+		CommandLine: input.CommandLine,
 		Ramdisk:     cmp.Or(o.ramdisk, input.Ramdisk),
 		Files:       map[string]string{},
 		Layout:      xenpv.Layout(o.layout),
 		Size:        o.sizeGiB * gib,
 		Compress:    xenpv.Compress(o.compress),
+	}
+	if o.cmdline != nil {
+		spec.CommandLine = *o.cmdline
 	}
 	for _, m := range o.modules {
 		path, arguments, _ := strings.Cut(m, " ")

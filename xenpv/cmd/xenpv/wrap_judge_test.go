@@ -23,7 +23,8 @@ import (
 )
 
 // formats pack a kernel in each way that "xenpv wrap" takes, but bzip2 and lzo,
-// for which Go has no packer: mirageKernel is of the former kind.
+// for which Go has no packer: their files were made from mirageKernel by bzip2
+// 1.0.8, GNU tar 1.34 and lzop 1.04.
 var formats = map[string]func(w io.Writer, kernel []byte) error{
 	"elf":  func(w io.Writer, kernel []byte) error { _, err := w.Write(kernel); return err },
 	"gzip": stream(func(w io.Writer) (io.WriteCloser, error) { return gzip.NewWriter(w), nil }),
@@ -102,6 +103,8 @@ func images(t *testing.T) map[string][2]string {
 	bzImage := filepath.Join(judge.DebianImages(t), "vmlinuz-amd64")
 	images := map[string][2]string{
 		"bzip2":         {mirageKernel, plain},
+		"tar.bz2":       {"../../testdata/kernel.tar.bz2", plain},
+		"lzo":           {"../../testdata/kernel.lzo", plain},
 		"bzImage":       {bzImage, bzImage},
 		"domain_config": {filepath.Join(dir, "domain_config"), plain},
 	}

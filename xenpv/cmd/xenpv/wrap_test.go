@@ -109,7 +109,9 @@ func TestWrapFails(t *testing.T) {
 		"no image":        {[]string{"-o", disk}, false, "accepts 1 arg"},
 		"no disk":         {[]string{kernel}, false, `"output" not set`},
 		"two images":      {[]string{kernel, kernel, "-o", disk}, false, "accepts 1 arg"},
-		"image missing":   {[]string{dir + "/none", "-o", disk}, false, "no such file"},
+		"empty disk":      {[]string{kernel, "-o", ""}, false, "--output is empty: name the file"},
+		"no folder":       {[]string{kernel, "-o", dir + "/none/disk"}, false, "its folder " + dir + "/none isn't there: make that first"},
+		"image missing":   {[]string{dir + "/none", "-o", disk}, false, "no such file or directory: correct the path, or make the file first"},
 		"image a folder":  {[]string{dir, "-o", disk}, false, "is a directory"},
 		"not a kernel":    {[]string{text, "-o", disk}, true, "PV-GRUB can't start " + text},
 		"negative size":   {[]string{kernel, "-o", disk, "--size", "-1"}, false, "--size -1: give a number of GiB"},
@@ -118,7 +120,7 @@ func TestWrapFails(t *testing.T) {
 		"size no number":  {[]string{kernel, "-o", disk, "--size", "1G"}, false, "invalid argument"},
 		"command line":    {[]string{kernel, "-o", disk, "--cmdline", "a "}, false, "ends with a blank"},
 		"compress":        {[]string{kernel, "-o", disk, "--compress", "xz"}, false, `compress "xz" is unknown`},
-		"ramdisk missing": {[]string{kernel, "-o", disk, "--ramdisk", dir + "/none"}, false, "open ramdisk"},
+		"ramdisk missing": {[]string{kernel, "-o", disk, "--ramdisk", dir + "/none"}, false, "open ramdisk: stat " + dir + "/none: no such file or directory: correct the path"},
 		"no such member":  {[]string{kernel, "-o", disk, "--member", "boot/kernel"}, true, "boot/kernel"},
 		"layout":          {[]string{kernel, "-o", disk, "--layout", "gpt"}, false, `layout "gpt" is unknown: give "whole-disk" or "partitioned"`},
 		"module missing":  {[]string{kernel, "-o", disk, "--module", dir + "/none x y"}, false, "open module 1"},
@@ -126,6 +128,8 @@ func TestWrapFails(t *testing.T) {
 		"both":            {[]string{kernel, "-o", disk, "--module", kernel, "--ramdisk", kernel}, false, "PV-GRUB would drop the ramdisk"},
 		"file, no local":  {[]string{kernel, "-o", disk, "--file", "/json.cfg"}, false, `--file "/json.cfg": give a path on the disk and a local file, like /json.cfg=json.cfg`},
 		"file, no path":   {[]string{kernel, "-o", disk, "--file", "=a"}, false, "give a path on the disk"},
+		"file missing":    {[]string{kernel, "-o", disk, "--file", "/a=" + dir + "/none"}, false, "no such file or directory: correct the path"},
+		"a device":        {[]string{kernel, "-o", "/dev/full"}, false, "/dev/full is a device: give the path"},
 		"file twice":      {[]string{kernel, "-o", disk, "--file", "/a=" + kernel, "--file", "/a=b"}, false, "there is a file for /a already"},
 		"file a kernel":   {[]string{kernel, "-o", disk, "--file", "/boot/kernel=" + kernel}, false, "which it would shadow"},
 		"disk a folder":   {[]string{kernel, "-o", dir}, false, "is a directory"},
@@ -162,6 +166,7 @@ func TestWrapDomainConfig(t *testing.T) {
 	for name, test := range map[string]struct{ config, same []string }{
 		"as it is": {nil, []string{"--cmdline", "-dhcp -home /web", "--ramdisk", ramdisk}},
 		"options":  {[]string{"--cmdline", "x", "--ramdisk", other}, []string{"--cmdline", "x", "--ramdisk", other}},
+		"emptied":  {[]string{"--cmdline", ""}, []string{"--ramdisk", ramdisk}},
 	} {
 		first, second := filepath.Join(dir, "first"), filepath.Join(dir, "second")
 		_, _, err := runWrap(t.Context(), append([]string{config, "-o", first}, test.config...)...)
