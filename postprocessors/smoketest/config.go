@@ -103,7 +103,8 @@ type Config struct {
 	// does so anyway where the test is the first post-processor after the source.
 	DeregisterOnFailure bool `mapstructure:"deregister_on_failure"`
 
-	// Disks only: the guest's memory in MiB. Default: 256.
+	// Disks only: the guest's memory in MiB. Default: what the domain
+	// configuration says that the disk was made of, else 256.
 	Memory int `mapstructure:"memory"`
 	// Disks only: the guest's address with its subnet, for example `10.0.0.2/24`,
 	// where it is compiled into the image. Default: DHCP.
@@ -139,9 +140,6 @@ func (c *Config) Prepare(raws ...any) error {
 	}
 	if c.Timeout == 0 {
 		c.Timeout = defaultTimeout
-	}
-	if c.Memory == 0 {
-		c.Memory = defaultMemory
 	}
 	if len(c.TemporarySecurityGroupSourceCIDRs) == 0 {
 		c.TemporarySecurityGroupSourceCIDRs = []string{"0.0.0.0/0"}

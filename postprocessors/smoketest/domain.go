@@ -16,12 +16,11 @@ import (
 type domain struct {
 	config *Config
 	disk   string
+	memory int // MiB
 
 	running *hypervisor.Domain
 	screen  screen
 }
-
-func newDomain(config *Config, disk string) *domain { return &domain{config: config, disk: disk} }
 
 func (g *domain) launch(ctx context.Context, t *trial) (check.Target, error) {
 	t.result.Subject.Kind, t.result.Subject.ID = "disk", g.disk
@@ -55,7 +54,7 @@ func (g *domain) launch(ctx context.Context, t *trial) (check.Target, error) {
 // spec describes the domain: the ports that are asked for are forwarded.
 func (g *domain) spec(ctx context.Context, t *trial) (hypervisor.Spec, error) {
 	spec := hypervisor.Spec{
-		Disk: g.disk, MemoryMiB: g.config.Memory, Console: &g.screen,
+		Disk: g.disk, MemoryMiB: g.memory, Console: &g.screen,
 		Progress: func(line string) { t.ui.Say(line) },
 	}
 	if g.config.GuestAddress != "" {

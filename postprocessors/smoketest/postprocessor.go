@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2/hcldec"
@@ -69,7 +70,7 @@ func (p *PostProcessor) guest(source packersdk.Artifact) (guest, error) {
 		if len(source.Files()) != 1 {
 			return nil, fmt.Errorf("test disk: the artifact has %d files: want one", len(source.Files()))
 		}
-		return newDomain(&p.config, source.Files()[0]), nil
+		return p.domain(source), nil
 	case ami.BuilderID:
 		return p.imageOf(source)
 	}
@@ -77,6 +78,17 @@ func (p *PostProcessor) guest(source packersdk.Artifact) (guest, error) {
 		return p.imageOf(source)
 	}
 	return nil, fmt.Errorf("test %s: there is no AMI and no disk of unikernel-disk in it: use it after one of these sources, or set ami_id", source.BuilderId())
+}
+
+func (p *PostProcessor) domain(source packersdk.Artifact) *domain {
+	g := &domain{config: &p.config, disk: source.Files()[0], memory: p.config.Memory}
+	if text, ok := source.State(disk.MemoryState).(string); ok && g.memory == 0 {
+		g.memory, _ = strconv.Atoi(text) // of our own artifact
+	}
+	if g.memory == 0 {
+		g.memory = defaultMemory
+	}
+	return g
 }
 
 // imageOf takes the AMI from an artifact's id, "region:ami-…", which may name
