@@ -72,6 +72,7 @@ build {
   sources = ["source.unikernel-ami.clickos"]
 
   post-processor "unikernel-smoke-test" {
+    name   = "smoke-test"
     except = var.http_port == 0 ? ["unikernel-ami.clickos"] : []
     http {
       port = var.http_port

@@ -43,7 +43,7 @@ variable "cmdline" {
     are refused: LING would get no more.
   EOT
   type        = string
-  default     = null
+  default     = ""
 }
 
 variable "name" {
@@ -84,6 +84,7 @@ build {
   sources = ["source.unikernel-ami.ling"]
 
   post-processor "unikernel-smoke-test" {
+    name   = "smoke-test"
     except = var.http_port == 0 ? ["unikernel-ami.ling"] : []
     http {
       port = var.http_port

@@ -49,7 +49,7 @@ variable "region" {
 variable "cmdline" {
   description = "The command line, which the program finds in start_info."
   type        = string
-  default     = null
+  default     = ""
 }
 
 variable "environment" {
@@ -78,6 +78,7 @@ build {
   sources = ["source.unikernel-ami.minios"]
 
   post-processor "unikernel-smoke-test" {
+    name   = "smoke-test"
     except = var.http_port == 0 ? ["unikernel-ami.minios"] : []
     http {
       port = var.http_port

@@ -76,6 +76,7 @@ build {
   }
 
   post-processor "unikernel-smoke-test" {
+    name   = "smoke-test"
     except = var.http_port == 0 ? ["unikernel-ami.dev", "unikernel-ami.staging", "unikernel-ami.prod"] : []
     http {
       port = var.http_port

@@ -56,9 +56,8 @@ type Config struct {
 	// The command line that the kernel gets, at most 1023 bytes, passed on to
 	// the byte. What PV-GRUB would change on its way is refused: newlines, tabs,
 	// blanks at either end, a backslash at the end. Default: `extra` of a domain
-	// configuration, else none. An empty one (`""`) is taken, too, in the place of
-	// `extra`; a variable that stands for the default must be `null`.
-	Cmdline *string `mapstructure:"cmdline"`
+	// configuration, else none; that is so for an empty one, too.
+	Cmdline string `mapstructure:"cmdline"`
 	// A ramdisk that is loaded with the kernel, for example an initramfs. PV-GRUB
 	// unpacks it on the way if it is compressed by gzip.
 	Ramdisk string `mapstructure:"ramdisk"`
@@ -107,10 +106,8 @@ func (c *Config) Prepare() []error {
 // checkContent checks the options that say what is on the disk, and how.
 func (c *Config) checkContent() []error {
 	var errs []error
-	if c.Cmdline != nil {
-		if err := xenpv.CheckCommandLine(*c.Cmdline); err != nil {
-			errs = append(errs, fmt.Errorf("cmdline: %w", err))
-		}
+	if err := xenpv.CheckCommandLine(c.Cmdline); err != nil {
+		errs = append(errs, fmt.Errorf("cmdline: %w", err))
 	}
 	for _, path := range slices.Sorted(maps.Keys(c.Files)) {
 		if err := xenpv.CheckFilePath(path); err != nil {

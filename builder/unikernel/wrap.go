@@ -63,10 +63,7 @@ func (c *Config) wrap(ctx context.Context, ui packersdk.Ui, size int64, w *Wrapp
 	if w.image, err = c.open(ctx, input.Image, report); err != nil {
 		return err
 	}
-	w.Report, w.CommandLine, w.MemoryMiB = w.image.Report(), input.CommandLine, input.MemoryMiB
-	if c.Cmdline != nil {
-		w.CommandLine = *c.Cmdline
-	}
+	w.Report, w.CommandLine, w.MemoryMiB = w.image.Report(), cmp.Or(c.Cmdline, input.CommandLine), input.MemoryMiB
 	w.Disk, err = xenpv.NewDisk(ctx, xenpv.DiskSpec{
 		Kernel:      w.image,
 		CommandLine: w.CommandLine,

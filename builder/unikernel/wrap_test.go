@@ -12,8 +12,8 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
 )
 
-// A command line in the template goes before that of the domain configuration,
-// an empty one too; none, or null, does not. The configuration's memory is told.
+// A command line in the template goes before that of the domain configuration;
+// none, null, or an empty one does not. The configuration's memory is told.
 func TestWrapDomainConfig(t *testing.T) {
 	kernel, dir := filepath.Join(judge.DebianImages(t), "grub-x86_64-xen.bin"), t.TempDir()
 	image := filepath.Join(dir, "domain_config")
@@ -29,7 +29,7 @@ func TestWrapDomainConfig(t *testing.T) {
 	}{
 		"none":  {map[string]any{"image": image}, "-home /web -pz"},
 		"null":  {map[string]any{"image": image, "cmdline": nil}, "-home /web -pz"},
-		"empty": {map[string]any{"image": image, "cmdline": ""}, ""},
+		"empty": {map[string]any{"image": image, "cmdline": ""}, "-home /web -pz"},
 		"some":  {map[string]any{"image": image, "cmdline": "-dhcp"}, "-dhcp"},
 	} {
 		var c Config

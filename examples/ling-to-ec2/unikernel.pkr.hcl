@@ -43,7 +43,7 @@ variable "build_command" {
 variable "cmdline" {
   description = "A command line in place of the extra in domain_config."
   type        = string
-  default     = null
+  default     = ""
 }
 
 variable "name" {
@@ -102,6 +102,7 @@ build {
   sources = ["source.unikernel-ami.web"]
 
   post-processor "unikernel-smoke-test" {
+    name = "smoke-test"
     http {
       port = var.port
       path = var.path

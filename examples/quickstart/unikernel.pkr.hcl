@@ -28,7 +28,7 @@ variable "ramdisk" {
 variable "cmdline" {
   description = "The command line that the unikernel gets."
   type        = string
-  default     = null
+  default     = ""
 }
 
 variable "region" {
@@ -74,6 +74,7 @@ build {
   # The instance and its security group, which opens these ports only, are gone
   # when it ends. Where a check fails, the AMI goes too.
   post-processor "unikernel-smoke-test" {
+    name = "smoke-test"
     tcp {
       port = var.port
     }

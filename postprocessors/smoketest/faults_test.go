@@ -146,6 +146,12 @@ func hurried(ctx context.Context, o ec2ami.Options) (*ec2ami.Session, error) {
 // test makes a smoke test of the AMI.
 func (c *cloud) test(ctx context.Context, t *testing.T, options block) error {
 	t.Helper()
+	_, err := c.artifact(ctx, t, options)
+	return err
+}
+
+func (c *cloud) artifact(ctx context.Context, t *testing.T, options block) (packersdk.Artifact, error) {
+	t.Helper()
 	p := &PostProcessor{Version: "test", connect: hurried}
 	all := block{
 		"ami_id": c.ami, "region": "us-east-1", "timeout": "3s",
@@ -156,8 +162,12 @@ func (c *cloud) test(ctx context.Context, t *testing.T, options block) error {
 	if err := p.Configure(all); err != nil {
 		t.Fatal(err)
 	}
-	_, _, _, err := p.PostProcess(ctx, packersdk.TestUi(t), &packersdk.MockArtifact{})
-	return err
+	source := &packersdk.MockArtifact{BuilderIdValue: "unikernel-ami.ami", IdValue: "us-east-1:" + c.ami, StateValues: map[string]any{"generated_data": map[string]string{"AMI": c.ami}}}
+	tested, keep, force, err := p.PostProcess(ctx, packersdk.TestUi(t), source)
+	if !keep || !force {
+		t.Errorf("keep %v, force %v: Packer would take the AMI back", keep, force)
+	}
+	return tested, err
 }
 
 // nothingLeft checks that of a test no instance and no group is there.

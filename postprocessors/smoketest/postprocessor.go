@@ -10,7 +10,9 @@ package smoketest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -49,6 +51,9 @@ func (p *PostProcessor) Configure(raws ...any) error { return p.config.Prepare(r
 func (p *PostProcessor) PostProcess(ctx context.Context, ui packersdk.Ui, source packersdk.Artifact) (packersdk.Artifact, bool, bool, error) {
 	guest, err := p.guest(source)
 	if err != nil {
+		return nil, true, true, err
+	}
+	if err := errors.Join(writable("result", p.config.Result), writable("report", p.config.Report)); err != nil {
 		return nil, true, true, err
 	}
 	plans, _ := p.config.plans() // Configure has seen the errors
@@ -117,6 +122,20 @@ func (p *PostProcessor) instance(imageID, region, profile string) *instance {
 		connect = ec2ami.Connect
 	}
 	return &instance{config: &p.config, connect: connect, imageID: imageID, region: region, profile: profile}
+}
+
+// writable tells, before anything is paid for, whether a file can be written.
+func writable(option, path string) error {
+	if path == "" {
+		return nil
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is %s: there is no folder %s: make it first", option, path, filepath.Dir(path))
+	} else if err != nil {
+		return fmt.Errorf("%s is %s, which can't be written: %w", option, path, err)
+	}
+	return errors.Join(file.Close(), os.Remove(file.Name()))
 }
 
 // writeFile writes a file in one piece, readable to the user alone: a console

@@ -246,9 +246,10 @@ func (t *trial) tell() {
 	if err := report.Text(&b, t.result); err == nil {
 		t.ui.Say(strings.TrimRight(b.String(), "\n"))
 	}
-	for name, path := range map[string]string{"result": t.config.Result, "report": t.config.Report} {
-		if path != "" {
-			t.ui.Say(name + ": " + path)
-		}
+	if t.config.Result != "" {
+		t.ui.Say("result: " + t.config.Result)
+	}
+	if t.config.Report != "" {
+		t.ui.Say("report: " + t.config.Report)
 	}
 }
