@@ -184,8 +184,12 @@ const (
 	timeTag    = "unikernel:smoke-test-time" // RFC 3339, UTC
 )
 
-// judged tags the AMI with the verdict, or takes it back.
+// judged tags the AMI with the verdict, or takes it back. Where EC2 had no
+// instance for it, nothing is known of it.
 func (g *instance) judged(ctx context.Context, t *trial, passed bool) error {
+	if g.launched == nil {
+		return nil
+	}
 	if !passed && g.config.DeregisterOnFailure {
 		t.ui.Say("deregistering " + g.imageID + ", as deregister_on_failure is set")
 		return g.session.DeregisterImage(ctx, g.imageID)
