@@ -83,3 +83,11 @@ func TestPrepareRefuses(t *testing.T) {
 		})
 	}
 }
+
+// What the build will give isn't judged before.
+func TestPrepareWithUnknownValues(t *testing.T) {
+	options := block{"icmp": []block{{}}, "ami_id": "<unknown>", "subnet_id": "<unknown>", "private_ip_address": "<unknown>", "guest_address": "<unknown>", "spot_price": "<unknown>"}
+	if err := new(Config).Prepare(options); err != nil {
+		t.Error(err)
+	}
+}
