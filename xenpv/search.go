@@ -76,6 +76,9 @@ func (s *search) readAll(b *blob) error {
 		if leaves(m.name) {
 			return pathFault(m.name)
 		}
+		if m.name == "" {
+			return finding("archive-path", "the %s archive has a member with no name, which no honest archive has: pack it again", s.format)
+		}
 		if err := s.take(m); err != nil {
 			return err
 		}
