@@ -5,12 +5,15 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/hashicorp/packer-plugin-sdk/plugin"
 	"github.com/hashicorp/packer-plugin-sdk/version"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/builder/ami"
 	"github.com/unikernel-ami/packer-plugin-unikernel/builder/disk"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/lifeline"
 	"github.com/unikernel-ami/packer-plugin-unikernel/postprocessors/smoketest"
 )
 
@@ -26,7 +29,10 @@ func main() {
 	set.RegisterBuilder("disk", new(disk.Builder))
 	set.RegisterPostProcessor("smoke-test", &smoketest.PostProcessor{Version: Version})
 	set.SetVersion(version.NewPluginVersion(Version, prerelease, ""))
-	if err := set.Run(); err != nil {
+	signal.Ignore(syscall.SIGHUP) // a terminal that goes takes Packer with it, and then us, in order
+	err := set.Run()
+	lifeline.Cut()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -65,6 +65,15 @@ install_missing() {
   }
 }
 
+# allow_low_ports lets ordinary users listen below port 1024 until the next boot:
+# the instances of localec2 serve on their own ports, on the loopback interface.
+allow_low_ports() {
+  local start=/proc/sys/net/ipv4/ip_unprivileged_port_start
+  [ "$(id -u)" != 0 ] && [ -e $start ] && [ "$(cat $start)" -gt 22 ] || return 0
+  echo "setup: allowing ordinary users ports from 22 on, until the next boot (sysctl net.ipv4.ip_unprivileged_port_start)"
+  as_root sh -c "echo 22 >$start" || echo "setup: that failed: instances do not answer on ports below 1024" >&2
+}
+
 # unpack_for_test gets what a machine must not be given: GRUB legacy would
 # replace its boot loader, and the rest are kernels to inspect.
 unpack_for_test() {
@@ -82,6 +91,7 @@ mkdir -p build
 status=0
 "need_for_$purpose"
 install_missing || status=$?
+allow_low_ports
 [ $status = 0 ] || [ $status = 3 ] || exit $status
 if ! command -v apt-get >/dev/null; then
   echo "setup: cannot make the sample image, which takes Debian's packages and apt-get" >&2

@@ -18,6 +18,7 @@ import (
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/builder/unikernel"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ec2ami"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/lifeline"
 )
 
 // Builder implements packersdk.Builder.
@@ -57,6 +58,8 @@ func (b *Builder) Prepare(raws ...any) (generated, warnings []string, err error)
 // Run makes the AMI. Where it fails or is cancelled, what it has created is
 // removed before it returns, unless Packer was told -on-error=abort.
 func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, _ packersdk.Hook) (packersdk.Artifact, error) {
+	ctx, done := lifeline.Hold(ctx)
+	defer done()
 	run := &build{config: &b.config, ui: ui, id: uuid.TimeOrderedUUID(), started: time.Now()}
 	state := new(multistep.BasicStateBag)
 	state.Put("ui", ui)

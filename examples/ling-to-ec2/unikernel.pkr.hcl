@@ -101,16 +101,19 @@ source "unikernel-ami" "web" {
 build {
   sources = ["source.unikernel-ami.web"]
 
-  post-processor "unikernel-smoke-test" {
-    name = "smoke-test"
-    http {
-      port = var.port
-      path = var.path
+  post-processors {
+    post-processor "unikernel-smoke-test" {
+      name = "smoke-test"
+      http {
+        port = var.port
+        path = var.path
+      }
+      subnet_id                   = var.subnet_id
+      private_ip_address          = var.private_ip_address
+      associate_public_ip_address = true
+      result                      = "smoke-test.json"
+      report                      = "smoke-test.html"
     }
-    subnet_id                   = var.subnet_id
-    private_ip_address          = var.private_ip_address
-    associate_public_ip_address = true
-    result                      = "smoke-test.json"
-    report                      = "smoke-test.html"
+    # What only a tested AMI may go through comes here, in the same block.
   }
 }

@@ -73,22 +73,25 @@ build {
 
   # The instance and its security group, which opens these ports only, are gone
   # when it ends. Where a check fails, the AMI goes too.
-  post-processor "unikernel-smoke-test" {
-    name = "smoke-test"
-    tcp {
-      port = var.port
-    }
-    http {
-      port = var.port
-    }
-    icmp {}
-    dynamic "console" {
-      for_each = compact([var.says])
-      content {
-        contains = console.value
+  post-processors {
+    post-processor "unikernel-smoke-test" {
+      name = "smoke-test"
+      tcp {
+        port = var.port
       }
+      http {
+        port = var.port
+      }
+      icmp {}
+      dynamic "console" {
+        for_each = compact([var.says])
+        content {
+          contains = console.value
+        }
+      }
+      timeout = "3m"
+      report  = var.report
     }
-    timeout = "3m"
-    report  = var.report
+    # What only a tested AMI may go through comes here, in the same block.
   }
 }

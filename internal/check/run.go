@@ -41,13 +41,23 @@ type Run struct {
 	Progress func(line string)
 }
 
+// TimeUp is the reason of a run whose checks have not passed in time.
+type TimeUp struct {
+	Failed, All int // checks
+	Timeout     time.Duration
+}
+
+func (e TimeUp) Error() string {
+	return fmt.Sprintf("%d of %d checks did not pass within %s", e.Failed, e.All, e.Timeout)
+}
+
 // errPassed ends a run well.
 var errPassed = errors.New("passed")
 
 // Do returns as soon as all plans have passed and held; or an error that says
 // on its first line why they did not, and on one line for each check what it
-// saw last. The reason is one of: the timeout is over, a check failed while it
-// was to hold, a check is [Impossible], Watch's error, or the cause of ctx's
+// saw last. The reason is one of: the timeout is over ([TimeUp]), a check failed
+// while it was to hold, a check is [Impossible], Watch's error, or the cause of ctx's
 // end; and, with nothing probed, invalid plans. The outcomes are in the plans'
 // order, in any case. Nothing goes on when Do has returned.
 func (r Run) Do(ctx context.Context) ([]Outcome, error) {
@@ -110,7 +120,7 @@ func (r Run) pass(ctx context.Context, end context.CancelCauseFunc, probers []*p
 	defer cancel()
 	each(probers, func(p *prober) {
 		if !p.untilPassed(ctx) {
-			end(fmt.Errorf("check %s can't be made", p.plan.title()))
+			end(Impossible{fmt.Errorf("check %s can't be made", p.plan.title())})
 		}
 	})
 	failed := 0
@@ -120,7 +130,7 @@ func (r Run) pass(ctx context.Context, end context.CancelCauseFunc, probers []*p
 		}
 	}
 	if failed > 0 {
-		end(fmt.Errorf("%d of %d checks did not pass within %s", failed, len(probers), r.Timeout))
+		end(TimeUp{failed, len(probers), r.Timeout})
 	}
 }
 

@@ -23,7 +23,8 @@ type Instance struct {
 	Refused             []error // the types and zones that EC2 refused before this one
 
 	wantsPublic bool // it gets a public address
-	impaired    bool // and the caller knows
+	suspect     bool // its status was impaired at the last look
+	impaired    bool // at two looks in a row, and the caller knows
 }
 
 // read takes what EC2 says of an instance.

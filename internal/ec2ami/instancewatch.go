@@ -17,6 +17,9 @@ import (
 // its network doesn't answer, be it that it has crashed or that it has none.
 var ErrImpaired = errors.New("EC2's instance status check has failed: the guest's network doesn't answer")
 
+// ErrMachine says that an instance has failed EC2's system status check.
+var ErrMachine = errors.New("EC2's system status check has failed: the machine below the instance is broken, which says nothing about the image: try again")
+
 // WatchInstance watches an instance that runs until ctx is done, and returns
 // nil then. It returns an error as soon as the instance has stopped or is being
 // terminated, with EC2's reason, or when the check of the machine below it
@@ -64,12 +67,14 @@ func (s *Session) checkStatus(ctx context.Context, in *Instance) error {
 	}
 	for _, status := range answer.InstanceStatuses {
 		if failed(status.SystemStatus) {
-			return errors.New("EC2's system status check has failed: the machine below the instance is broken, and the test says nothing about the image: try again")
+			return ErrMachine
 		}
-		if failed(status.InstanceStatus) {
+		impaired := failed(status.InstanceStatus)
+		if impaired && in.suspect {
 			in.impaired = true
 			return ErrImpaired
 		}
+		in.suspect = impaired // a guest that is slow to start gets a second chance
 	}
 	return nil
 }

@@ -1,8 +1,50 @@
 package ec2ami
 
 import (
+	"errors"
+	"fmt"
+	"strings"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/smithy-go"
 )
+
+// A refusal is that of one type in one zone.
+type refusal struct {
+	kind, zone string
+	err        error
+}
+
+func (r refusal) Error() string { return fmt.Sprintf("%s in %s: %s", r.kind, r.zone, r.reason()) }
+
+func (r refusal) Unwrap() error { return r.err }
+
+// reason is what EC2 has answered, without the SDK's words around it.
+func (r refusal) reason() string {
+	if answer, ok := errors.AsType[smithy.APIError](r.err); ok {
+		return answer.ErrorCode() + ": " + answer.ErrorMessage()
+	}
+	return r.err.Error()
+}
+
+// summary tells refusals by their reasons; nil where there are none.
+func summary(refused []error) error {
+	var reasons []string
+	places := map[string][]string{}
+	for _, err := range refused {
+		if r, ok := errors.AsType[refusal](err); ok {
+			if places[r.reason()] == nil {
+				reasons = append(reasons, r.reason())
+			}
+			places[r.reason()] = append(places[r.reason()], r.kind+" in "+r.zone)
+		}
+	}
+	var errs []error
+	for _, reason := range reasons {
+		errs = append(errs, fmt.Errorf("%s (%s)", reason, strings.Join(places[reason], ", ")))
+	}
+	return errors.Join(errs...)
+}
 
 // A reach is how far a refused launch tells of others.
 type reach int

@@ -52,16 +52,16 @@ func (s *Session) launch(ctx context.Context, plan *LaunchPlan, ledger *Ledger) 
 			in.Refused = refused
 			return in, nil
 		}
-		refused = append(refused, fmt.Errorf("%s in %s: %w", place.kind, place.subnet.Zone, err))
+		refused = append(refused, refusal{place.kind, place.subnet.Zone, err})
 		switch reachOf(err) {
 		case everywhere:
-			return nil, errors.Join(refused...)
+			return nil, errors.Join(summary(refused[:len(refused)-1]), fmt.Errorf("%s in %s: %w", place.kind, place.subnet.Zone, err))
 		case thisType:
 			skip = place.kind
 		case thisPlace:
 		}
 	}
-	return nil, fmt.Errorf("EC2 has no room for it: add instance_types or a subnet of another zone, or try again later:\n%w", errors.Join(refused...))
+	return nil, fmt.Errorf("EC2 has no room for it: add instance_types or a subnet of another zone, or try again later:\n%w", summary(refused))
 }
 
 // launchAt asks for the instance at one place. What has just been made, the
@@ -123,12 +123,11 @@ func (p *LaunchPlan) places(groups []string) []launchPlace {
 func (p launchPlace) input(token string) *ec2.RunInstancesInput {
 	plan := p.plan
 	input := &ec2.RunInstancesInput{
-		ClientToken:                       aws.String(token),
-		ImageId:                           aws.String(plan.ImageID),
-		InstanceType:                      types.InstanceType(p.kind),
-		MinCount:                          aws.Int32(1),
-		MaxCount:                          aws.Int32(1),
-		InstanceInitiatedShutdownBehavior: types.ShutdownBehaviorTerminate,
+		ClientToken:  aws.String(token),
+		ImageId:      aws.String(plan.ImageID),
+		InstanceType: types.InstanceType(p.kind),
+		MinCount:     aws.Int32(1),
+		MaxCount:     aws.Int32(1),
 		NetworkInterfaces: []types.InstanceNetworkInterfaceSpecification{{
 			DeviceIndex:              aws.Int32(0),
 			SubnetId:                 aws.String(p.subnet.ID),
@@ -136,6 +135,9 @@ func (p launchPlace) input(token string) *ec2.RunInstancesInput {
 			AssociatePublicIpAddress: plan.AssociatePublicIP,
 			DeleteOnTermination:      aws.Bool(true),
 		}},
+	}
+	if plan.Image.RootDeviceType != "instance-store" { // such an instance can only end, and EC2 refuses the option
+		input.InstanceInitiatedShutdownBehavior = types.ShutdownBehaviorTerminate
 	}
 	kinds := []types.ResourceType{types.ResourceTypeInstance, types.ResourceTypeVolume, types.ResourceTypeNetworkInterface}
 	if plan.spot() {

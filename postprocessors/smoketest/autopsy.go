@@ -2,11 +2,14 @@ package smoketest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/check"
+	"github.com/unikernel-ami/packer-plugin-unikernel/postprocessors/smoketest/report"
 )
 
 // readConsole keeps what the console of a guest that still runs says.
@@ -21,18 +24,19 @@ func (t *trial) readConsole(ctx context.Context) {
 }
 
 // autopsy reads the console of a guest that has failed, after its end, when EC2
-// shows it. It may show what the test waited for, or why it waited in vain.
-func (t *trial) autopsy(ctx context.Context, failure error) error {
+// shows it, unless it is kept. It may show what the test waited for, or why it
+// waited in vain.
+func (t *trial) autopsy(ctx context.Context, failure error, kept bool) error {
 	t.readConsole(ctx)
-	if t.lastWords(ctx) {
-		return nil
-	}
 	sign, line := diagnose(t.result.Console)
+	_, timeUp := errors.AsType[check.TimeUp](failure)
 	switch {
-	case sign != nil && !strings.Contains(failure.Error(), sign.what):
+	case timeUp && sign == nil && !kept && t.lastWords(ctx):
+		return nil
+	case sign != nil && !t.passed.Load() && !strings.Contains(failure.Error(), sign.what):
 		return fmt.Errorf("%s: the console says %q: %s\n%w", sign.what, line, sign.remedy, failure)
-	case sign == nil && !t.answered.Load() && len(t.result.Checks) > 0:
-		return fmt.Errorf("%w\n%s", failure, silent)
+	case sign == nil && !t.heard.Load() && len(t.result.Checks) > 0:
+		return fmt.Errorf("%w\nnothing answered at all: the guest may have no network: %s", failure, t.guest.network())
 	}
 	return failure
 }
@@ -40,20 +44,20 @@ func (t *trial) autopsy(ctx context.Context, failure error) error {
 // lastWords puts the open checks of the console to its final text, where all
 // others have passed, and tells whether nothing is open then.
 func (t *trial) lastWords(ctx context.Context) bool {
-	if len(t.result.Checks) == 0 || t.config.Hold > 0 {
-		return false
-	}
 	target := check.Target{Console: func(context.Context) (string, error) { return t.result.Console, nil }}
-	for i := range t.result.Checks {
-		outcome := &t.result.Checks[i]
-		if outcome.Passed {
-			continue
-		}
-		if onNetwork(outcome.Kind) || t.plans[i].Probe(ctx, target) != nil {
+	for i, outcome := range t.result.Checks {
+		if !outcome.Passed && (onNetwork(outcome.Kind) || t.plans[i].Probe(ctx, target) != nil) {
 			return false
 		}
-		outcome.Passed, outcome.PassedAt = true, time.Now()
-		outcome.Attempts = append(outcome.Attempts, check.Attempt{Start: outcome.PassedAt})
 	}
+	now := time.Now()
+	for i := range t.result.Checks {
+		if outcome := &t.result.Checks[i]; !outcome.Passed {
+			outcome.Passed, outcome.PassedAt = true, now
+			outcome.Attempts = append(outcome.Attempts, check.Attempt{Start: now})
+		}
+	}
+	t.result.Events = slices.DeleteFunc(t.result.Events, func(e report.Event) bool { return e.Name == "failed" })
+	t.event("passed", "by the console after the end")
 	return true
 }

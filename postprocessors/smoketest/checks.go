@@ -30,7 +30,8 @@ type HTTPCheck struct {
 	Name string `mapstructure:"name"`
 	// The port. Default: 80, or 443 for `https`.
 	Port int `mapstructure:"port"`
-	// What is asked for, with a query if need be. Default: `/`.
+	// What is asked for, with a query if need be. Default: `/`. The answer must
+	// come to its end, or have a MiB.
 	Path string `mapstructure:"path"`
 	// The method. Default: `GET`.
 	Method string `mapstructure:"method"`

@@ -33,7 +33,7 @@ type Config struct {
 	// What the guest must have written to its console. EC2 shows that of a
 	// paravirtual instance some minutes after its start, and after its end: where
 	// nothing but checks of the console is open when the time is up, the instance
-	// is ended, and they are made once more.
+	// is ended, and they are made once more (not with `keep_on_failure`).
 	Console []ConsoleCheck `mapstructure:"console"`
 
 	// How long the checks have to succeed, all of them, from the moment that the
@@ -45,7 +45,8 @@ type Config struct {
 	// A file that the result is written to, as JSON, whatever it is.
 	Result string `mapstructure:"result"`
 	// A file that the report is written to, an HTML page that needs no other
-	// file, whatever the result is.
+	// file, whatever the result is. Builds of several sources need names of their
+	// own: `"${source.name}.html"`; so does `result`.
 	Report string `mapstructure:"report"`
 
 	// The AMI to test, for example `ami-0123456789abcdef0`. Default: the one that
@@ -58,8 +59,9 @@ type Config struct {
 	// from. Default: that of the source, or else what the AWS SDK finds.
 	Profile string `mapstructure:"profile"`
 	// The instance types to try, in this order: the next one where EC2 has no
-	// capacity for one, or doesn't offer it. Default: all that start the AMI and
-	// have no more memory than its system stands, the smallest first.
+	// capacity for one, or doesn't offer it. Default: up to six that start the AMI
+	// and have no more memory than its system stands, those with the fewest
+	// processors first, and of these the ones with the least memory.
 	InstanceTypes []string `mapstructure:"instance_types"`
 	// The subnet to launch the instance in. Default: one of the default VPC.
 	SubnetID string `mapstructure:"subnet_id"`
@@ -77,7 +79,7 @@ type Config struct {
 	// ports of the checks, and nothing else.
 	SecurityGroupIDs []string `mapstructure:"security_group_ids"`
 	// The addresses that the temporary group opens the ports to. Default:
-	// `["0.0.0.0/0"]`.
+	// `["0.0.0.0/0"]`, or `["::/0"]` with `address = "ipv6"`.
 	TemporarySecurityGroupSourceCIDRs []string `mapstructure:"temporary_security_group_source_cidrs"`
 	// Whether the instance gets a public address. Default: as the subnet has it.
 	AssociatePublicIPAddress config.Trilean `mapstructure:"associate_public_ip_address"`
@@ -102,7 +104,7 @@ type Config struct {
 	// how to remove them.
 	KeepOnFailure bool `mapstructure:"keep_on_failure"`
 	// Deregister the AMI where the test fails, and delete its snapshots. Packer
-	// does so anyway where the test is the first post-processor after the source.
+	// may do so anyway: see [When it fails](#when-it-fails).
 	DeregisterOnFailure bool `mapstructure:"deregister_on_failure"`
 
 	// Disks only: the guest's memory in MiB. Default: what the domain
@@ -145,6 +147,9 @@ func (c *Config) Prepare(raws ...any) error {
 	}
 	if len(c.TemporarySecurityGroupSourceCIDRs) == 0 {
 		c.TemporarySecurityGroupSourceCIDRs = []string{"0.0.0.0/0"}
+		if c.Address == "ipv6" {
+			c.TemporarySecurityGroupSourceCIDRs = []string{"::/0"}
+		}
 	}
 	_, errs := c.plans()
 	errs = append(errs, c.checkTimes(), c.checkSubject(), c.checkLaunch(), c.checkPlace(), c.checkDisk(), c.checkFiles())

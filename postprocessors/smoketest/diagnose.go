@@ -13,37 +13,46 @@ type sign struct {
 	remedy  string
 }
 
+const look = "see the console's last lines"
+
 // signs are the last words of boot loaders and kernels, those that tell most
-// first. They are what these
-// programs print themselves, so that an application which merely reports an
-// error isn't taken for a crash.
+// first. They are what these programs print themselves, so that an application
+// which merely reports an error isn't taken for a crash.
 var signs = []sign{
-	{regexp.MustCompile(`^grubdom>|^\s*\[ Minimal BASH-like line editing`), "PV-GRUB stands at its prompt",
-		"it found no menu.lst with an entry on the disk: see what \"xenpv inspect\" says about the image, and make the AMI of a disk that this plugin wrote"},
-	{regexp.MustCompile(`^\s*Error \d+: `), "PV-GRUB could not start the entry of menu.lst",
-		"look at /boot/grub/menu.lst on the disk and the files that it names"},
-	{regexp.MustCompile(`xc_dom_|^ERROR: (no loader|Invalid kernel)|no loader found`), "PV-GRUB could not load the kernel",
+	{regexp.MustCompile(`^grubdom> *$`), "PV-GRUB stands at its prompt",
+		"it found no menu.lst with an entry on the disk: make the AMI of a disk that this plugin wrote"},
+	// The messages of stage2/common.c in GRUB 0.97.
+	{regexp.MustCompile(`^Error ([1-9]|[12][0-9]|3[0-5]): (Filename must|Bad file|Bad or corrupt|Bad or incompatible|Partition table|Mismatched|Unsupported|Unrecognized|Device string|Invalid|Disk read|Disk write|Disk geometry|Attempt to|Cylinder|File not found|Inconsistent|Cannot|Inner error|Loading below|Kernel must|Unknown|Selected|No such|Must load|Error while|Too many|The BIOS|Argument)`),
+		"PV-GRUB could not start the entry of menu.lst", "look at /boot/grub/menu.lst on the disk and the files that it names"},
+	{regexp.MustCompile(`no loader found|xc_dom_parse_image returned -`), "PV-GRUB could not load the kernel",
 		"the kernel isn't one for Xen PV: see what \"xenpv inspect\" says about it"},
-	{regexp.MustCompile(`Kernel panic - not syncing`), "the kernel panicked", "see the console's last lines"},
-	{regexp.MustCompile(`\*\*\* CRASH: `), "LING crashed", "with more memory than it stands, take a smaller instance type (instance_types)"},
-	{regexp.MustCompile(`^Fatal error: exception `), "MirageOS ended with an exception", "see the console's last lines"},
-	{regexp.MustCompile(`^(Page fault at linear address|GPF |Unhandled trap|BUG at |Thread .* (crashed|stack overflow))`), "Mini-OS crashed", "see the console's last lines"},
-	{regexp.MustCompile(`^panic: |^=== ERROR: _exit\(`), "Rumprun ended with an error", "see the console's last lines"},
-	{regexp.MustCompile(`^(Aborted$|Assertion failed: .*\(|page fault outside application)`), "OSv aborted", "see the console's last lines"},
-	{regexp.MustCompile(`\bCRIT: .*(Unhandled|crash|Crash)|Unikraft crash`), "Unikraft crashed", "see the console's last lines"},
-	{regexp.MustCompile(`^localec2: the guest could not be started`), "the guest could not be started", "see the console's last lines"},
-	{regexp.MustCompile(`^localec2: the guest ended: crash`), "the guest crashed", "see the console's last lines"},
+	{regexp.MustCompile(`Kernel panic - not syncing`), "the kernel panicked", look},
+	{regexp.MustCompile(`\*\*\* CRASH: `), "LING crashed", "with more memory than it stands, take a smaller instance type (instance_types); " + look},
+	{regexp.MustCompile(`^Fatal error: exception `), "MirageOS ended with an exception", look},
+	{regexp.MustCompile(`^(Page fault at linear address |GPF rip: |BUG at \S+:\d+)`), "Mini-OS crashed", look},
+	{regexp.MustCompile(`^=== ERROR: _exit\(`), "Rumprun ended with an error", look},
+	{regexp.MustCompile(`^page fault outside application`), "OSv crashed", look},
+	{regexp.MustCompile(`^localec2: tcp .* can't be forwarded: `), "localec2 could not open the port on this machine",
+		"run it as root, or allow low ports: sysctl net.ipv4.ip_unprivileged_port_start=0"},
+	{regexp.MustCompile(`^localec2: the guest could not be started`), "the guest could not be started", look},
+	{regexp.MustCompile(`^localec2: the guest ended: crash`), "the guest crashed", look},
 }
 
 // escapes are ANSI colour and cursor sequences.
 var escapes = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
 
-// diagnose finds the sign on a console that tells most, and the line that shows
-// it.
+// deathbed is how many lines from the end last words can be: a panic of Linux
+// ends with some thirty lines of registers and calls. What stands further up was
+// survived, as PV-GRUB survives an error by its fallback entry.
+const deathbed = 40
+
+// diagnose finds the sign at a console's end that tells most, and the line that
+// shows it.
 func diagnose(console string) (*sign, string) {
+	lines := strings.Split(strings.TrimSpace(console), "\n")
 	found, shows := len(signs), ""
-	for line := range strings.Lines(console) {
-		line = strings.TrimRight(escapes.ReplaceAllString(line, ""), "\r\n \t")
+	for _, line := range lines[max(len(lines)-deathbed, 0):] {
+		line = strings.TrimRight(escapes.ReplaceAllString(line, ""), "\r \t")
 		for i := range signs[:found] {
 			if signs[i].pattern.MatchString(line) {
 				found, shows = i, shortened(line)
@@ -66,8 +75,3 @@ func shortened(line string) string {
 	}
 	return string(runes)
 }
-
-// silent is what may be wrong where nothing ever answered.
-const silent = "nothing answered at all: the guest may have no network. " +
-	"On EC2 it must ask for its address by DHCP (LING: -dhcp; MirageOS: configured with dhcp; Rumprun: \"method\":\"dhcp\"), " +
-	"or have the address compiled in that private_ip_address gives it; and the security group and the route to it must be open"

@@ -9,13 +9,21 @@ func TestDiagnose(t *testing.T) {
 	for _, test := range []struct{ console, what, line string }{
 		{"", "", ""},
 		{"hello\r\nserving on port 80\r\n", "", ""},
-		{"request failed: Error 5: try again\r\n", "", ""}, // an application's words
+		// An application's words.
+		{"request failed: Error 5: try again\r\n", "", ""},
+		{"Error 404: not found /favicon.ico\n", "", ""},
+		{"panic: recovered from a bad request\n", "", ""},
+		{"Thread pool worker crashed\nAborted\nBUG at hand\nCRIT: 0 Unhandled requests, 0 crashes\n", "", ""},
+		// What was survived: a fallback entry.
+		{"Error 15: File not found\n\n  Booting 'fallback'\n" + strings.Repeat("up and running\n", 50), "", ""},
 		{"Xen Minimal OS!\n\n    GNU GRUB  version 0.97\n\ngrubdom> ", "PV-GRUB stands at its prompt", "grubdom>"},
 		{"  Booting 'x'\r\n\r\nError 15: File not found\r\n", "PV-GRUB could not start the entry of menu.lst", "Error 15: File not found"},
 		{"\x1b[1m[    0.9] Kernel panic - not syncing: No working init found.\x1b[0m\n", "the kernel panicked", "[    0.9] Kernel panic - not syncing: No working init found."},
 		{"*** CRASH: LING does not support domains larger than 4Gb\n", "LING crashed", "*** CRASH: LING does not support domains larger than 4Gb"},
 		{"Fatal error: exception Failure(\"no network\")\n", "MirageOS ended with an exception", "Fatal error: exception Failure(\"no network\")"},
 		{"Page fault at linear address 0x8, rip 0x1\n", "Mini-OS crashed", "Page fault at linear address 0x8, rip 0x1"},
+		{"localec2: tcp 127.0.0.2:80 to port 80 can't be forwarded: listen tcp4: bind: permission denied\n", "localec2 could not open the port on this machine",
+			"localec2: tcp 127.0.0.2:80 to port 80 can't be forwarded: listen tcp4: bind: permission denied"},
 		{"localec2: the guest could not be started: no menu.lst\n\nError 15: File not found\n", "PV-GRUB could not start the entry of menu.lst", "Error 15: File not found"},
 		{"localec2: the guest ended: crash\r\n", "the guest crashed", "localec2: the guest ended: crash"},
 		{"Kernel panic - not syncing: " + strings.Repeat("é", 200) + "\n", "the kernel panicked", "Kernel panic - not syncing: " + strings.Repeat("é", 92) + "…"},

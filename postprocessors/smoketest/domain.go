@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/check"
@@ -106,6 +107,16 @@ func (g *domain) watch(ctx context.Context, _ func() bool) error {
 		return errors.New("the guest crashed")
 	}
 	return fmt.Errorf("the guest ended by itself: %s", exit)
+}
+
+// silence is no answer at all, or a refusal: this machine refuses in the guest's
+// place as long as that doesn't listen.
+func (g *domain) silence(err error) bool {
+	return strings.Contains(err.Error(), "no answer") || strings.Contains(err.Error(), "refused")
+}
+
+func (g *domain) network() string {
+	return "it must ask for its address by DHCP (LING: -dhcp; MirageOS: configured with dhcp), or guest_address and guest_gateway must be what is compiled into it"
 }
 
 func (g *domain) console(context.Context) (string, error) { return g.screen.String(), nil }

@@ -218,11 +218,10 @@ func TestFaultTable(t *testing.T) {
 				c.server.Inject(f)
 				defer c.server.ClearFaults()
 				err = c.test(t.Context(), t, nil)
-				if err != nil && !strings.HasPrefix(err.Error(), "smoke test of ami-") && !strings.Contains(err.Error(), action) {
+				// What only looks at an instance, or tags the AMI, can fail once and the test goes on.
+				survivable := slices.Contains([]string{"GetConsoleOutput", "CreateTags"}, action)
+				if name == "refused" && err == nil && !survivable || name == "lost after its effect" && err != nil {
 					t.Errorf("error %v", err)
-				}
-				if name == "lost after its effect" && err != nil {
-					t.Errorf("a lost answer ended the test: %v", err)
 				}
 				if name == "refused" && action == "TerminateInstances" || name == "refused" && action == "DeleteSecurityGroup" {
 					if err == nil || !strings.Contains(err.Error(), "aws ec2 ") {

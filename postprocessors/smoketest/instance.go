@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/packer-plugin-sdk/uuid"
@@ -41,6 +42,9 @@ func (g *instance) launch(ctx context.Context, t *trial) (check.Target, error) {
 		return check.Target{}, err
 	}
 	in := g.launched
+	for _, refused := range in.Refused {
+		t.ui.Say("EC2 refused " + refused.Error())
+	}
 	t.result.Instance.ID, t.result.Instance.Type, t.result.Instance.Zone = in.ID, in.Type, in.Zone
 	t.event("launched", "%s, %s in %s", in.ID, in.Type, in.Zone)
 	t.ui.Say(fmt.Sprintf("launched %s: %s in %s", in.ID, in.Type, in.Zone))
@@ -90,9 +94,6 @@ func (g *instance) request(ports []ec2ami.Port) (ec2ami.LaunchRequest, error) {
 		var err error
 		if userData, err = os.ReadFile(c.UserDataFile); err != nil {
 			return ec2ami.LaunchRequest{}, fmt.Errorf("read user_data_file: %w", err)
-		}
-		if len(userData) > maxUserData {
-			return ec2ami.LaunchRequest{}, fmt.Errorf("read user_data_file: %s has %d bytes: EC2 takes %d", c.UserDataFile, len(userData), maxUserData)
 		}
 	}
 	return ec2ami.LaunchRequest{
@@ -144,12 +145,23 @@ func (g *instance) target(host string) check.Target {
 
 // watch takes an instance whose network doesn't answer EC2's own check for
 // lost, unless it has answered ours.
-func (g *instance) watch(ctx context.Context, answered func() bool) error {
+func (g *instance) watch(ctx context.Context, heard func() bool) error {
 	err := g.session.WatchInstance(ctx, g.launched)
-	for errors.Is(err, ec2ami.ErrImpaired) && answered() {
+	for errors.Is(err, ec2ami.ErrImpaired) && heard() {
 		err = g.session.WatchInstance(ctx, g.launched)
 	}
 	return err
+}
+
+// silence is no answer at all, or on an embedded EC2 a refusal: this machine
+// refuses in the guest's place.
+func (g *instance) silence(err error) bool {
+	return strings.Contains(err.Error(), "no answer") || g.session.Endpoint() != "" && strings.Contains(err.Error(), "refused")
+}
+
+func (g *instance) network() string {
+	return "on EC2 it must ask for its address by DHCP (LING: -dhcp; MirageOS: configured with dhcp; Rumprun: \"method\":\"dhcp\"), " +
+		"or have the address compiled in that private_ip_address gives it; and security groups and routes must let the checks through"
 }
 
 func (g *instance) console(ctx context.Context) (string, error) {
@@ -184,18 +196,18 @@ const (
 	timeTag    = "unikernel:smoke-test-time" // RFC 3339, UTC
 )
 
-// judged tags the AMI with the verdict, or takes it back. Where EC2 had no
-// instance for it, nothing is known of it.
+// judged tags the AMI with the verdict, or takes it back.
 func (g *instance) judged(ctx context.Context, t *trial, passed bool) error {
-	if g.launched == nil {
-		return nil
-	}
 	if !passed && g.config.DeregisterOnFailure {
 		t.ui.Say("deregistering " + g.imageID + ", as deregister_on_failure is set")
 		return g.session.DeregisterImage(ctx, g.imageID)
 	}
-	return g.session.TagImage(ctx, g.imageID, map[string]string{
+	err := g.session.TagImage(ctx, g.imageID, map[string]string{
 		verdictTag: t.result.Verdict,
 		timeTag:    time.Now().UTC().Format(time.RFC3339),
 	})
+	if err != nil {
+		return fmt.Errorf("the verdict is not on the AMI as the tag %s, which takes the right to ec2:CreateTags: %w", verdictTag, err)
+	}
+	return nil
 }

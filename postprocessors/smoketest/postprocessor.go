@@ -24,6 +24,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/builder/ami"
 	"github.com/unikernel-ami/packer-plugin-unikernel/builder/disk"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ec2ami"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/lifeline"
 )
 
 // PostProcessor implements packersdk.PostProcessor.
@@ -57,6 +58,8 @@ func (p *PostProcessor) PostProcess(ctx context.Context, ui packersdk.Ui, source
 		return nil, true, true, err
 	}
 	plans, _ := p.config.plans() // Configure has seen the errors
+	ctx, done := lifeline.Hold(ctx)
+	defer done()
 	t := newTrial(&p.config, ui, guest, plans, "packer-plugin-unikernel "+p.Version)
 	if err := t.run(ctx); err != nil {
 		return nil, true, true, err
@@ -82,7 +85,7 @@ func (p *PostProcessor) guest(source packersdk.Artifact) (guest, error) {
 	if strings.Contains(source.Id(), ":ami-") { // of packer-plugin-amazon, or an artifact like its
 		return p.imageOf(source)
 	}
-	return nil, fmt.Errorf("test %s: there is no AMI and no disk of unikernel-disk in it: use it after one of these sources, or set ami_id", source.BuilderId())
+	return nil, fmt.Errorf("the artifact (%s, of %s) has no AMI, and no disk of unikernel-disk: use unikernel-smoke-test after one of these sources, or set ami_id", source.Id(), source.BuilderId())
 }
 
 func (p *PostProcessor) domain(source packersdk.Artifact) *domain {

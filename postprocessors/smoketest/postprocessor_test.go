@@ -85,6 +85,23 @@ func TestDeregisterOnFailure(t *testing.T) {
 	}
 }
 
+// An AMI that EC2 had no instance for is neither failed nor taken back.
+func TestNotTestedIsNoVerdict(t *testing.T) {
+	c := newCloud(t)
+	f, err := localec2.ParseFault("RunInstances=refuse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.server.Inject(f)
+	if err := c.test(t.Context(), t, block{"deregister_on_failure": true}); err == nil {
+		t.Error("no error")
+	}
+	c.nothingLeft(t)
+	if images := c.server.Resources()["us-east-1"].Images; len(images) != 1 || images[0].Tags["unikernel:smoke-test"] != "" {
+		t.Errorf("images %+v", images)
+	}
+}
+
 func TestKeepOnFailure(t *testing.T) {
 	c := newCloud(t)
 	options := never()
@@ -127,7 +144,6 @@ func TestRefusedBeforeTheLaunch(t *testing.T) {
 		"a type for HVM only":      {block{"instance_types": []string{"t3.micro"}}, "t3.micro"},
 		"no such subnet":           {block{"subnet_id": "subnet-0123456789abcdef0"}, "subnet-0123456789abcdef0"},
 		"no such group":            {block{"security_group_ids": []string{"sg-0123456789abcdef0"}}, "sg-0123456789abcdef0"},
-		"no user data":             {block{"user_data_file": "/nowhere"}, "read user_data_file"},
 		"another region":           {block{"region": "eu-west-1", "ami_id": ""}, "set region so that there is one"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -23,9 +24,11 @@ type guest interface {
 	// [trial.begin] before it creates anything.
 	launch(context.Context, *trial) (check.Target, error)
 	// watch returns an error as soon as the guest has ended or can't be
-	// reached any more; nil when ctx is done. answered tells whether a check on
-	// the network has passed so far.
-	watch(ctx context.Context, answered func() bool) error
+	// reached any more; nil when ctx is done. heard tells whether its network
+	// has answered so far.
+	watch(ctx context.Context, heard func() bool) error
+	// silence tells whether what a check has seen may come from nobody.
+	silence(error) bool
 	// console returns what the guest has written; after end, its last words,
 	// for which it may wait.
 	console(context.Context) (string, error)
@@ -33,6 +36,8 @@ type guest interface {
 	// ctx, which may be done. With keep it leaves all as it is, and tells how to
 	// remove it.
 	end(ctx context.Context, t *trial, keep bool) error
+	// network says what a guest that nobody hears of may lack.
+	network() string
 	// judged tells the verdict to whom it concerns.
 	judged(ctx context.Context, t *trial, passed bool) error
 }
@@ -46,8 +51,11 @@ type trial struct {
 	ports  []ec2ami.Port // what the plans need open
 	result report.Result
 
-	launched bool        // there is, or may be, something to end
-	answered atomic.Bool // a check on the network has passed, or there is none
+	launched bool // there is, or may be, something to end
+	tested   bool // the result tells something about the guest
+
+	passed atomic.Bool // a check on the network has passed
+	heard  atomic.Bool // the guest's network has answered in whatever way, or isn't asked
 }
 
 func newTrial(config *Config, ui packersdk.Ui, g guest, plans []check.Plan, tool string) *trial {
@@ -56,24 +64,29 @@ func newTrial(config *Config, ui packersdk.Ui, g guest, plans []check.Plan, tool
 		if port, ok := portOf(plan.Check); ok && !slices.Contains(t.ports, port) {
 			t.ports = append(t.ports, port)
 		}
-		plan.Check = noted{plan.Check, &t.answered}
+		plan.Check = noted{plan.Check, t}
 		t.plans = append(t.plans, plan)
 	}
-	t.answered.Store(len(t.ports) == 0)
+	t.heard.Store(len(t.ports) == 0)
 	t.result.Tool, t.result.Started = tool, time.Now()
 	return t
 }
 
-// noted notes that the guest has answered.
+// noted notes what the guest's network has answered.
 type noted struct {
 	check.Check
-	answered *atomic.Bool
+	trial *trial
 }
 
 func (n noted) Probe(ctx context.Context, target check.Target) error {
 	err := n.Check.Probe(ctx, target)
-	if err == nil && onNetwork(n.Kind()) {
-		n.answered.Store(true)
+	switch {
+	case !onNetwork(n.Kind()):
+	case err == nil:
+		n.trial.passed.Store(true)
+		n.trial.heard.Store(true)
+	case n.Kind() != "icmp" && ctx.Err() == nil && !n.trial.guest.silence(err):
+		n.trial.heard.Store(true)
 	}
 	return err
 }
@@ -98,26 +111,41 @@ func (t *trial) run(ctx context.Context) error {
 		t.readConsole(ctx)
 	}
 	keep := failure != nil && !cancelled && t.config.KeepOnFailure
-	var left error
-	if t.launched {
-		left = t.guest.end(ctx, t, keep)
-		t.event("ended", "")
-	}
+	left := t.end(ctx, keep)
 	if failure != nil && cancelled {
 		failure = errors.New("the build was cancelled")
 	} else if failure != nil && t.launched {
-		failure = t.autopsy(ctx, failure)
+		failure = t.autopsy(ctx, failure, keep)
 	}
 	t.conclude(failure)
-	if !cancelled && (t.launched || failure == nil) {
-		left = errors.Join(left, t.guest.judged(ctx, t, failure == nil))
+	if t.tested && !cancelled {
+		if err := t.guest.judged(ctx, t, failure == nil); err != nil {
+			t.ui.Error(err.Error())
+		}
 	}
 	left = errors.Join(left, t.write())
-	t.tell()
-	if failure != nil {
-		failure = fmt.Errorf("smoke test of %s failed: %w", t.result.Subject.ID, failure)
+	switch id := t.result.Subject.ID; {
+	case failure != nil:
+		return errors.Join(fmt.Errorf("smoke test of %s failed: %w", id, failure), left)
+	case left != nil:
+		return fmt.Errorf("smoke test of %s passed, but: %w", id, left)
 	}
-	return errors.Join(failure, left)
+	return nil
+}
+
+// end ends the guest, or keeps it.
+func (t *trial) end(ctx context.Context, keep bool) error {
+	if !t.launched {
+		return nil
+	}
+	err := t.guest.end(ctx, t, keep)
+	switch {
+	case keep:
+		t.event("kept", "")
+	case err == nil:
+		t.event("ended", "")
+	}
+	return err
 }
 
 // test launches the guest and puts the checks to it.
@@ -134,6 +162,8 @@ func (t *trial) test(ctx context.Context) error {
 		Progress: func(line string) { t.ui.Say(line) },
 	}
 	t.result.Checks, err = run.Do(ctx)
+	_, impossible := errors.AsType[check.Impossible](err)
+	t.tested = !impossible && !errors.Is(err, ec2ami.ErrMachine)
 	if err != nil {
 		t.event("failed", "")
 		return err
@@ -149,58 +179,56 @@ func (t *trial) test(ctx context.Context) error {
 // EC2 renews it every minute or so, and answers many such calls.
 const consoleInterval = 5 * time.Second
 
-// watch ends the test early where the guest has ended, or its console shows
-// that it never will answer.
+// watch ends the test early where the guest has ended, or its console shows,
+// twice in a row, that it never will answer. A guest that has passed a check is
+// believed more than its console.
 func (t *trial) watch(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var ending error
 	ended := make(chan struct{})
 	go func() {
-		ending = t.guest.watch(ctx, t.answered.Load)
+		ending = t.guest.watch(ctx, t.heard.Load)
 		close(ended)
 	}()
 	defer func() {
 		cancel()
 		<-ended
 	}()
-	for {
+	for seen := ""; ; {
 		select {
 		case <-ended:
 			return ending
 		case <-time.After(consoleInterval):
 		}
 		text, err := t.guest.console(ctx)
-		if err != nil {
-			continue // it may be there the next time
+		if err != nil || t.passed.Load() {
+			continue
 		}
-		if sign, line := diagnose(text); sign != nil {
+		sign, line := diagnose(text)
+		if sign != nil && seen == line {
 			return fmt.Errorf("%s: the console says %q: %s", sign.what, line, sign.remedy)
 		}
+		seen = line
 	}
 }
 
-// write writes the reports that were asked for.
+// write writes the reports that were asked for, and tells the timeline and
+// where they are.
 func (t *trial) write() error {
-	var errs []error
-	if t.config.Result != "" {
-		errs = append(errs, writeFile(t.config.Result, func(f *os.File) error { return report.JSON(f, t.result) }))
+	var lines strings.Builder
+	err := report.Text(&lines, t.result)
+	t.ui.Say(strings.TrimRight(lines.String(), "\n"))
+	write := func(name, path string, as func(io.Writer, report.Result) error) {
+		if path == "" {
+			return
+		}
+		if failed := writeFile(path, func(f *os.File) error { return as(f, t.result) }); failed != nil {
+			err = errors.Join(err, failed)
+			return
+		}
+		t.ui.Say(name + ": " + path)
 	}
-	if t.config.Report != "" {
-		errs = append(errs, writeFile(t.config.Report, func(f *os.File) error { return report.HTML(f, t.result) }))
-	}
-	return errors.Join(errs...)
-}
-
-// tell shows the timeline, and where the reports are.
-func (t *trial) tell() {
-	var b strings.Builder
-	if err := report.Text(&b, t.result); err == nil {
-		t.ui.Say(strings.TrimRight(b.String(), "\n"))
-	}
-	if t.config.Result != "" {
-		t.ui.Say("result: " + t.config.Result)
-	}
-	if t.config.Report != "" {
-		t.ui.Say("report: " + t.config.Report)
-	}
+	write("result", t.config.Result, report.JSON)
+	write("report", t.config.Report, report.HTML)
+	return err
 }

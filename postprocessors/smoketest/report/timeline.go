@@ -46,8 +46,12 @@ func (t timeline) seen(a check.Attempt) float64 { return t.seconds(a.Start) + a.
 // share is where a moment lies between the launch, 0, and the end, 1.
 func (t timeline) share(seconds float64) float64 { return min(seconds/t.end, 1) }
 
-// firstPass is when a check has first passed.
+// firstPass is when a check has passed, as often in a row as it must, or when
+// it last came near.
 func (t timeline) firstPass(o check.Outcome) (seconds float64, ok bool) {
+	if !o.PassedAt.IsZero() {
+		return t.seconds(o.PassedAt), true
+	}
 	for _, a := range o.Attempts {
 		if a.Error == "" {
 			return t.seen(a), true
