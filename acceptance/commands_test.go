@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -48,6 +49,9 @@ func cmdLocalEC2(ts *testscript.TestScript, neg bool, args []string) {
 		case args[0] == "-snapshot-pending" && len(args) > 1:
 			options.SnapshotPending = duration(ts, args[1])
 			args = args[2:]
+		case args[0] == "-no-instances":
+			options.NoInstances = true
+			args = args[1:]
 		default:
 			fault, err := localec2.ParseFault(args[0])
 			ts.Check(err)
@@ -153,6 +157,44 @@ func cmdInterrupt(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(syscall.Kill(-cmd.Process.Pid, syscall.SIGINT))
 	err := cmd.Wait()
 	fmt.Fprintf(ts.Stdout(), "%s%v\n", output.String(), err)
+}
+
+// cmdKilled runs a command and, when EC2 has answered the action, kills it: the
+// process that it is, and the one below it that packer does its work in. What
+// that has started is not killed.
+func cmdKilled(ts *testscript.TestScript, _ bool, args []string) {
+	cmd := exec.Command(args[1], args[2:]...)
+	cmd.Dir, cmd.Env = ts.MkAbs("."), scriptEnv(ts)
+	ts.Check(cmd.Start())
+	await(ts, args[0])
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", cmd.Process.Pid))
+	ts.Check(err)
+	for child := range strings.FieldsSeq(string(children)) {
+		pid, err := strconv.Atoi(child)
+		ts.Check(err)
+		ts.Check(syscall.Kill(pid, syscall.SIGKILL))
+	}
+	_ = cmd.Process.Kill() // it may have ended with its child
+	_ = cmd.Wait()
+}
+
+// cmdNothingLeft waits until of all that was made nothing is there; with an
+// argument, until no instance and no group is.
+func cmdNothingLeft(ts *testscript.TestScript, _ bool, args []string) {
+	for range 300 {
+		left := 0
+		for _, r := range server(ts).Resources() {
+			left += len(r.Instances) + len(r.Networks)
+			if len(args) == 0 {
+				left += len(r.Images) + len(r.Snapshots)
+			}
+		}
+		if left == 0 {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	ts.Fatalf("left behind after 30 s: %+v", server(ts).Resources())
 }
 
 // scriptEnv is the environment that the script has set.

@@ -2,13 +2,17 @@
 // embedded EC2. The scenarios are the scripts in testdata; beside the commands
 // of testscript they have:
 //
-//	localec2 [-snapshot-pending D] [-latency D] [FAULT]...
+//	localec2 [-snapshot-pending D] [-latency D] [-no-instances] [FAULT]...
 //	                 starts an EC2 of the script's own and sets the AWS variables
 //	resources        prints what exists there, a line each
 //	calls            prints the calls so far, a line for each action in a row
 //	interrupt ACTION COMMAND...
 //	                 runs a command, interrupts it by Ctrl-C when the action has
 //	                 been called, and prints its output and its end
+//	killed ACTION COMMAND...
+//	                 runs packer and kills it when the action has been called
+//	nothingleft [launched]
+//	                 waits until nothing, or no instance and group, is on the EC2
 //	interruptat FILE COMMAND...
 //	                 the same when the file is there and not empty
 //	webserver FILE   serves it as $HTTP/web.xen, $HTTPS/web.xen and web.xen.gz, cut
@@ -62,6 +66,8 @@ func TestScripts(t *testing.T) {
 			"interrupt":   cmdInterrupt,
 			"webserver":   cmdWebServer,
 			"interruptat": cmdInterruptAt,
+			"killed":      cmdKilled,
+			"nothingleft": cmdNothingLeft,
 			"readback":    cmdReadBack,
 			"ramdisk":     cmdRamdisk,
 			"register":    cmdRegister,

@@ -29,7 +29,10 @@ func main() {
 	set.RegisterBuilder("disk", new(disk.Builder))
 	set.RegisterPostProcessor("smoke-test", &smoketest.PostProcessor{Version: Version})
 	set.SetVersion(version.NewPluginVersion(Version, prerelease, ""))
-	signal.Ignore(syscall.SIGHUP) // a terminal that goes takes Packer with it, and then us, in order
+	// A terminal that goes takes Packer with it, whose end cuts our output off:
+	// neither may end us before what was made is taken back.
+	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+	lifeline.Watch()
 	err := set.Run()
 	lifeline.Cut()
 	if err != nil {

@@ -6,7 +6,9 @@ package lifeline
 import (
 	"context"
 	"errors"
+	"os"
 	"sync"
+	"time"
 )
 
 var (
@@ -28,6 +30,19 @@ func Hold(ctx context.Context) (_ context.Context, done func()) {
 		cancel(nil)
 		work.Done()
 	}
+}
+
+// Watch ends all contexts when this process's parent, which is Packer, has
+// gone. The SDK's server tells only when the work is done.
+func Watch() {
+	const interval = time.Second // soon enough for what costs money by the minute
+	parent := os.Getppid()
+	go func() {
+		for os.Getppid() == parent {
+			time.Sleep(interval)
+		}
+		cut(ErrGone)
+	}()
 }
 
 // Cut ends all contexts, and returns when all work is done.
