@@ -83,12 +83,15 @@ source "unikernel-ami" "ling" {
 build {
   sources = ["source.unikernel-ami.ling"]
 
-  post-processor "unikernel-smoke-test" {
-    name   = "smoke-test"
-    except = var.http_port == 0 ? ["unikernel-ami.ling"] : []
-    http {
-      port = var.http_port
+  post-processors {
+    post-processor "unikernel-smoke-test" {
+      name   = "smoke-test"
+      except = var.http_port == 0 ? ["unikernel-ami.ling"] : []
+      http {
+        port = var.http_port
+      }
+      report = "smoke-test.html"
     }
-    report = "smoke-test.html"
+    # What only a tested AMI may go through comes here, in the same block.
   }
 }

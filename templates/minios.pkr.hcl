@@ -77,12 +77,15 @@ source "unikernel-ami" "minios" {
 build {
   sources = ["source.unikernel-ami.minios"]
 
-  post-processor "unikernel-smoke-test" {
-    name   = "smoke-test"
-    except = var.http_port == 0 ? ["unikernel-ami.minios"] : []
-    http {
-      port = var.http_port
+  post-processors {
+    post-processor "unikernel-smoke-test" {
+      name   = "smoke-test"
+      except = var.http_port == 0 ? ["unikernel-ami.minios"] : []
+      http {
+        port = var.http_port
+      }
+      report = "smoke-test.html"
     }
-    report = "smoke-test.html"
+    # What only a tested AMI may go through comes here, in the same block.
   }
 }

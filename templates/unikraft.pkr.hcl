@@ -75,12 +75,15 @@ build {
     snapshot_tags = { Retain = "yes" }
   }
 
-  post-processor "unikernel-smoke-test" {
-    name   = "smoke-test"
-    except = var.http_port == 0 ? ["unikernel-ami.dev", "unikernel-ami.staging", "unikernel-ami.prod"] : []
-    http {
-      port = var.http_port
+  post-processors {
+    post-processor "unikernel-smoke-test" {
+      name   = "smoke-test"
+      except = var.http_port == 0 ? ["unikernel-ami.dev", "unikernel-ami.staging", "unikernel-ami.prod"] : []
+      http {
+        port = var.http_port
+      }
+      report = "smoke-test-${source.name}.html"
     }
-    report = "smoke-test-${source.name}.html"
+    # What only a tested AMI may go through comes here, in the same block.
   }
 }
