@@ -148,6 +148,8 @@
 //   - Rules for IPv6, and for what goes out, are kept and have no effect.
 //   - There is no metadata service: 169.254.169.254 lies outside the guest's
 //     subnet, where QEMU's network can't answer. User data is checked, and lost.
+//   - What calls a guest comes from its own subnet, so a guest with a wrong
+//     gateway, or none, answers all the same.
 //   - Instances don't reach each other at their private addresses.
 //   - Disks on which pygrub finds more than PV-GRUB does (a grub.cfg beside
 //     menu.lst) boot by that. Xen decides by itself whether it starts a kernel

@@ -122,7 +122,7 @@ func TestPlanOfALaunchRefuses(t *testing.T) {
 		{"type of HVM", func(r *LaunchRequest) { r.InstanceTypes = []string{"m5.large"} }, []string{"m5.large runs no paravirtual images such as " + good.ImageID}},
 		{"type of PV", func(r *LaunchRequest) { r.ImageID, r.InstanceTypes = hvm, []string{"m1.small"} }, []string{"m1.small runs no hvm images"}},
 		{"type of 64 bits", func(r *LaunchRequest) { r.ImageID, r.InstanceTypes = narrow, []string{"m3.medium"} }, []string{"m3.medium runs no i386 images"}},
-		{"too much memory", func(r *LaunchRequest) { r.MaxMemoryMiB, r.InstanceTypes = 2048, []string{"t1.micro", "m3.medium"} }, []string{"m3.medium has 3840 MiB of memory, and the system stands 2048: leave it out"}},
+		{"too much memory", func(r *LaunchRequest) { r.MaxMemoryMiB, r.InstanceTypes = 2048, []string{"t1.micro", "m3.medium"} }, []string{"m3.medium has 3840 MiB of memory, and this image runs with at most 2048: remove it"}},
 		{"too little memory everywhere", func(r *LaunchRequest) { r.MaxMemoryMiB = 64 }, []string{"us-east-1 has none that runs paravirtual x86_64 images in 64 MiB or less"}},
 		{"unknown subnet", func(r *LaunchRequest) { r.SubnetID = "subnet-00000000" }, []string{"look up subnet_id subnet-00000000: us-east-1 has no such subnet"}},
 		{"ill-formed subnet", func(r *LaunchRequest) { r.SubnetID = "web" }, []string{"look up subnet_id web: us-east-1 has no such subnet"}},

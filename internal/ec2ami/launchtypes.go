@@ -80,7 +80,7 @@ func (p *LaunchPlan) named(known []types.InstanceTypeInfo) ([]InstanceType, erro
 		if at < 0 {
 			errs = append(errs, fmt.Errorf("instance_types: %s has no %s: correct it, or leave instance_types out to have fitting ones found", p.Region, name))
 		} else if err := p.fits(known[at]); err != nil {
-			errs = append(errs, fmt.Errorf("instance_types: %w: leave it out, or all of them to have fitting ones found", err))
+			errs = append(errs, fmt.Errorf("instance_types: %w: remove it, or leave instance_types out to have fitting ones found", err))
 		} else {
 			fitting = append(fitting, newInstanceType(known[at]))
 		}
@@ -120,7 +120,7 @@ func newInstanceType(t types.InstanceTypeInfo) InstanceType {
 func (p *LaunchPlan) fits(t types.InstanceTypeInfo) error {
 	name, memory := t.InstanceType, newInstanceType(t).MemoryMiB
 	if p.MaxMemoryMiB > 0 && memory > p.MaxMemoryMiB {
-		return fmt.Errorf("%s has %d MiB of memory, and the system stands %d", name, memory, p.MaxMemoryMiB)
+		return fmt.Errorf("%s has %d MiB of memory, and this image runs with at most %d", name, memory, p.MaxMemoryMiB)
 	}
 	if p.Image.ID == "" {
 		return nil

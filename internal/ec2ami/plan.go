@@ -115,7 +115,7 @@ func (s *Session) checkNameFree(ctx context.Context, name string) error {
 		return fmt.Errorf("look up ami_name in %s: %w", s.Region, err)
 	}
 	for _, image := range images {
-		return fmt.Errorf("ami_name %q is taken in %s by %s: EC2 takes each name once; use another, for example with {{timestamp}} in it, or deregister that AMI",
+		return fmt.Errorf("ami_name %q is taken in %s by %s: EC2 takes each name once; use another, for example with {{timestamp}} or {{uuid}} in it, or deregister that AMI",
 			name, s.Region, aws.ToString(image.ImageId))
 	}
 	return nil

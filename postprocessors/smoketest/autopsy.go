@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/check"
 	"github.com/unikernel-ami/packer-plugin-unikernel/postprocessors/smoketest/report"
@@ -35,7 +36,7 @@ func (t *trial) autopsy(ctx context.Context, failure error, kept bool) error {
 		return nil
 	case sign != nil && !t.passed.Load() && !strings.Contains(failure.Error(), sign.what):
 		return fmt.Errorf("%s: the console says %q: %s\n%w", sign.what, line, sign.remedy, failure)
-	case sign == nil && !t.heard.Load() && len(t.result.Checks) > 0:
+	case sign == nil && timeUp && !t.heard.Load():
 		return fmt.Errorf("%w\nnothing answered at all: the guest may have no network: %s", failure, t.guest.network())
 	}
 	return failure
@@ -60,4 +61,20 @@ func (t *trial) lastWords(ctx context.Context) bool {
 	t.result.Events = slices.DeleteFunc(t.result.Events, func(e report.Event) bool { return e.Name == "failed" })
 	t.event("passed", "by the console after the end")
 	return true
+}
+
+// lastLines are what a log shows of a console: enough for a crash's first
+// reason, with what a terminal would act on made harmless.
+func lastLines(console string) string {
+	const most = 15
+	lines := strings.Split(strings.TrimSpace(escapes.ReplaceAllString(console, "")), "\n")
+	for i, line := range lines {
+		lines[i] = "  " + strings.Map(func(r rune) rune {
+			if unicode.IsPrint(r) {
+				return r
+			}
+			return -1
+		}, line)
+	}
+	return strings.Join(lines[max(len(lines)-most, 0):], "\n")
 }

@@ -218,6 +218,9 @@ func (t *trial) write() error {
 	var lines strings.Builder
 	err := report.Text(&lines, t.result)
 	t.ui.Say(strings.TrimRight(lines.String(), "\n"))
+	if t.result.Verdict == report.Failed && t.result.Console != "" {
+		t.ui.Say("the console's last lines:\n" + lastLines(t.result.Console))
+	}
 	write := func(name, path string, as func(io.Writer, report.Result) error) {
 		if path == "" {
 			return
