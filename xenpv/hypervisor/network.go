@@ -124,6 +124,30 @@ func (f Forward) rule(n Network) string {
 	return fmt.Sprintf("%s:%v-%v:%d", f.Proto, f.Host, n.Address.Addr(), f.GuestPort)
 }
 
+// FreePort finds a port of 127.0.0.1, for "tcp" or "udp", that nobody listens
+// on: the host's end of a [Forward].
+func FreePort(ctx context.Context, proto string) (netip.AddrPort, error) {
+	const free = "127.0.0.1:0"
+	var config net.ListenConfig
+	var address net.Addr
+	if proto == "udp" {
+		conn, err := config.ListenPacket(ctx, "udp4", free)
+		if err != nil {
+			return netip.AddrPort{}, fmt.Errorf("find a free port: %w", err)
+		}
+		defer conn.Close()
+		address = conn.LocalAddr()
+	} else {
+		listener, err := config.Listen(ctx, "tcp4", free)
+		if err != nil {
+			return netip.AddrPort{}, fmt.Errorf("find a free port: %w", err)
+		}
+		defer listener.Close()
+		address = listener.Addr()
+	}
+	return netip.ParseAddrPort(address.String())
+}
+
 // check refuses forwards that QEMU can't set up, above all taken ports.
 func (f Forward) check() error {
 	if !f.Host.Addr().Is4() || f.GuestPort == 0 || f.Host.Port() == 0 {

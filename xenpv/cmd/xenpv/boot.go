@@ -8,13 +8,9 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -130,7 +126,7 @@ func (o *bootOptions) run(ctx context.Context, out, messages io.Writer) error {
 
 // boot wraps the image if it must, boots and checks; it ends the domain.
 func (o *bootOptions) boot(ctx context.Context, started time.Time, result *booted, messages io.Writer) error {
-	check, err := o.parse()
+	check, err := o.parse(ctx)
 	if err != nil {
 		return err
 	}
@@ -185,78 +181,6 @@ func (o *bootOptions) await(ctx context.Context, domain *hypervisor.Domain, chec
 		return fmt.Errorf("check %s: %w; the guest wrote nothing to its console", o.check, err)
 	}
 	return fmt.Errorf("check %s: %w; the end of the guest's console:\n%s", o.check, err, domain.ConsoleTail())
-}
-
-// parse turns the options' texts into the spec and the check. A port that the
-// check needs and nobody published is forwarded from a free one.
-func (o *bootOptions) parse() (check hypervisor.Check, err error) {
-	for _, text := range o.publish {
-		forward, err := parsePublish(text)
-		if err != nil {
-			return check, err
-		}
-		o.spec.Forwards = append(o.spec.Forwards, forward)
-	}
-	if err := o.parseNetwork(); err != nil || o.check == "" {
-		return check, err
-	}
-	if check, err = hypervisor.ParseCheck(o.check); err != nil || check.Forwarded() == 0 {
-		return check, err
-	}
-	for _, f := range o.spec.Forwards {
-		if f.Proto == "tcp" && f.GuestPort == check.Forwarded() {
-			return check, nil
-		}
-	}
-	port, err := freePort()
-	o.spec.Forwards = append(o.spec.Forwards, hypervisor.Forward{Proto: "tcp", Host: port, GuestPort: check.Forwarded()})
-	return check, err
-}
-
-// parseNetwork reads the addresses that are compiled into the image.
-func (o *bootOptions) parseNetwork() (err error) {
-	if o.address != "" {
-		if o.spec.Network.Address, err = netip.ParsePrefix(o.address); err != nil {
-			return fmt.Errorf("--address %s: give an address with its subnet, such as 10.0.0.2/24", o.address)
-		}
-	}
-	if o.gateway != "" {
-		if o.spec.Network.Gateway, err = netip.ParseAddr(o.gateway); err != nil || o.address == "" {
-			return fmt.Errorf("--gateway %s: give an IP address, and --address with it", o.gateway)
-		}
-	}
-	return nil
-}
-
-func parsePublish(text string) (hypervisor.Forward, error) {
-	wrong := fmt.Errorf("--publish %s: give [HOST:]PORT:GUESTPORT[/udp], such as 127.0.0.5:8080:80", text)
-	ports, proto, ok := strings.Cut(text, "/")
-	if !ok {
-		proto = "tcp"
-	}
-	last := strings.LastIndex(ports, ":")
-	if last < 0 {
-		return hypervisor.Forward{}, wrong
-	}
-	host := ports[:last]
-	if !strings.Contains(host, ":") {
-		host = "127.0.0.1:" + host
-	}
-	from, err := netip.ParseAddrPort(host)
-	to, err2 := strconv.ParseUint(ports[last+1:], 10, 16)
-	if err != nil || err2 != nil {
-		return hypervisor.Forward{}, wrong
-	}
-	return hypervisor.Forward{Proto: proto, Host: from, GuestPort: uint16(to)}, nil
-}
-
-func freePort() (netip.AddrPort, error) {
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp4", "127.0.0.1:0")
-	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("find a free port: %w", err)
-	}
-	defer listener.Close()
-	return netip.ParseAddrPort(listener.Addr().String())
 }
 
 // bootDisk is the disk to boot; file is nil where the user gave one.
