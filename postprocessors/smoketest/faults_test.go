@@ -3,8 +3,6 @@ package smoketest
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"io"
 	"maps"
 	"net"
@@ -18,15 +16,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/ebs"
-	ebstypes "github.com/aws/aws-sdk-go-v2/service/ebs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/byhand"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ec2ami"
 )
 
@@ -75,7 +70,10 @@ func newCloud(t *testing.T) *cloud {
 		t.Setenv(key, value)
 	}
 	t.Setenv("AWS_ENDPOINT_URL", proxy.URL)
-	c.ami, c.port = c.register(t), standIn(t)
+	c.port = standIn(t)
+	if c.ami, err = byhand.Register(t.Context(), server.URL(), []byte{1}); err != nil {
+		t.Fatal(err)
+	}
 	return c
 }
 
@@ -98,37 +96,6 @@ func standIn(t *testing.T) int {
 		}
 	}()
 	return listener.Addr().(*net.TCPAddr).Port
-}
-
-// register makes a PV AMI of a disk with one block.
-func (c *cloud) register(t *testing.T) string {
-	t.Helper()
-	ctx, endpoint, keys := t.Context(), c.server.URL(), credentials.NewStaticCredentialsProvider("AKIATEST", "secret", "")
-	blocks := ebs.New(ebs.Options{Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: keys})
-	must := func(err error) {
-		if err != nil {
-			t.Helper()
-			t.Fatal(err)
-		}
-	}
-	snapshot, err := blocks.StartSnapshot(ctx, &ebs.StartSnapshotInput{VolumeSize: aws.Int64(1)})
-	must(err)
-	block := bytes.Repeat([]byte{1}, 512<<10)
-	sum := sha256.Sum256(block)
-	_, err = blocks.PutSnapshotBlock(ctx, &ebs.PutSnapshotBlockInput{
-		SnapshotId: snapshot.SnapshotId, BlockIndex: aws.Int32(0), BlockData: bytes.NewReader(block), DataLength: aws.Int32(512 << 10),
-		Checksum: aws.String(base64.StdEncoding.EncodeToString(sum[:])), ChecksumAlgorithm: ebstypes.ChecksumAlgorithmChecksumAlgorithmSha256,
-	})
-	must(err)
-	_, err = blocks.CompleteSnapshot(ctx, &ebs.CompleteSnapshotInput{SnapshotId: snapshot.SnapshotId, ChangedBlocksCount: aws.Int32(1)})
-	must(err)
-	image, err := ec2.New(ec2.Options{Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: keys}).RegisterImage(ctx, &ec2.RegisterImageInput{
-		Name: aws.String("web"), Architecture: types.ArchitectureValuesX8664, VirtualizationType: aws.String("paravirtual"),
-		KernelId: aws.String("aki-5c21674b"), RootDeviceName: aws.String("/dev/sda1"),
-		BlockDeviceMappings: []types.BlockDeviceMapping{{DeviceName: aws.String("/dev/sda1"), Ebs: &types.EbsBlockDevice{SnapshotId: snapshot.SnapshotId}}},
-	})
-	must(err)
-	return *image.ImageId
 }
 
 // hurried is the way to AWS with waits that fit a test.

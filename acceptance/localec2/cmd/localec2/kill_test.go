@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,11 +12,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ebs"
-	ebstypes "github.com/aws/aws-sdk-go-v2/service/ebs/types"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/byhand"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
 )
 
@@ -46,15 +43,11 @@ func TestKill(t *testing.T) {
 		err = launch(strings.TrimPrefix(strings.TrimSpace(line), "AWS_ENDPOINT_URL="))
 	}
 	qemu := waitForChild(cmd.Process.Pid)
-	// QEMU makes a file for the guest's writes and removes its name at once.
-	for files, _ := os.ReadDir(temp); len(files) > 0; files, _ = os.ReadDir(temp) {
-		time.Sleep(10 * time.Millisecond)
-	}
-	time.Sleep(200 * time.Millisecond)
+	unnamed := waitForUnnamed(qemu, temp)
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait() // it says that it was killed
-	if err != nil || qemu == "" {
-		t.Fatalf("no QEMU was started: %v\n%s", err, log.String())
+	if err != nil || qemu == "" || !unnamed {
+		t.Fatalf("no QEMU was started, or it wrote nowhere: %v\n%s", err, log.String())
 	}
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		if _, err := os.Stat("/proc/" + qemu); err != nil {
@@ -71,36 +64,29 @@ func TestKill(t *testing.T) {
 
 // launch runs an instance of a disk that pygrub needs some time to despair of.
 func launch(url string) error {
-	cfg := aws.Config{Region: "us-east-1", BaseEndpoint: &url, Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-		return aws.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "secret"}, nil
-	})}
-	ctx, blocks, control := context.Background(), ebs.NewFromConfig(cfg), ec2.NewFromConfig(cfg)
-	snapshot, err := blocks.StartSnapshot(ctx, &ebs.StartSnapshotInput{VolumeSize: aws.Int64(1)})
+	ctx := context.Background()
+	image, err := byhand.Register(ctx, url, bytes.Repeat([]byte{1}, 512<<10))
 	if err != nil {
 		return err
 	}
-	data := bytes.Repeat([]byte{1}, 512<<10)
-	sum := sha256.Sum256(data)
-	_, err = blocks.PutSnapshotBlock(ctx, &ebs.PutSnapshotBlockInput{
-		SnapshotId: snapshot.SnapshotId, BlockIndex: aws.Int32(0), BlockData: bytes.NewReader(data), DataLength: aws.Int32(512 << 10),
-		Checksum: aws.String(base64.StdEncoding.EncodeToString(sum[:])), ChecksumAlgorithm: ebstypes.ChecksumAlgorithmChecksumAlgorithmSha256,
-	})
-	if err != nil {
-		return err
-	}
-	if _, err = blocks.CompleteSnapshot(ctx, &ebs.CompleteSnapshotInput{SnapshotId: snapshot.SnapshotId, ChangedBlocksCount: aws.Int32(1)}); err != nil {
-		return err
-	}
-	image, err := control.RegisterImage(ctx, &ec2.RegisterImageInput{
-		Name: aws.String("kill"), Architecture: types.ArchitectureValuesX8664, VirtualizationType: aws.String("paravirtual"),
-		KernelId: aws.String("aki-5c21674b"), RootDeviceName: aws.String("/dev/sda1"),
-		BlockDeviceMappings: []types.BlockDeviceMapping{{DeviceName: aws.String("/dev/sda1"), Ebs: &types.EbsBlockDevice{SnapshotId: snapshot.SnapshotId}}},
-	})
-	if err != nil {
-		return err
-	}
-	_, err = control.RunInstances(ctx, &ec2.RunInstancesInput{ImageId: image.ImageId, InstanceType: "t1.micro", MinCount: aws.Int32(1), MaxCount: aws.Int32(1)})
+	control := ec2.New(ec2.Options{Region: "us-east-1", BaseEndpoint: &url, Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", "secret", "")})
+	_, err = control.RunInstances(ctx, &ec2.RunInstancesInput{ImageId: &image, InstanceType: "t1.micro", MinCount: aws.Int32(1), MaxCount: aws.Int32(1)})
 	return err
+}
+
+// waitForUnnamed waits until QEMU has made the file for the guest's writes
+// (vl.XXXXXX in the temporary folder) and taken its name away.
+func waitForUnnamed(qemu, temp string) bool {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		open, _ := filepath.Glob("/proc/" + qemu + "/fd/*") // the pattern is well formed
+		for _, fd := range open {
+			file, _ := os.Readlink(fd) // one that was closed meanwhile has none
+			if strings.HasPrefix(file, temp+"/vl.") && strings.HasSuffix(file, " (deleted)") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // waitForChild returns the QEMU process that a process starts, "" where it
