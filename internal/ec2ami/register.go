@@ -21,14 +21,9 @@ func (s *Session) Register(ctx context.Context, plan *Plan, snapshotID string, l
 	entry := ledger.intend(&image{s, plan.BuildID})
 	var sent attempts
 	id, err := s.registerImage(ctx, plan, snapshotID, &sent)
-	if err != nil && !sent.refused(err) && ctx.Err() == nil {
-		// RegisterImage has no client token. A repeated request whose first
-		// answer was lost is told that the name is taken: by its own AMI.
-		if entry.identify(ctx, s.Waits) == nil && entry.id != "" {
-			id, err = entry.id, nil
-		}
-	}
-	ledger.answered(entry, id, sent.refused(err))
+	// RegisterImage has no client token. A repeated request whose first answer
+	// was lost is told that the name is taken: by its own AMI.
+	id, err = ledger.conclude(ctx, s.Waits, entry, id, sent.refused(err), err)
 	if err != nil {
 		return "", fmt.Errorf("register %q: %w", plan.Name, err)
 	}
