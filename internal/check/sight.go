@@ -20,6 +20,13 @@ type noAnswer time.Duration
 
 func (d noAnswer) Error() string { return "no answer within " + time.Duration(d).String() }
 
+// refused is [syscall.ECONNREFUSED] in a report's words.
+type refused struct{}
+
+func (refused) Error() string { return "refused" }
+
+func (refused) Unwrap() error { return syscall.ECONNREFUSED }
+
 // orCause returns the cause of ctx's end in an error's place where ctx is done:
 // what was cut off says nothing.
 func orCause(ctx context.Context, err error) error {
@@ -39,7 +46,7 @@ func seen(ctx context.Context, err error) error {
 	case err == nil, ctx.Err() != nil:
 		return orCause(ctx, err)
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return errors.New("refused")
+		return refused{}
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return errors.New("reset")
 	case errors.Is(err, io.ErrUnexpectedEOF):

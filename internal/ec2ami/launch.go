@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -89,7 +90,7 @@ func (s *Session) PlanLaunch(ctx context.Context, request LaunchRequest) (*Launc
 	}
 	plan := &LaunchPlan{LaunchRequest: request, Account: account, Region: s.Region}
 	err = errors.Join(
-		request.check(),
+		request.Check(),
 		s.planImage(ctx, plan),
 		s.planNetwork(ctx, plan),
 		s.planGroups(ctx, plan),
@@ -105,8 +106,8 @@ func (s *Session) PlanLaunch(ctx context.Context, request LaunchRequest) (*Launc
 // (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html).
 const maxUserData = 16 << 10
 
-// check finds what is wrong with a request by itself.
-func (r *LaunchRequest) check() error {
+// Check finds what is wrong with a request by itself, before AWS is asked.
+func (r *LaunchRequest) Check() error {
 	var errs []error
 	if n := len(r.UserData); n > maxUserData {
 		errs = append(errs, fmt.Errorf("user_data has %d bytes: EC2 takes %d; have the guest fetch the rest", n, maxUserData))
@@ -114,7 +115,7 @@ func (r *LaunchRequest) check() error {
 	if strings.HasPrefix(r.IAMInstanceProfile, "arn:") {
 		errs = append(errs, fmt.Errorf("iam_instance_profile is %q: give the profile's name, the last part of its ARN", r.IAMInstanceProfile))
 	}
-	if price, err := strconv.ParseFloat(r.SpotPrice, 64); r.spot() && r.SpotPrice != "auto" && (err != nil || !(price > 0)) {
+	if price, err := strconv.ParseFloat(r.SpotPrice, 64); r.spot() && r.SpotPrice != "auto" && (err != nil || !(price > 0) || math.IsInf(price, 0)) {
 		errs = append(errs, fmt.Errorf("spot_price is %q: give US dollars an hour, such as 0.02, or auto", r.SpotPrice))
 	}
 	return errors.Join(errs...)

@@ -49,8 +49,8 @@ func (p *puppet) judged(_ context.Context, t *trial, _ bool) error {
 	return nil
 }
 
-func (p *puppet) silence(error) bool { return true }
-func (p *puppet) network() string    { return "look at its network" }
+func (p *puppet) refuses() bool   { return true }
+func (p *puppet) network() string { return "look at its network" }
 
 // A check of the console may succeed after the end, where EC2 shows it: but
 // only if nothing else was wrong.

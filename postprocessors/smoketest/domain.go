@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
-	"strings"
 	"sync"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/check"
@@ -68,32 +66,13 @@ func (g *domain) spec(ctx context.Context, t *trial) (hypervisor.Spec, error) {
 		if p.Number == 0 {
 			continue // ICMP
 		}
-		host, err := freePort(ctx, p.Protocol)
+		host, err := hypervisor.FreePort(ctx, p.Protocol)
 		if err != nil {
-			return spec, fmt.Errorf("find a free port of this machine: %w", err)
+			return spec, err
 		}
 		spec.Forwards = append(spec.Forwards, hypervisor.Forward{Proto: p.Protocol, Host: host, GuestPort: p.Number, Gated: p.Protocol == "tcp"})
 	}
 	return spec, nil
-}
-
-// freePort finds a port of the loopback interface that nobody listens on.
-func freePort(ctx context.Context, network string) (netip.AddrPort, error) {
-	var config net.ListenConfig
-	if network == "udp" {
-		conn, err := config.ListenPacket(ctx, "udp4", "127.0.0.1:0")
-		if err != nil {
-			return netip.AddrPort{}, err
-		}
-		defer conn.Close()
-		return netip.ParseAddrPort(conn.LocalAddr().String())
-	}
-	listener, err := config.Listen(ctx, "tcp4", "127.0.0.1:0")
-	if err != nil {
-		return netip.AddrPort{}, err
-	}
-	defer listener.Close()
-	return netip.ParseAddrPort(listener.Addr().String())
 }
 
 func (g *domain) watch(ctx context.Context, _ func() bool) error {
@@ -109,11 +88,7 @@ func (g *domain) watch(ctx context.Context, _ func() bool) error {
 	return fmt.Errorf("the guest ended by itself: %s", exit)
 }
 
-// silence is no answer at all, or a refusal: this machine refuses in the guest's
-// place as long as that doesn't listen.
-func (g *domain) silence(err error) bool {
-	return strings.Contains(err.Error(), "no answer") || strings.Contains(err.Error(), "refused")
-}
+func (g *domain) refuses() bool { return true }
 
 func (g *domain) network() string {
 	return "it must ask for its address by DHCP (LING: -dhcp; MirageOS: configured with dhcp), or guest_address and guest_gateway must be what is compiled into it"

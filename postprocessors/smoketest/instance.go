@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/packer-plugin-sdk/uuid"
@@ -89,12 +87,9 @@ func (g *instance) prepare(ctx context.Context, t *trial) (err error) {
 // request says which instance is wanted.
 func (g *instance) request(ports []ec2ami.Port) (ec2ami.LaunchRequest, error) {
 	c := g.config
-	userData := []byte(c.UserData)
-	if c.UserDataFile != "" {
-		var err error
-		if userData, err = os.ReadFile(c.UserDataFile); err != nil {
-			return ec2ami.LaunchRequest{}, fmt.Errorf("read user_data_file: %w", err)
-		}
+	userData, err := c.userData()
+	if err != nil {
+		return ec2ami.LaunchRequest{}, err
 	}
 	return ec2ami.LaunchRequest{
 		RunID: uuid.TimeOrderedUUID(), ImageID: g.imageID, Name: "smoke test of " + g.imageID,
@@ -153,11 +148,7 @@ func (g *instance) watch(ctx context.Context, heard func() bool) error {
 	return err
 }
 
-// silence is no answer at all, or on an embedded EC2 a refusal: this machine
-// refuses in the guest's place.
-func (g *instance) silence(err error) bool {
-	return strings.Contains(err.Error(), "no answer") || g.session.Endpoint() != "" && strings.Contains(err.Error(), "refused")
-}
+func (g *instance) refuses() bool { return g.session.Endpoint() != "" } // an embedded EC2's are addresses of this machine
 
 func (g *instance) network() string {
 	return "on EC2 it must ask for its address by DHCP (LING: -dhcp; MirageOS: configured with dhcp; Rumprun: \"method\":\"dhcp\"), " +

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
@@ -27,8 +28,9 @@ type guest interface {
 	// reached any more; nil when ctx is done. heard tells whether its network
 	// has answered so far.
 	watch(ctx context.Context, heard func() bool) error
-	// silence tells whether what a check has seen may come from nobody.
-	silence(error) bool
+	// refuses tells whether this machine refuses connections in its place as long
+	// as it doesn't listen.
+	refuses() bool
 	// console returns what the guest has written; after end, its last words,
 	// for which it may wait.
 	console(context.Context) (string, error)
@@ -85,7 +87,8 @@ func (n noted) Probe(ctx context.Context, target check.Target) error {
 	case err == nil:
 		n.trial.passed.Store(true)
 		n.trial.heard.Store(true)
-	case n.Kind() != "icmp" && ctx.Err() == nil && !n.trial.guest.silence(err):
+	case n.Kind() == "icmp", ctx.Err() != nil: // silence
+	case !errors.Is(err, syscall.ECONNREFUSED) || !n.trial.guest.refuses():
 		n.trial.heard.Store(true)
 	}
 	return err
@@ -158,8 +161,7 @@ func (t *trial) test(ctx context.Context) error {
 	target.Console = t.guest.console
 	run := check.Run{
 		Plans: t.plans, Target: target, Timeout: t.config.Timeout, Hold: t.config.Hold,
-		Watch:    func(ctx context.Context) error { return t.watch(ctx) },
-		Progress: func(line string) { t.ui.Say(line) },
+		Watch: t.watch, Progress: t.ui.Say,
 	}
 	t.result.Checks, err = run.Do(ctx)
 	_, impossible := errors.AsType[check.Impossible](err)

@@ -3,14 +3,11 @@ package smoketest
 import (
 	"errors"
 	"fmt"
-	"math"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ec2ami"
 )
@@ -68,30 +65,30 @@ func (c *Config) checkSubject() error {
 	return checkForm("ami_id", c.AMIID, amiForm, "ami-0123456789abcdef0")
 }
 
-// maxUserData is EC2's, before it is encoded
-// (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html).
-const maxUserData = 16 << 10
+// userData is what the instance can read.
+func (c *Config) userData() ([]byte, error) {
+	if c.UserDataFile == "" {
+		return []byte(c.UserData), nil
+	}
+	data, err := os.ReadFile(c.UserDataFile)
+	if err != nil {
+		return nil, fmt.Errorf("user_data_file is %s: %w: name a file that is there", c.UserDataFile, err)
+	}
+	return data, nil
+}
 
 func (c *Config) checkLaunch() error {
 	errs := []error{
 		wrong(c.Address != "" && !slices.Contains(addressKinds, c.Address), "address is %q: use public_ip, private_ip, public_dns or ipv6", c.Address),
 		wrong(c.UserData != "" && c.UserDataFile != "", "user_data and user_data_file are both set: leave one of them out"),
-		wrong(strings.HasPrefix(c.IAMInstanceProfile, "arn:"), "iam_instance_profile is %q: give the profile's name, the last part of its ARN", c.IAMInstanceProfile),
-		wrong(len(c.UserData) > maxUserData, "user_data has %d bytes: EC2 takes %d", len(c.UserData), maxUserData),
 		ec2ami.CheckTags("run_tags", c.RunTags),
 	}
 	for _, name := range c.InstanceTypes {
 		errs = append(errs, wrong(!typeForm.MatchString(name), "instance_types has %q: an instance type looks like m1.small", name))
 	}
-	if price, err := strconv.ParseFloat(c.SpotPrice, 64); c.SpotPrice != "" && c.SpotPrice != "auto" {
-		errs = append(errs, wrong(err != nil || !(price >= 0) || math.IsInf(price, 0), "spot_price is %q: use US dollars for an hour, such as 0.05, or auto", c.SpotPrice))
-	}
-	if c.UserDataFile != "" {
-		info, err := os.Stat(c.UserDataFile)
-		errs = append(errs,
-			wrong(err != nil, "user_data_file is %s: %v: name a file that is there", c.UserDataFile, err),
-			wrong(err == nil && info.Size() > maxUserData, "user_data_file is %s, which has more than the %d bytes that EC2 takes", c.UserDataFile, maxUserData))
-	}
+	userData, err := c.userData()
+	launch := ec2ami.LaunchRequest{UserData: userData, IAMInstanceProfile: c.IAMInstanceProfile, SpotPrice: c.SpotPrice}
+	errs = append(errs, err, launch.Check())
 	return errors.Join(errs...)
 }
 
