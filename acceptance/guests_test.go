@@ -38,3 +38,12 @@ func cmdRegister(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	ts.Setenv("AMI", id)
 }
+
+// cmdAMIID sets $AMI to the id of the one AMI in us-east-1.
+func cmdAMIID(ts *testscript.TestScript, _ bool, _ []string) {
+	images := server(ts).Resources()["us-east-1"].Images
+	if len(images) != 1 {
+		ts.Fatalf("%d AMIs: want one", len(images))
+	}
+	ts.Setenv("AMI", images[0].ID)
+}

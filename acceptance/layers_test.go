@@ -35,7 +35,7 @@ var layers = []layer{
 	},
 	{
 		name:      "only the plugin's components are parts of Packer",
-		folders:   []string{"builder", "postprocessors", "plugin"},
+		folders:   []string{"builder", "postprocessors", "plugin", "internal/component"},
 		others:    true,
 		forbidden: []string{"github.com/hashicorp/packer-plugin-sdk/"},
 	},

@@ -19,6 +19,7 @@
 //	                 off as $HTTP/cut; its checksum is $CHECKSUM
 //	ramdisk FILE INIT
 //	                 writes the sample image's ramdisk with another init
+//	amiid            sets $AMI to the id of the one AMI there
 //	register FILE    makes an AMI of a raw disk, as it is, and sets $AMI
 //	readback REGION FILE
 //	                 writes the one snapshot in the region to a file
@@ -71,6 +72,7 @@ func TestScripts(t *testing.T) {
 			"readback":    cmdReadBack,
 			"ramdisk":     cmdRamdisk,
 			"register":    cmdRegister,
+			"amiid":       cmdAMIID,
 		},
 		// [judge:NAME] holds where the program is installed, and ends the script
 		// where it isn't but is required.

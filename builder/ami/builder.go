@@ -17,13 +17,15 @@ import (
 	"github.com/hashicorp/packer-plugin-sdk/uuid"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/builder/unikernel"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ec2ami"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/lifeline"
 )
 
 // Builder implements packersdk.Builder.
 type Builder struct {
-	config Config
+	config  Config
+	connect component.Connector // ec2ami.Connect, if nil
 }
 
 // build is what the steps of one run share: what was asked for, then what each
@@ -33,6 +35,7 @@ type build struct {
 	ui      packersdk.Ui
 	id      string
 	started time.Time
+	connect component.Connector
 
 	wrapped *unikernel.Wrapped
 	session *ec2ami.Session
@@ -55,12 +58,18 @@ func (b *Builder) Prepare(raws ...any) (generated, warnings []string, err error)
 	return generatedNames, nil, b.config.Prepare(raws...)
 }
 
-// Run makes the AMI. Where it fails or is cancelled, what it has created is
-// removed before it returns, unless Packer was told -on-error=abort.
-func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, _ packersdk.Hook) (packersdk.Artifact, error) {
+// Run makes the AMI. If it fails or is cancelled, what it has created is removed
+// before it returns, unless the user wants it left in place (-on-error=abort).
+//
+// The build owns what it creates until Run returns: a cancel that comes after
+// the last step, or during a pause of -debug, removes it, too.
+func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook) (packersdk.Artifact, error) {
 	ctx, done := lifeline.Hold(ctx)
 	defer done()
-	run := &build{config: &b.config, ui: ui, id: uuid.TimeOrderedUUID(), started: time.Now()}
+	if err := component.RefuseProvisioners(ctx, ui, hook); err != nil {
+		return nil, err
+	}
+	run := &build{config: &b.config, ui: ui, id: uuid.TimeOrderedUUID(), started: time.Now(), connect: b.connect}
 	state := new(multistep.BasicStateBag)
 	state.Put("ui", ui)
 	steps := []multistep.Step{&stepWrap{run}, &stepPlan{run}}
@@ -72,14 +81,43 @@ func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, _ packersdk.Hook) (p
 	if run.err == nil && ctx.Err() != nil {
 		run.err = errors.New("build was cancelled")
 	}
-	if run.err != nil || run.imageID == "" {
-		return nil, run.err // with no error: plan_only
+	if run.err != nil {
+		_, aborted := state.GetOk("aborted") // the answer to -on-error=ask
+		run.undo(aborted || b.config.PackerOnError == "abort" || b.config.PackerOnError == "run-cleanup-provisioner")
+		return nil, run.err
 	}
+	if run.imageID == "" {
+		return nil, nil //nolint:nilnil // plan_only has no artifact
+	}
+	run.ledger.Keep() // the artifact owns them now
 	return newArtifact(run), nil
 }
 
+// undo removes what the build has created, or lists it if the user wants it
+// left in place.
+func (b *build) undo(keep bool) {
+	if b.ledger.Len() == 0 {
+		return
+	}
+	if keep {
+		for _, left := range b.ledger.Keep() {
+			b.ui.Error("left in place: " + left)
+		}
+		return
+	}
+	b.ui.Say("cleaning up")
+	// The build's context may be cancelled: Undo has its own limit.
+	removed, err := b.ledger.Undo(context.Background(), b.session.Waits)
+	for _, id := range removed {
+		b.ui.Say("removed " + id)
+	}
+	if err != nil {
+		b.ui.Error(err.Error())
+	}
+}
+
 // fail ends the build with an error. Packer shows it at the end; a user who is
-// asked what to do, or who wants no clean-up, has to see it before.
+// asked what to do, or who wants no cleanup, has to see it before.
 func (b *build) fail(err error) multistep.StepAction {
 	b.err = err
 	if onError := b.config.PackerOnError; onError == "ask" || onError == "abort" {

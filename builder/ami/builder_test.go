@@ -70,7 +70,7 @@ func TestPrepareRefuses(t *testing.T) {
 		{"compress", "xz", `compress is "xz": use auto, gzip or none`},
 		{"ami_name", "", "ami_name is not set"},
 		{"ami_name", `{{ "" }}`, "ami_name is not set"},
-		{"ami_name", "{{ .Region }}", "ami_name: "},
+		{"ami_name", "{{ .Region }}", `ami_name is "{{ .Region }}": `},
 		{"ami_description", strings.Repeat("d", 256), "256 characters: EC2 takes 255"},
 		{"environment", "a b", `environment is "a b"`},
 		{"tags", map[string]string{"unikernel:x": ""}, "set by this plugin"},
@@ -141,5 +141,34 @@ func TestArtifact(t *testing.T) {
 	}
 	if left := server.Resources(); len(left) > 0 {
 		t.Errorf("left behind: %+v", left)
+	}
+}
+
+// A template may ask whether there is an environment; it may not print one that
+// isn't set.
+func TestEnvironmentThatIsNotSet(t *testing.T) {
+	for name, test := range map[string]struct {
+		template, want string // want is "" if it is refused
+	}{
+		"printed":     {"web-{{ .Environment }}-1", ""},
+		"asked":       {"web{{ if .Environment }}-{{ .Environment }}{{ end }}", "web"},
+		"in a call":   {"web-{{ .Environment | upper }}", ""},
+		"not used":    {"web", "web"},
+		"cleaned":     {"{{ clean_resource_name .Environment }}web", ""},
+		"only itself": {"{{ .Environment }}", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b Builder
+			_, _, err := b.Prepare(options(map[string]any{"environment": "", "ami_name": test.template}))
+			if test.want == "" {
+				if err == nil || !strings.Contains(err.Error(), "uses {{ .Environment }}, and environment is not set") {
+					t.Errorf("error %v", err)
+				}
+				return
+			}
+			if err != nil || b.config.AMIName != test.want {
+				t.Errorf("ami_name %q, error %v; want %q", b.config.AMIName, err, test.want)
+			}
+		})
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/hashicorp/packer-plugin-sdk/common"
@@ -16,6 +17,7 @@ import (
 	"github.com/hashicorp/packer-plugin-sdk/template/interpolate"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/builder/unikernel"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ec2ami"
 )
 
@@ -23,14 +25,8 @@ import (
 type Config struct {
 	common.PackerConfig `mapstructure:",squash"`
 	unikernel.Config    `mapstructure:",squash"`
+	component.Access    `mapstructure:",squash"`
 
-	// The region to make the AMI in. Default: what the AWS SDK finds in
-	// `AWS_REGION` or the profile.
-	Region string `mapstructure:"region"`
-	// The profile of the AWS configuration files to take credentials and region
-	// from. Default: credentials as the AWS SDK finds them, in the environment,
-	// the default profile, or the role of the machine.
-	Profile string `mapstructure:"profile"`
 	// The environment that the AMI is for, for example `dev`, `staging` or
 	// `prod`: letters, digits and `-_.`, at most 64. AMI and snapshot carry it in
 	// the tag `Environment`, and `{{ .Environment }}` stands for it in
@@ -103,19 +99,34 @@ func (c *Config) Prepare(raws ...any) error {
 	return nil
 }
 
-// render fills the environment in where it may stand.
+// noEnvironment stands for an environment that is not set. In a condition it is
+// false, as an empty string is; where a template prints it, it leaves a mark.
+type noEnvironment string
+
+const missingMark = "\x00environment\x00"
+
+func (noEnvironment) String() string { return missingMark }
+
+// render fills in the environment wherever a template uses it.
 func (c *Config) render(ctx *interpolate.Context) []error {
-	ctx.Data = struct{ Environment string }{c.Environment}
+	data := struct{ Environment any }{c.Environment}
+	if c.Environment == "" {
+		data.Environment = noEnvironment("")
+	}
+	ctx.Data = data
 	var errs []error
 	render := func(option string, text string) string {
 		rendered, err := interpolate.Render(text, ctx)
+		if c.Environment == "" && strings.Contains(text, ".Environment") && (err != nil || strings.Contains(rendered, missingMark)) {
+			err = errors.New("it uses {{ .Environment }}, and environment is not set: set environment, or remove it from the template")
+		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", option, err))
+			errs = append(errs, fmt.Errorf("%s is %q: %w", option, text, err))
 		}
 		return rendered
 	}
 	if c.AMIName = render("ami_name", c.AMIName); c.AMIName == "" && len(errs) == 0 {
-		errs = append(errs, errors.New("ami_name is not set: name the AMI"))
+		errs = append(errs, errors.New("ami_name is not set: specify the AMI's name"))
 	}
 	c.AMIDescription = render("ami_description", c.AMIDescription)
 	for key, value := range c.Tags {

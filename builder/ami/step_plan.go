@@ -19,7 +19,7 @@ func (s *stepPlan) Run(ctx context.Context, _ multistep.StateBag) multistep.Step
 	if err != nil {
 		return s.fail(err)
 	}
-	s.session, err = ec2ami.Connect(ctx, ec2ami.Options{Region: s.config.Region, Profile: s.config.Profile})
+	s.session, err = s.config.Connect(ctx, s.connect)
 	if err != nil {
 		return s.fail(err)
 	}

@@ -10,9 +10,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/progress"
 )
 
-// stepUpload makes the snapshot. It is the first step that creates anything,
-// and so its clean-up, which runs after those of the later steps, takes back
-// everything that a failed build has created.
+// stepUpload makes the snapshot. It is the first step that creates anything.
 type stepUpload struct{ *build }
 
 func (s *stepUpload) Run(ctx context.Context, _ multistep.StateBag) multistep.StepAction {
@@ -31,20 +29,4 @@ func (s *stepUpload) Run(ctx context.Context, _ multistep.StateBag) multistep.St
 	return multistep.ActionContinue
 }
 
-func (s *stepUpload) Cleanup(multistep.StateBag) {
-	if s.imageID != "" && s.err == nil {
-		return
-	}
-	if s.ledger.Len() == 0 {
-		return
-	}
-	s.ui.Say("taking back what was created")
-	// The context of the build may be cancelled: Undo has its own bound.
-	removed, err := s.ledger.Undo(context.Background(), s.session.Waits)
-	for _, id := range removed {
-		s.ui.Say("removed " + id)
-	}
-	if err != nil {
-		s.ui.Error(err.Error())
-	}
-}
+func (s *stepUpload) Cleanup(multistep.StateBag) {}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2/hcldec"
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
 )
 
 // Builder implements packersdk.Builder.
@@ -34,7 +36,10 @@ func (b *Builder) Prepare(raws ...any) (generated, warnings []string, err error)
 }
 
 // Run writes the disk. Where it fails or is cancelled, no file is left behind.
-func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, _ packersdk.Hook) (_ packersdk.Artifact, err error) {
+func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook) (_ packersdk.Artifact, err error) {
+	if err := component.RefuseProvisioners(ctx, ui, hook); err != nil {
+		return nil, err
+	}
 	if err := b.checkOutput(); err != nil {
 		return nil, err
 	}
@@ -49,15 +54,10 @@ func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, _ packersdk.Hook) (_
 		return nil, err
 	}
 	ui.Say(fmt.Sprintf("disk %s: %d bytes, SHA-256 %x", b.config.Output, wrapped.Disk.Size(), sum))
-	return &Artifact{
-		path:   b.config.Output,
-		memory: wrapped.MemoryMiB,
-		generated: map[string]string{
-			"Disk":   b.config.Output,
-			"SHA256": hex.EncodeToString(sum[:]),
-			"System": wrapped.Report.System,
-		},
-	}, nil
+	return component.NewDisk(component.DiskFacts{
+		Path: b.config.Output, SHA256: hex.EncodeToString(sum[:]),
+		System: wrapped.Report.System, MemoryMiB: wrapped.MemoryMiB,
+	}), nil
 }
 
 // checkOutput refuses to replace a file unless it was asked for.

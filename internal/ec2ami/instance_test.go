@@ -245,7 +245,7 @@ func TestDeregisterImage(t *testing.T) {
 		inject(t, server, faults...)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel() // it is undone all the same
-		if err := s.DeregisterImage(ctx, r.ImageID); err != nil {
+		if _, err := s.DeregisterImage(ctx, r.ImageID); err != nil {
 			t.Errorf("%v: %v", faults, err)
 		}
 		nothingLeft(t, server)
@@ -255,7 +255,7 @@ func TestDeregisterImage(t *testing.T) {
 func TestDeregisterImageLeavesWhatOthersNeed(t *testing.T) {
 	server, s, r := startLaunch(t, localec2.Options{})
 	other := registerAs(t, s, ec2.RegisterImageInput{Name: aws.String("other"), Architecture: "x86_64", VirtualizationType: aws.String("hvm")})
-	if err := s.DeregisterImage(t.Context(), r.ImageID); err != nil {
+	if _, err := s.DeregisterImage(t.Context(), r.ImageID); err != nil {
 		t.Error(err)
 	}
 	left := server.Resources()["us-east-1"]
@@ -263,7 +263,9 @@ func TestDeregisterImageLeavesWhatOthersNeed(t *testing.T) {
 		t.Errorf("left: %+v %+v", left.Images, left.Snapshots)
 	}
 	// Amazon's kernels are images of another account's.
-	wantError(t, s.DeregisterImage(t.Context(), "aki-919dcaf8"), "deregister aki-919dcaf8: the account has no such AMI in us-east-1")
+	_, err := s.DeregisterImage(t.Context(), "aki-919dcaf8")
+	wantError(t, err, "the account has no such AMI in us-east-1")
 	inject(t, server, "DeregisterImage=refuse")
-	wantError(t, s.DeregisterImage(t.Context(), other), "aws ec2 deregister-image --region us-east-1 --image-id "+other)
+	_, err = s.DeregisterImage(t.Context(), other)
+	wantError(t, err, "aws ec2 deregister-image --region us-east-1 --image-id "+other)
 }

@@ -105,26 +105,25 @@ func (s *Session) TagImage(ctx context.Context, id string, tags map[string]strin
 
 // DeregisterImage takes an AMI of this account back, with its snapshots as far
 // as they are this account's and no other AMI of it needs them. Like
-// [Ledger.Undo] it doesn't end with ctx, but with the Undo budget, and its
-// error names what is left.
-func (s *Session) DeregisterImage(ctx context.Context, id string) error {
+// [Ledger.Undo] it doesn't end with ctx, but with the Undo budget, returns what
+// was removed, and its error names what is left.
+func (s *Session) DeregisterImage(ctx context.Context, id string) (removed []string, err error) {
 	look, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Waits.Undo)
 	defer cancel()
 	var snapshots []string
-	err := s.Waits.settle(look, func() (_ bool, err error) {
+	err = s.Waits.settle(look, func() (_ bool, err error) {
 		snapshots, err = s.ownSnapshots(look, id)
 		return errors.Is(err, errGone) || isTransient(err), err
 	})
 	if err != nil {
-		return fmt.Errorf("deregister %s: %w", id, err)
+		return nil, fmt.Errorf("remove %s: %w", (&image{session: s}).describe(id), err)
 	}
 	var ledger Ledger
 	for _, snapshotID := range snapshots {
 		ledger.answered(ledger.intend(&snapshot{session: s}), snapshotID, false)
 	}
 	ledger.answered(ledger.intend(&image{session: s}), id, false)
-	_, err = ledger.Undo(ctx, s.Waits)
-	return err
+	return ledger.Undo(ctx, s.Waits)
 }
 
 // ownSnapshots returns the snapshots that go with an AMI, which must be this

@@ -44,8 +44,8 @@ func (p *puppet) end(_ context.Context, _ *trial, keep bool) error {
 	return nil
 }
 
-func (p *puppet) judged(_ context.Context, t *trial, _ bool) error {
-	p.verdict = t.result.Verdict
+func (p *puppet) tag(_ context.Context, result string) error {
+	p.verdict = result
 	return nil
 }
 
@@ -74,7 +74,7 @@ func TestLastWords(t *testing.T) {
 				t.Fatal(err)
 			}
 			plans, _ := c.plans()
-			trial := newTrial(&c, packersdk.TestUi(t), &test.guest, plans, "test")
+			trial := newTrial(&c, packersdk.TestUi(t), &subject{guest: &test.guest}, plans, "test")
 			err := trial.run(t.Context())
 			if test.want == "" && (err != nil || trial.result.Seconds.Passed <= 0 || test.guest.verdict != "passed") {
 				t.Errorf("error %v, result %+v", err, trial.result)

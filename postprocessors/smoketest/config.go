@@ -12,11 +12,14 @@ import (
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 	"github.com/hashicorp/packer-plugin-sdk/template/config"
 	"github.com/hashicorp/packer-plugin-sdk/template/interpolate"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
 )
 
 // Config holds the options of the post-processor unikernel-smoke-test.
 type Config struct {
 	common.PackerConfig `mapstructure:",squash"`
+	component.Access    `mapstructure:",squash"`
 
 	// A port that must accept a connection.
 	TCP []TCPCheck `mapstructure:"tcp"`
@@ -52,12 +55,6 @@ type Config struct {
 	// The AMI to test, for example `ami-0123456789abcdef0`. Default: the one that
 	// the source made.
 	AMIID string `mapstructure:"ami_id"`
-	// The region of the AMI. Default: that of the source, or for an `ami_id` what
-	// the AWS SDK finds in `AWS_REGION` or the profile.
-	Region string `mapstructure:"region"`
-	// The profile of the AWS configuration files to take credentials and region
-	// from. Default: that of the source, or else what the AWS SDK finds.
-	Profile string `mapstructure:"profile"`
 	// The instance types to try, in this order: the next one where EC2 has no
 	// capacity for one, or doesn't offer it. Default: up to six that start the AMI
 	// and have no more memory than its system stands, those with the fewest
@@ -100,11 +97,15 @@ type Config struct {
 	// The most to pay for an hour of a spot instance, in US dollars, or `auto`
 	// for the price on demand. Default: an instance on demand.
 	SpotPrice string `mapstructure:"spot_price"`
-	// Leave the instance and the temporary group where the test fails, and tell
-	// how to remove them.
+	// Keep the instance and the temporary security group if the test fails, and
+	// show how to remove them.
 	KeepOnFailure bool `mapstructure:"keep_on_failure"`
-	// Deregister the AMI where the test fails, and delete its snapshots. Packer
-	// may do so anyway: see [When it fails](#when-it-fails).
+	// Keep an AMI that this build made if its test fails. It gets the tag
+	// `unikernel:smoke-test` with the value `failed`. Default: it is removed, see
+	// [Which AMIs are removed](#which-amis-are-removed).
+	KeepAMIOnFailure bool `mapstructure:"keep_ami_on_failure"`
+	// Deregister the AMI and delete its snapshots if the test fails, even if this
+	// build didn't make it.
 	DeregisterOnFailure bool `mapstructure:"deregister_on_failure"`
 
 	// Disks only: the guest's memory in MiB. Default: what the domain

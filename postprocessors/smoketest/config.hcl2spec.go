@@ -18,6 +18,8 @@ type FlatConfig struct {
 	PackerOnError                     *string            `mapstructure:"packer_on_error" cty:"packer_on_error" hcl:"packer_on_error"`
 	PackerUserVars                    map[string]string  `mapstructure:"packer_user_variables" cty:"packer_user_variables" hcl:"packer_user_variables"`
 	PackerSensitiveVars               []string           `mapstructure:"packer_sensitive_variables" cty:"packer_sensitive_variables" hcl:"packer_sensitive_variables"`
+	Region                            *string            `mapstructure:"region" cty:"region" hcl:"region"`
+	Profile                           *string            `mapstructure:"profile" cty:"profile" hcl:"profile"`
 	TCP                               []FlatTCPCheck     `mapstructure:"tcp" cty:"tcp" hcl:"tcp"`
 	HTTP                              []FlatHTTPCheck    `mapstructure:"http" cty:"http" hcl:"http"`
 	HTTPS                             []FlatHTTPSCheck   `mapstructure:"https" cty:"https" hcl:"https"`
@@ -30,8 +32,6 @@ type FlatConfig struct {
 	Result                            *string            `mapstructure:"result" cty:"result" hcl:"result"`
 	Report                            *string            `mapstructure:"report" cty:"report" hcl:"report"`
 	AMIID                             *string            `mapstructure:"ami_id" cty:"ami_id" hcl:"ami_id"`
-	Region                            *string            `mapstructure:"region" cty:"region" hcl:"region"`
-	Profile                           *string            `mapstructure:"profile" cty:"profile" hcl:"profile"`
 	InstanceTypes                     []string           `mapstructure:"instance_types" cty:"instance_types" hcl:"instance_types"`
 	SubnetID                          *string            `mapstructure:"subnet_id" cty:"subnet_id" hcl:"subnet_id"`
 	SubnetFilter                      *FlatFilter        `mapstructure:"subnet_filter" cty:"subnet_filter" hcl:"subnet_filter"`
@@ -49,6 +49,7 @@ type FlatConfig struct {
 	RunTags                           map[string]string  `mapstructure:"run_tags" cty:"run_tags" hcl:"run_tags"`
 	SpotPrice                         *string            `mapstructure:"spot_price" cty:"spot_price" hcl:"spot_price"`
 	KeepOnFailure                     *bool              `mapstructure:"keep_on_failure" cty:"keep_on_failure" hcl:"keep_on_failure"`
+	KeepAMIOnFailure                  *bool              `mapstructure:"keep_ami_on_failure" cty:"keep_ami_on_failure" hcl:"keep_ami_on_failure"`
 	DeregisterOnFailure               *bool              `mapstructure:"deregister_on_failure" cty:"deregister_on_failure" hcl:"deregister_on_failure"`
 	Memory                            *int               `mapstructure:"memory" cty:"memory" hcl:"memory"`
 	GuestAddress                      *string            `mapstructure:"guest_address" cty:"guest_address" hcl:"guest_address"`
@@ -75,6 +76,8 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"packer_on_error":                       &hcldec.AttrSpec{Name: "packer_on_error", Type: cty.String, Required: false},
 		"packer_user_variables":                 &hcldec.AttrSpec{Name: "packer_user_variables", Type: cty.Map(cty.String), Required: false},
 		"packer_sensitive_variables":            &hcldec.AttrSpec{Name: "packer_sensitive_variables", Type: cty.List(cty.String), Required: false},
+		"region":                                &hcldec.AttrSpec{Name: "region", Type: cty.String, Required: false},
+		"profile":                               &hcldec.AttrSpec{Name: "profile", Type: cty.String, Required: false},
 		"tcp":                                   &hcldec.BlockListSpec{TypeName: "tcp", Nested: hcldec.ObjectSpec((*FlatTCPCheck)(nil).HCL2Spec())},
 		"http":                                  &hcldec.BlockListSpec{TypeName: "http", Nested: hcldec.ObjectSpec((*FlatHTTPCheck)(nil).HCL2Spec())},
 		"https":                                 &hcldec.BlockListSpec{TypeName: "https", Nested: hcldec.ObjectSpec((*FlatHTTPSCheck)(nil).HCL2Spec())},
@@ -87,8 +90,6 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"result":                                &hcldec.AttrSpec{Name: "result", Type: cty.String, Required: false},
 		"report":                                &hcldec.AttrSpec{Name: "report", Type: cty.String, Required: false},
 		"ami_id":                                &hcldec.AttrSpec{Name: "ami_id", Type: cty.String, Required: false},
-		"region":                                &hcldec.AttrSpec{Name: "region", Type: cty.String, Required: false},
-		"profile":                               &hcldec.AttrSpec{Name: "profile", Type: cty.String, Required: false},
 		"instance_types":                        &hcldec.AttrSpec{Name: "instance_types", Type: cty.List(cty.String), Required: false},
 		"subnet_id":                             &hcldec.AttrSpec{Name: "subnet_id", Type: cty.String, Required: false},
 		"subnet_filter":                         &hcldec.BlockSpec{TypeName: "subnet_filter", Nested: hcldec.ObjectSpec((*FlatFilter)(nil).HCL2Spec())},
@@ -106,6 +107,7 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"run_tags":                              &hcldec.AttrSpec{Name: "run_tags", Type: cty.Map(cty.String), Required: false},
 		"spot_price":                            &hcldec.AttrSpec{Name: "spot_price", Type: cty.String, Required: false},
 		"keep_on_failure":                       &hcldec.AttrSpec{Name: "keep_on_failure", Type: cty.Bool, Required: false},
+		"keep_ami_on_failure":                   &hcldec.AttrSpec{Name: "keep_ami_on_failure", Type: cty.Bool, Required: false},
 		"deregister_on_failure":                 &hcldec.AttrSpec{Name: "deregister_on_failure", Type: cty.Bool, Required: false},
 		"memory":                                &hcldec.AttrSpec{Name: "memory", Type: cty.Number, Required: false},
 		"guest_address":                         &hcldec.AttrSpec{Name: "guest_address", Type: cty.String, Required: false},

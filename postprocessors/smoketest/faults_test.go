@@ -22,6 +22,7 @@ import (
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/byhand"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ec2ami"
 )
 
@@ -119,6 +120,15 @@ func (c *cloud) test(ctx context.Context, t *testing.T, options block) error {
 
 func (c *cloud) artifact(ctx context.Context, t *testing.T, options block) (packersdk.Artifact, error) {
 	t.Helper()
+	tested, keep, force, err := c.postProcess(ctx, t, c.source(), options)
+	if !keep || !force {
+		t.Errorf("keep %v, force %v: Packer would destroy the AMI", keep, force)
+	}
+	return tested, err
+}
+
+func (c *cloud) postProcess(ctx context.Context, t *testing.T, source packersdk.Artifact, options block) (_ packersdk.Artifact, keep, force bool, err error) {
+	t.Helper()
 	p := &PostProcessor{Version: "test", connect: hurried}
 	all := block{
 		"ami_id": c.ami, "region": "us-east-1", "timeout": "3s",
@@ -129,12 +139,12 @@ func (c *cloud) artifact(ctx context.Context, t *testing.T, options block) (pack
 	if err := p.Configure(all); err != nil {
 		t.Fatal(err)
 	}
-	source := &packersdk.MockArtifact{BuilderIdValue: "unikernel-ami.ami", IdValue: "us-east-1:" + c.ami, StateValues: map[string]any{"generated_data": map[string]string{"AMI": c.ami}}}
-	tested, keep, force, err := p.PostProcess(ctx, packersdk.TestUi(t), source)
-	if !keep || !force {
-		t.Errorf("keep %v, force %v: Packer would take the AMI back", keep, force)
-	}
-	return tested, err
+	return p.PostProcess(ctx, packersdk.TestUi(t), source)
+}
+
+// source is the artifact of a build that has made the AMI.
+func (c *cloud) source() *component.Artifact {
+	return component.NewArtifact(component.Access{Region: "us-east-1"}, component.AMI{ID: c.ami}, map[string]string{"AMI": c.ami}, hurried)
 }
 
 // nothingLeft checks that of a test no instance and no group is there.

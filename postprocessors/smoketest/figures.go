@@ -1,6 +1,7 @@
 package smoketest
 
 import (
+	"errors"
 	"time"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/check"
@@ -10,9 +11,18 @@ import (
 // conclude sets the verdict and the figures.
 func (t *trial) conclude(failure error) {
 	r := &t.result
-	r.Verdict = report.Passed
+	switch {
+	case failure == nil:
+		r.Verdict = report.Passed
+	case errors.Is(failure, errCancelled):
+		r.Verdict = report.Cancelled
+	case t.tested:
+		r.Verdict = report.Failed
+	default:
+		r.Verdict = report.Error
+	}
 	if failure != nil {
-		r.Verdict, r.Reason = report.Failed, failure.Error()
+		r.Reason = failure.Error()
 	}
 	since := func(at time.Time) float64 { return at.Sub(r.Started).Seconds() }
 	for _, e := range r.Events {

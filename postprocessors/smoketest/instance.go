@@ -16,11 +16,14 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ec2ami"
 )
 
+// session is one region of one account.
+type session = ec2ami.Session
+
 // instance is a guest on EC2.
 type instance struct {
-	config                   *Config
-	connect                  connector
-	imageID, region, profile string
+	config  *Config
+	connect func(context.Context) (*session, error)
+	imageID string
 
 	session  *ec2ami.Session
 	plan     *ec2ami.LaunchPlan
@@ -60,7 +63,7 @@ func (g *instance) launch(ctx context.Context, t *trial) (check.Target, error) {
 
 // prepare connects and asks EC2 everything before something is created.
 func (g *instance) prepare(ctx context.Context, t *trial) (err error) {
-	g.session, err = g.connect(ctx, ec2ami.Options{Region: g.region, Profile: g.profile})
+	g.session, err = g.connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -183,22 +186,18 @@ func (g *instance) end(ctx context.Context, t *trial, keep bool) error {
 
 // Tags of a tested AMI.
 const (
-	verdictTag = "unikernel:smoke-test"      // "passed" or "failed"
-	timeTag    = "unikernel:smoke-test-time" // RFC 3339, UTC
+	resultTag = "unikernel:smoke-test"      // "passed" or "failed"
+	timeTag   = "unikernel:smoke-test-time" // RFC 3339, UTC
 )
 
-// judged tags the AMI with the verdict, or takes it back.
-func (g *instance) judged(ctx context.Context, t *trial, passed bool) error {
-	if !passed && g.config.DeregisterOnFailure {
-		t.ui.Say("deregistering " + g.imageID + ", as deregister_on_failure is set")
-		return g.session.DeregisterImage(ctx, g.imageID)
-	}
+// tag puts the result on the AMI.
+func (g *instance) tag(ctx context.Context, result string) error {
 	err := g.session.TagImage(ctx, g.imageID, map[string]string{
-		verdictTag: t.result.Verdict,
-		timeTag:    time.Now().UTC().Format(time.RFC3339),
+		resultTag: result,
+		timeTag:   time.Now().UTC().Format(time.RFC3339),
 	})
 	if err != nil {
-		return fmt.Errorf("the verdict is not on the AMI as the tag %s, which takes the right to ec2:CreateTags: %w", verdictTag, err)
+		return fmt.Errorf("tag the AMI with %s=%s, which requires ec2:CreateTags: %w", resultTag, result, err)
 	}
 	return nil
 }

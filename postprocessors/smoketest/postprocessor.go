@@ -15,15 +15,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"github.com/hashicorp/hcl/v2/hcldec"
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/builder/ami"
-	"github.com/unikernel-ami/packer-plugin-unikernel/builder/disk"
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ec2ami"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/lifeline"
 )
 
@@ -33,11 +29,8 @@ type PostProcessor struct {
 	Version string
 
 	config  Config
-	connect connector // ec2ami.Connect, if nil
+	connect component.Connector // ec2ami.Connect, if nil
 }
-
-// connector makes the session with AWS.
-type connector func(context.Context, ec2ami.Options) (*ec2ami.Session, error)
 
 // ConfigSpec is the form of the options in HCL.
 func (p *PostProcessor) ConfigSpec() hcldec.ObjectSpec {
@@ -47,84 +40,36 @@ func (p *PostProcessor) ConfigSpec() hcldec.ObjectSpec {
 // Configure checks the options.
 func (p *PostProcessor) Configure(raws ...any) error { return p.config.Prepare(raws...) }
 
-// PostProcess tests an artifact. It returns the same artifact with the result;
-// where the test fails, an error, which ends the build.
+// PostProcess tests an artifact. It returns the artifact with the result, or an
+// error, which ends the build, if the test has not passed. Whatever happens,
+// Packer must not destroy the artifact by its own rules: a good AMI would go
+// because its report could not be written.
 func (p *PostProcessor) PostProcess(ctx context.Context, ui packersdk.Ui, source packersdk.Artifact) (packersdk.Artifact, bool, bool, error) {
-	guest, err := p.guest(source)
+	component.Hold(source)
+	tested, err := p.test(ctx, ui, source)
+	return tested, true, true, err
+}
+
+func (p *PostProcessor) test(ctx context.Context, ui packersdk.Ui, source packersdk.Artifact) (packersdk.Artifact, error) {
+	subject, err := p.subject(source)
 	if err != nil {
-		return nil, true, true, err
+		return nil, err
 	}
 	if err := errors.Join(writable("result", p.config.Result), writable("report", p.config.Report)); err != nil {
-		return nil, true, true, err
+		return nil, err
 	}
 	plans, _ := p.config.plans() // Configure has seen the errors
 	ctx, done := lifeline.Hold(ctx)
 	defer done()
-	t := newTrial(&p.config, ui, guest, plans, "packer-plugin-unikernel "+p.Version)
+	t := newTrial(&p.config, ui, subject, plans, "packer-plugin-unikernel "+p.Version)
 	if err := t.run(ctx); err != nil {
-		return nil, true, true, err
+		return nil, err
 	}
-	tested, err := newArtifact(source, t)
-	return tested, true, true, err
-}
-
-// guest finds what is to be tested.
-func (p *PostProcessor) guest(source packersdk.Artifact) (guest, error) {
-	if p.config.AMIID != "" {
-		return p.instance(p.config.AMIID, p.config.Region, p.config.Profile), nil
+	result, err := t.resultJSON()
+	if err != nil {
+		return nil, err
 	}
-	switch source.BuilderId() {
-	case disk.BuilderID:
-		if len(source.Files()) != 1 {
-			return nil, fmt.Errorf("test disk: the artifact has %d files: want one", len(source.Files()))
-		}
-		return p.domain(source), nil
-	case ami.BuilderID:
-		return p.imageOf(source)
-	}
-	if strings.Contains(source.Id(), ":ami-") { // of packer-plugin-amazon, or an artifact like its
-		return p.imageOf(source)
-	}
-	return nil, fmt.Errorf("the artifact (%s, of %s) has no AMI, and no disk of unikernel-disk: use unikernel-smoke-test after one of these sources, or set ami_id", source.Id(), source.BuilderId())
-}
-
-func (p *PostProcessor) domain(source packersdk.Artifact) *domain {
-	g := &domain{config: &p.config, disk: source.Files()[0], memory: p.config.Memory}
-	if text, ok := source.State(disk.MemoryState).(string); ok && g.memory == 0 {
-		g.memory, _ = strconv.Atoi(text) // of our own artifact
-	}
-	if g.memory == 0 {
-		g.memory = defaultMemory
-	}
-	return g
-}
-
-// imageOf takes the AMI from an artifact's id, "region:ami-…", which may name
-// several, joined by commas.
-func (p *PostProcessor) imageOf(source packersdk.Artifact) (guest, error) {
-	var found []string
-	for one := range strings.SplitSeq(source.Id(), ",") {
-		if region, _, _ := strings.Cut(one, ":"); p.config.Region == "" || p.config.Region == region {
-			found = append(found, one)
-		}
-	}
-	if len(found) != 1 {
-		return nil, fmt.Errorf("test %s: %d of its AMIs are in the region asked for (%q): set region so that there is one", source.Id(), len(found), p.config.Region)
-	}
-	region, id, _ := strings.Cut(found[0], ":")
-	profile := p.config.Profile
-	if of, ok := source.State(ami.ProfileState).(string); ok && profile == "" {
-		profile = of
-	}
-	return p.instance(id, region, profile), nil
-}
-
-func (p *PostProcessor) instance(imageID, region, profile string) *instance {
-	connect := p.connect
-	if connect == nil {
-		connect = ec2ami.Connect
-	}
-	return &instance{config: &p.config, connect: connect, imageID: imageID, region: region, profile: profile}
+	return subject.artifact(result), nil
 }
 
 // writable tells, before anything is paid for, whether a file can be written.

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
 	"github.com/unikernel-ami/packer-plugin-unikernel/postprocessors/smoketest/report"
 )
 
@@ -35,7 +36,7 @@ func TestTestedArtifact(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(string(written), artifact.State(ResultState)); diff != "" {
+	if diff := cmp.Diff(string(written), artifact.State(component.ResultState)); diff != "" {
 		t.Error(diff)
 	}
 	var r report.Result
@@ -144,7 +145,7 @@ func TestRefusedBeforeTheLaunch(t *testing.T) {
 		"a type for HVM only":      {block{"instance_types": []string{"t3.micro"}}, "t3.micro"},
 		"no such subnet":           {block{"subnet_id": "subnet-0123456789abcdef0"}, "subnet-0123456789abcdef0"},
 		"no such group":            {block{"security_group_ids": []string{"sg-0123456789abcdef0"}}, "sg-0123456789abcdef0"},
-		"another region":           {block{"region": "eu-west-1", "ami_id": ""}, "set region so that there is one"},
+		"another region":           {block{"region": "eu-west-1", "ami_id": ""}, `region is "eu-west-1", and the artifact has AMIs in us-east-1`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := len(c.server.Calls())

@@ -40,15 +40,15 @@ type guest interface {
 	end(ctx context.Context, t *trial, keep bool) error
 	// network says what a guest that nobody hears of may lack.
 	network() string
-	// judged tells the verdict to whom it concerns.
-	judged(ctx context.Context, t *trial, passed bool) error
+	// tag puts the result, passed or failed, on the subject for others to see.
+	tag(ctx context.Context, result string) error
 }
 
 // trial is one test.
 type trial struct {
 	config *Config
 	ui     packersdk.Ui
-	guest  guest
+	*subject
 	plans  []check.Plan
 	ports  []ec2ami.Port // what the plans need open
 	result report.Result
@@ -60,8 +60,8 @@ type trial struct {
 	heard  atomic.Bool // the guest's network has answered in whatever way, or isn't asked
 }
 
-func newTrial(config *Config, ui packersdk.Ui, g guest, plans []check.Plan, tool string) *trial {
-	t := &trial{config: config, ui: ui, guest: g}
+func newTrial(config *Config, ui packersdk.Ui, of *subject, plans []check.Plan, tool string) *trial {
+	t := &trial{config: config, ui: ui, subject: of}
 	for _, plan := range plans {
 		if port, ok := portOf(plan.Check); ok && !slices.Contains(t.ports, port) {
 			t.ports = append(t.ports, port)
@@ -116,25 +116,21 @@ func (t *trial) run(ctx context.Context) error {
 	keep := failure != nil && !cancelled && t.config.KeepOnFailure
 	left := t.end(ctx, keep)
 	if failure != nil && cancelled {
-		failure = errors.New("the build was cancelled")
+		failure = errCancelled
 	} else if failure != nil && t.launched {
 		failure = t.autopsy(ctx, failure, keep)
 	}
 	t.conclude(failure)
-	if t.tested && !cancelled {
-		if err := t.guest.judged(ctx, t, failure == nil); err != nil {
+	left = errors.Join(left, t.settle(ctx))
+	if _, removed := t.removal(); !removed && t.tested && !cancelled {
+		if err := t.guest.tag(ctx, t.result.Verdict); err != nil {
 			t.ui.Error(err.Error())
 		}
 	}
-	left = errors.Join(left, t.write())
-	switch id := t.result.Subject.ID; {
-	case failure != nil:
-		return errors.Join(fmt.Errorf("smoke test of %s failed: %w", id, failure), left)
-	case left != nil:
-		return fmt.Errorf("smoke test of %s passed, but: %w", id, left)
-	}
-	return nil
+	return t.outcome(failure, errors.Join(left, t.write()))
 }
+
+var errCancelled = errors.New("the build was cancelled")
 
 // end ends the guest, or keeps it.
 func (t *trial) end(ctx context.Context, keep bool) error {
@@ -166,7 +162,10 @@ func (t *trial) test(ctx context.Context) error {
 	t.result.Checks, err = run.Do(ctx)
 	_, impossible := errors.AsType[check.Impossible](err)
 	t.tested = !impossible && !errors.Is(err, ec2ami.ErrMachine)
-	if err != nil {
+	if err != nil && ctx.Err() != nil {
+		t.event("cancelled", "")
+		return err
+	} else if err != nil {
 		t.event("failed", "")
 		return err
 	}

@@ -29,8 +29,10 @@ import (
 
 // The values of [Result.Verdict].
 const (
-	Passed = "passed"
-	Failed = "failed"
+	Passed    = "passed"
+	Failed    = "failed"
+	Cancelled = "cancelled" // the build was, before the test had a result
+	Error     = "error"     // the test could not be made: nothing is known of the subject
 )
 
 // A Result is all that is known of one smoke test.
