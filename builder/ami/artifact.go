@@ -18,7 +18,7 @@ func newArtifact(run *build) *component.Artifact {
 		"kernel":      plan.Kernel.Name,
 		"environment": plan.Environment,
 		"system":      plan.System,
-		"content":     plan.Content(),
+		"content":     plan.Content,
 	}}
 	generated := map[string]string{
 		"BuildRegion": plan.Region,
@@ -27,7 +27,7 @@ func newArtifact(run *build) *component.Artifact {
 		"KernelID":    plan.Kernel.ID,
 		"Environment": plan.Environment,
 		"System":      plan.System,
-		"Content":     plan.Content(),
+		"Content":     plan.Content,
 	}
 	return component.NewArtifact(access, image, generated, run.connect)
 }

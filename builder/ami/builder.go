@@ -17,15 +17,17 @@ import (
 	"github.com/hashicorp/packer-plugin-sdk/uuid"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/builder/unikernel"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ami"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ec2ami"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/lifeline"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
 )
 
 // Builder implements packersdk.Builder.
 type Builder struct {
 	config  Config
-	connect component.Connector // ec2ami.Connect, if nil
+	connect component.Connector // cloud.Connect, if nil
 }
 
 // build is what the steps of one run share: what was asked for, then what each
@@ -38,9 +40,10 @@ type build struct {
 	connect component.Connector
 
 	wrapped *unikernel.Wrapped
-	session *ec2ami.Session
-	plan    *ec2ami.Plan
-	ledger  ec2ami.Ledger
+	session *cloud.Session
+	blocks  []xenpv.Block
+	plan    *ami.Plan
+	ledger  cloud.Ledger
 
 	snapshotID string
 	imageID    string

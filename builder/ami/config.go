@@ -17,8 +17,8 @@ import (
 	"github.com/hashicorp/packer-plugin-sdk/template/interpolate"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/builder/unikernel"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ec2ami"
 )
 
 // Config holds the options of the source unikernel-ami.
@@ -78,7 +78,7 @@ var templated = []string{"ami_name", "ami_description", "tags", "snapshot_tags"}
 // wrong with them in one error.
 func (c *Config) Prepare(raws ...any) error {
 	// Outside of the configuration, which Decode empties first.
-	names := interpolate.Context{Funcs: map[string]any{"clean_resource_name": ec2ami.CleanName}}
+	names := interpolate.Context{Funcs: map[string]any{"clean_resource_name": cloud.CleanName}}
 	err := config.Decode(c, &config.DecodeOpts{
 		PluginType:         "unikernel-ami",
 		Interpolate:        true,
@@ -140,13 +140,13 @@ func (c *Config) render(ctx *interpolate.Context) []error {
 
 func (c *Config) checkAMI() []error {
 	errs := []error{
-		ec2ami.CheckTags("tags", c.Tags),
-		ec2ami.CheckTags("snapshot_tags", c.SnapshotTags),
+		cloud.CheckTags("tags", c.Tags),
+		cloud.CheckTags("snapshot_tags", c.SnapshotTags),
 		c.checkEnvironmentTag("tags", c.Tags),
 		c.checkEnvironmentTag("snapshot_tags", c.SnapshotTags),
 	}
 	if c.AMIName != "" {
-		errs = append(errs, ec2ami.CheckName(c.AMIName))
+		errs = append(errs, component.Explain(cloud.CheckName(c.AMIName)))
 	}
 	if c.Environment != "" && !environmentForm.MatchString(c.Environment) {
 		errs = append(errs, fmt.Errorf("environment is %q: use up to 64 letters, digits and -_., for example prod", c.Environment))
@@ -162,11 +162,11 @@ func (c *Config) checkAMI() []error {
 
 // checkEnvironmentTag refuses two values for one tag.
 func (c *Config) checkEnvironmentTag(option string, tags map[string]string) error {
-	value, ok := tags[ec2ami.EnvironmentTag]
+	value, ok := tags[cloud.EnvironmentTag]
 	if !ok || c.Environment == "" || value == c.Environment {
 		return nil
 	}
-	return fmt.Errorf("%s sets %s to %q and environment is %q: leave one of them out", option, ec2ami.EnvironmentTag, value, c.Environment)
+	return fmt.Errorf("%s sets %s to %q and environment is %q: leave one of them out", option, cloud.EnvironmentTag, value, c.Environment)
 }
 
 func (c *Config) checkVolume() []error {

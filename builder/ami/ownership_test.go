@@ -16,17 +16,17 @@ import (
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ec2ami"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
 )
 
-// A cloud is an embedded EC2, and an image to make AMIs of there.
-type cloud struct {
+// An embedded is an embedded EC2, and an image to make AMIs of there.
+type embedded struct {
 	server *localec2.Running
 	image  string
 }
 
-func newCloud(t *testing.T) *cloud {
+func newCloud(t *testing.T) *embedded {
 	t.Helper()
 	image := filepath.Join(judge.DebianImages(t), "grub-x86_64-xen.bin")
 	server, err := localec2.Start(localec2.Options{})
@@ -38,10 +38,10 @@ func newCloud(t *testing.T) *cloud {
 		key, value, _ := strings.Cut(variable, "=")
 		t.Setenv(key, value)
 	}
-	return &cloud{server, image}
+	return &embedded{server, image}
 }
 
-func (c *cloud) inject(t *testing.T, text string) {
+func (c *embedded) inject(t *testing.T, text string) {
 	t.Helper()
 	fault, err := localec2.ParseFault(text)
 	if err != nil {
@@ -50,7 +50,7 @@ func (c *cloud) inject(t *testing.T, text string) {
 	c.server.Inject(fault)
 }
 
-func (c *cloud) build(ctx context.Context, t *testing.T, ui packersdk.Ui, change map[string]any) (packersdk.Artifact, error) {
+func (c *embedded) build(ctx context.Context, t *testing.T, ui packersdk.Ui, change map[string]any) (packersdk.Artifact, error) {
 	t.Helper()
 	all := map[string]any{"image": c.image}
 	maps.Copy(all, change)
@@ -62,9 +62,9 @@ func (c *cloud) build(ctx context.Context, t *testing.T, ui packersdk.Ui, change
 }
 
 // hurried connects with waits that fit a test.
-func hurried(ctx context.Context, o ec2ami.Options) (*ec2ami.Session, error) {
+func hurried(ctx context.Context, o cloud.Options) (*cloud.Session, error) {
 	o.MaxBackoff = 5 * time.Millisecond
-	s, err := ec2ami.Connect(ctx, o)
+	s, err := cloud.Connect(ctx, o)
 	if err == nil {
 		s.Waits.Delay, s.Waits.MaxDelay, s.Waits.Settle = 2*time.Millisecond, 10*time.Millisecond, 300*time.Millisecond
 	}

@@ -5,8 +5,9 @@ import (
 	"fmt"
 
 	"github.com/hashicorp/packer-plugin-sdk/multistep"
-
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ec2ami"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ami"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/snapshot"
 )
 
 // stepPlan asks AWS what can be asked before anything is created, and shows
@@ -21,9 +22,10 @@ func (s *stepPlan) Run(ctx context.Context, _ multistep.StateBag) multistep.Step
 	}
 	s.session, err = s.config.Connect(ctx, s.connect)
 	if err != nil {
-		return s.fail(err)
+		return s.fail(component.Explain(err))
 	}
-	s.plan, err = s.session.Plan(ctx, ec2ami.Request{
+	s.blocks = blocks
+	s.plan, err = ami.NewPlan(ctx, s.session, ami.Request{
 		BuildID:      s.id,
 		Name:         s.config.AMIName,
 		Description:  s.config.AMIDescription,
@@ -34,12 +36,13 @@ func (s *stepPlan) Run(ctx context.Context, _ multistep.StateBag) multistep.Step
 		KernelID:     s.config.KernelID,
 		VolumeSize:   s.config.VolumeSize,
 		VolumeType:   s.config.VolumeType,
-		ImageTags:    s.config.Tags,
-		SnapshotTags: s.config.SnapshotTags,
-		Blocks:       blocks,
+		Content:      snapshot.Content(blocks),
+
+		UserImageTags:    s.config.Tags,
+		UserSnapshotTags: s.config.SnapshotTags,
 	})
 	if err != nil {
-		return s.fail(err)
+		return s.fail(component.Explain(err))
 	}
 	s.show()
 	if s.config.PlanOnly {
@@ -54,7 +57,7 @@ func (s *stepPlan) show() {
 	s.ui.Say(fmt.Sprintf("plan: AMI %q in %s, account %s", s.plan.Name, s.plan.Region, s.plan.Account))
 	s.ui.Say(fmt.Sprintf("boots %s with arguments %q", s.plan.Kernel, s.wrapped.CommandLine))
 	s.ui.Say(fmt.Sprintf("root volume of %d GiB (%s), %d of its 512 KiB blocks to upload",
-		s.plan.VolumeSize, s.plan.VolumeType, len(s.plan.Blocks)))
+		s.plan.VolumeSize, s.plan.VolumeType, len(s.blocks)))
 	if s.plan.Environment != "" {
 		s.ui.Say("environment " + s.plan.Environment)
 	}

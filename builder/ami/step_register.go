@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/packer-plugin-sdk/multistep"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ami"
 )
 
 // stepRegister makes the AMI of the snapshot.
@@ -13,7 +14,7 @@ type stepRegister struct{ *build }
 
 func (s *stepRegister) Run(ctx context.Context, _ multistep.StateBag) multistep.StepAction {
 	s.err = nil // of an earlier try, which the user wants repeated
-	id, err := s.session.Register(ctx, s.plan, s.snapshotID, &s.ledger)
+	id, err := ami.Register(ctx, s.session, s.plan, s.snapshotID, &s.ledger)
 	if err != nil {
 		return s.fail(err)
 	}

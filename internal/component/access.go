@@ -5,7 +5,7 @@ package component
 import (
 	"context"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ec2ami"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 )
 
 // Access says which region of which account a component works in. Every
@@ -22,15 +22,15 @@ type Access struct {
 	Profile string `mapstructure:"profile"`
 }
 
-// A Connector makes the session for a region. It is [ec2ami.Connect], except in
+// A Connector makes the session for a region. It is [cloud.Connect], except in
 // tests.
-type Connector func(context.Context, ec2ami.Options) (*ec2ami.Session, error)
+type Connector func(context.Context, cloud.Options) (*cloud.Session, error)
 
 // Connect makes the session for the region. A nil connector stands for
-// [ec2ami.Connect].
-func (a Access) Connect(ctx context.Context, connect Connector) (*ec2ami.Session, error) {
+// [cloud.Connect].
+func (a Access) Connect(ctx context.Context, connect Connector) (*cloud.Session, error) {
 	if connect == nil {
-		connect = ec2ami.Connect
+		connect = cloud.Connect
 	}
-	return connect(ctx, ec2ami.Options{Region: a.Region, Profile: a.Profile})
+	return connect(ctx, cloud.Options{Region: a.Region, Profile: a.Profile})
 }

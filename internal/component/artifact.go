@@ -15,7 +15,8 @@ import (
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 	registryimage "github.com/hashicorp/packer-plugin-sdk/packer/registry/image"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ec2ami"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ami"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 )
 
 // BuilderID identifies the artifacts of unikernel-ami, and of post-processors
@@ -218,7 +219,7 @@ func (a *Artifact) Remove(ctx context.Context) (removed []string, err error) {
 			errs = append(errs, fmt.Errorf("remove %s in %s: %w", a.AMIs[region].ID, region, err))
 			continue
 		}
-		gone, err := session.DeregisterImage(ctx, a.AMIs[region].ID)
+		gone, err := ami.Remove(ctx, session, a.AMIs[region].ID)
 		removed = append(removed, gone...)
 		errs = append(errs, err)
 	}
@@ -226,7 +227,7 @@ func (a *Artifact) Remove(ctx context.Context) (removed []string, err error) {
 }
 
 // Session connects to one of the artifact's regions.
-func (a *Artifact) Session(ctx context.Context, region string) (*ec2ami.Session, error) {
+func (a *Artifact) Session(ctx context.Context, region string) (*cloud.Session, error) {
 	return Access{Region: region, Profile: a.Profile}.Connect(ctx, a.connect)
 }
 

@@ -22,13 +22,13 @@ import (
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/byhand"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ec2ami"
 )
 
-// A cloud is an embedded EC2 that boots no guests: their consoles say so, and
+// An embedded is an embedded EC2 that boots no guests: their consoles say so, and
 // that is what the tests check. A proxy in front of it tells of each call.
-type cloud struct {
+type embedded struct {
 	server *localec2.Running
 	ami    string
 	port   int                                 // stands in for the guest's: whatever address of 127.0.0.0/8 is asked for it, it answers
@@ -36,14 +36,14 @@ type cloud struct {
 	after  atomic.Pointer[func(action string)] // a call's answer was sent
 }
 
-func newCloud(t *testing.T) *cloud {
+func newCloud(t *testing.T) *embedded {
 	t.Helper()
 	server, err := localec2.Start(localec2.Options{NoInstances: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { server.Close() })
-	c := &cloud{server: server}
+	c := &embedded{server: server}
 	target, err := url.Parse(server.URL())
 	if err != nil {
 		t.Fatal(err)
@@ -100,9 +100,9 @@ func standIn(t *testing.T) int {
 }
 
 // hurried is the way to AWS with waits that fit a test.
-func hurried(ctx context.Context, o ec2ami.Options) (*ec2ami.Session, error) {
+func hurried(ctx context.Context, o cloud.Options) (*cloud.Session, error) {
 	o.MaxBackoff = 5 * time.Millisecond
-	s, err := ec2ami.Connect(ctx, o)
+	s, err := cloud.Connect(ctx, o)
 	if err == nil {
 		w := &s.Waits
 		w.Delay, w.MaxDelay, w.Watch = 2*time.Millisecond, 10*time.Millisecond, 20*time.Millisecond
@@ -112,13 +112,13 @@ func hurried(ctx context.Context, o ec2ami.Options) (*ec2ami.Session, error) {
 }
 
 // test makes a smoke test of the AMI.
-func (c *cloud) test(ctx context.Context, t *testing.T, options block) error {
+func (c *embedded) test(ctx context.Context, t *testing.T, options block) error {
 	t.Helper()
 	_, err := c.artifact(ctx, t, options)
 	return err
 }
 
-func (c *cloud) artifact(ctx context.Context, t *testing.T, options block) (packersdk.Artifact, error) {
+func (c *embedded) artifact(ctx context.Context, t *testing.T, options block) (packersdk.Artifact, error) {
 	t.Helper()
 	tested, keep, force, err := c.postProcess(ctx, t, c.source(), options)
 	if !keep || !force {
@@ -127,7 +127,7 @@ func (c *cloud) artifact(ctx context.Context, t *testing.T, options block) (pack
 	return tested, err
 }
 
-func (c *cloud) postProcess(ctx context.Context, t *testing.T, source packersdk.Artifact, options block) (_ packersdk.Artifact, keep, force bool, err error) {
+func (c *embedded) postProcess(ctx context.Context, t *testing.T, source packersdk.Artifact, options block) (_ packersdk.Artifact, keep, force bool, err error) {
 	t.Helper()
 	p := &PostProcessor{Version: "test", connect: hurried}
 	all := block{
@@ -143,12 +143,12 @@ func (c *cloud) postProcess(ctx context.Context, t *testing.T, source packersdk.
 }
 
 // source is the artifact of a build that has made the AMI.
-func (c *cloud) source() *component.Artifact {
+func (c *embedded) source() *component.Artifact {
 	return component.NewArtifact(component.Access{Region: "us-east-1"}, component.AMI{ID: c.ami}, map[string]string{"AMI": c.ami}, hurried)
 }
 
 // nothingLeft checks that of a test no instance and no group is there.
-func (c *cloud) nothingLeft(t *testing.T) {
+func (c *embedded) nothingLeft(t *testing.T) {
 	t.Helper()
 	left := c.server.Resources()["us-east-1"]
 	if len(left.Instances)+len(left.Networks) > 0 {
@@ -157,7 +157,7 @@ func (c *cloud) nothingLeft(t *testing.T) {
 }
 
 // actions lists the calls of a test that goes well, in their order.
-func (c *cloud) actions(t *testing.T) []string {
+func (c *embedded) actions(t *testing.T) []string {
 	t.Helper()
 	before := len(c.server.Calls())
 	if err := c.test(t.Context(), t, nil); err != nil {
@@ -242,7 +242,7 @@ func TestInterruptedAtEachCall(t *testing.T) {
 }
 
 // sweep removes what a test that wasn't allowed to has left.
-func (c *cloud) sweep(t *testing.T) {
+func (c *embedded) sweep(t *testing.T) {
 	t.Helper()
 	endpoint := c.server.URL()
 	client := ec2.New(ec2.Options{Region: "us-east-1", BaseEndpoint: &endpoint, Credentials: credentials.NewStaticCredentialsProvider("AKIATEST", "secret", "")})

@@ -12,45 +12,40 @@ import (
 
 	"github.com/hashicorp/packer-plugin-sdk/uuid"
 
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ami"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/check"
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ec2ami"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/instance"
 )
 
-// session is one region of one account.
-type session = ec2ami.Session
-
-// instance is a guest on EC2.
-type instance struct {
+// ec2Instance is a guest on EC2.
+type ec2Instance struct {
 	config  *Config
-	connect func(context.Context) (*session, error)
+	connect func(context.Context) (*cloud.Session, error)
 	imageID string
 
-	session  *ec2ami.Session
-	plan     *ec2ami.LaunchPlan
-	ledger   ec2ami.Ledger
-	launched *ec2ami.Instance
+	session  *cloud.Session
+	plan     *instance.Plan
+	ledger   cloud.Ledger
+	launched *instance.Instance
 	ended    bool
 }
 
-func (g *instance) launch(ctx context.Context, t *trial) (check.Target, error) {
+func (g *ec2Instance) launch(ctx context.Context, t *trial) (check.Target, error) {
 	t.result.Subject.Kind, t.result.Subject.ID = "ami", g.imageID
 	if err := g.prepare(ctx, t); err != nil {
-		return check.Target{}, err
+		return check.Target{}, component.Explain(err)
 	}
 	t.begin()
+	g.plan.Launched = func(in *instance.Instance) { g.say(t, in) }
 	var err error
-	if g.launched, err = g.session.Launch(ctx, g.plan, &g.ledger); err != nil {
-		return check.Target{}, err
+	if g.launched, err = instance.Launch(ctx, g.session, g.plan, &g.ledger); err != nil {
+		return check.Target{}, component.Explain(err)
 	}
 	in := g.launched
 	for _, refused := range in.Refused {
 		t.ui.Say("EC2 refused " + refused.Error())
-	}
-	t.result.Instance.ID, t.result.Instance.Type, t.result.Instance.Zone = in.ID, in.Type, in.Zone
-	t.event("launched", "%s, %s in %s", in.ID, in.Type, in.Zone)
-	t.ui.Say(fmt.Sprintf("launched %s: %s in %s", in.ID, in.Type, in.Zone))
-	if err := g.session.AwaitRunning(ctx, in); err != nil {
-		return check.Target{}, err
 	}
 	host, err := g.address()
 	if err != nil {
@@ -61,13 +56,20 @@ func (g *instance) launch(ctx context.Context, t *trial) (check.Target, error) {
 	return g.target(host), nil
 }
 
+// say tells the user of an instance that EC2 has accepted.
+func (g *ec2Instance) say(t *trial, in *instance.Instance) {
+	t.result.Instance.ID, t.result.Instance.Type, t.result.Instance.Zone = in.ID, in.Type, in.Zone
+	t.event("launched", "%s, %s in %s", in.ID, in.Type, in.Zone)
+	t.ui.Say(fmt.Sprintf("launched %s: %s in %s", in.ID, in.Type, in.Zone))
+}
+
 // prepare connects and asks EC2 everything before something is created.
-func (g *instance) prepare(ctx context.Context, t *trial) (err error) {
+func (g *ec2Instance) prepare(ctx context.Context, t *trial) (err error) {
 	g.session, err = g.connect(ctx)
 	if err != nil {
 		return err
 	}
-	if slices.Contains(t.ports, ec2ami.Port{Protocol: "icmp"}) && g.session.Endpoint() == "" {
+	if slices.Contains(t.ports, instance.Port{Protocol: "icmp"}) && g.session.Endpoint() == "" {
 		if err := check.CanPing(); err != nil {
 			return err // before anything is paid for
 		}
@@ -76,25 +78,25 @@ func (g *instance) prepare(ctx context.Context, t *trial) (err error) {
 	if err != nil {
 		return err
 	}
-	g.plan, err = g.session.PlanLaunch(ctx, request)
+	g.plan, err = instance.NewPlan(ctx, g.session, request)
 	if err != nil {
 		return err
 	}
 	s := &t.result.Subject
 	s.Region, s.Name, s.Architecture, s.Kernel = g.session.Region, g.plan.Image.Name, g.plan.Image.Architecture, g.plan.Image.KernelID
-	s.Environment, s.System = g.plan.Image.Tags[ec2ami.EnvironmentTag], g.plan.Image.Tags[ec2ami.SystemTag]
+	s.Environment, s.System = g.plan.Image.Tags[cloud.EnvironmentTag], g.plan.Image.Tags[cloud.SystemTag]
 	t.ui.Say("smoke test: " + g.plan.String())
 	return nil
 }
 
 // request says which instance is wanted.
-func (g *instance) request(ports []ec2ami.Port) (ec2ami.LaunchRequest, error) {
+func (g *ec2Instance) request(ports []instance.Port) (instance.Request, error) {
 	c := g.config
 	userData, err := c.userData()
 	if err != nil {
-		return ec2ami.LaunchRequest{}, err
+		return instance.Request{}, err
 	}
-	return ec2ami.LaunchRequest{
+	return instance.Request{
 		RunID: uuid.TimeOrderedUUID(), ImageID: g.imageID, Name: "smoke test of " + g.imageID,
 		InstanceTypes: c.InstanceTypes,
 		SubnetID:      c.SubnetID, VPCID: c.VPCID, SubnetFilter: c.SubnetFilter.Filters, VPCFilter: c.VPCFilter.Filters, AvailabilityZone: c.AvailabilityZone,
@@ -105,7 +107,7 @@ func (g *instance) request(ports []ec2ami.Port) (ec2ami.LaunchRequest, error) {
 }
 
 // address is where the instance is asked.
-func (g *instance) address() (string, error) {
+func (g *ec2Instance) address() (string, error) {
 	in := g.launched
 	switch g.config.Address {
 	case "public_ip":
@@ -127,7 +129,7 @@ func noAddress(address, what, remedy string) error {
 	return wrong(address == "", "the instance has no %s: %s", what, remedy)
 }
 
-func (g *instance) target(host string) check.Target {
+func (g *ec2Instance) target(host string) check.Target {
 	target := check.Target{
 		Host: host,
 		Endpoint: func(_ string, port uint16) (string, error) {
@@ -136,39 +138,39 @@ func (g *instance) target(host string) check.Target {
 	}
 	if ip, err := netip.ParseAddr(host); err == nil && ip.IsLoopback() {
 		// An embedded EC2: this machine would answer a ping to itself.
-		target.Ping = func(ctx context.Context) error { return g.session.PingLocal(ctx, host) }
+		target.Ping = func(ctx context.Context) error { return pingLoopback(ctx, g.session.Endpoint(), host) }
 	}
 	return target
 }
 
 // watch takes an instance whose network doesn't answer EC2's own check for
 // lost, unless it has answered ours.
-func (g *instance) watch(ctx context.Context, heard func() bool) error {
-	err := g.session.WatchInstance(ctx, g.launched)
-	for errors.Is(err, ec2ami.ErrImpaired) && heard() {
-		err = g.session.WatchInstance(ctx, g.launched)
+func (g *ec2Instance) watch(ctx context.Context, heard func() bool) error {
+	err := instance.Watch(ctx, g.session, g.launched)
+	for errors.Is(err, instance.ErrImpaired) && heard() {
+		err = instance.Watch(ctx, g.session, g.launched)
 	}
 	return err
 }
 
-func (g *instance) refuses() bool { return g.session.Endpoint() != "" } // an embedded EC2's are addresses of this machine
+func (g *ec2Instance) refuses() bool { return g.session.Endpoint() != "" } // an embedded EC2's are addresses of this machine
 
-func (g *instance) network() string {
+func (g *ec2Instance) network() string {
 	return "on EC2 it must ask for its address by DHCP (LING: -dhcp; MirageOS: configured with dhcp; Rumprun: \"method\":\"dhcp\"), " +
 		"or have the address compiled in that private_ip_address gives it; and security groups and routes must let the checks through"
 }
 
-func (g *instance) console(ctx context.Context) (string, error) {
+func (g *ec2Instance) console(ctx context.Context) (string, error) {
 	switch {
 	case g.launched == nil:
 		return "", errors.New("there was no instance")
 	case g.ended:
-		return g.session.FinalConsole(ctx, g.launched)
+		return instance.FinalConsole(ctx, g.session, g.launched)
 	}
-	return g.session.Console(ctx, g.launched.ID)
+	return instance.Console(ctx, g.session, g.launched.ID)
 }
 
-func (g *instance) end(ctx context.Context, t *trial, keep bool) error {
+func (g *ec2Instance) end(ctx context.Context, t *trial, keep bool) error {
 	if keep {
 		for _, line := range g.ledger.Keep() {
 			t.ui.Say("kept, as keep_on_failure is set: " + line)
@@ -184,20 +186,14 @@ func (g *instance) end(ctx context.Context, t *trial, keep bool) error {
 	return err
 }
 
-// Tags of a tested AMI.
-const (
-	resultTag = "unikernel:smoke-test"      // "passed" or "failed"
-	timeTag   = "unikernel:smoke-test-time" // RFC 3339, UTC
-)
-
 // tag puts the result on the AMI.
-func (g *instance) tag(ctx context.Context, result string) error {
-	err := g.session.TagImage(ctx, g.imageID, map[string]string{
-		resultTag: result,
-		timeTag:   time.Now().UTC().Format(time.RFC3339),
+func (g *ec2Instance) tag(ctx context.Context, result string) error {
+	err := ami.Tag(ctx, g.session, g.imageID, map[string]string{
+		cloud.ResultTag: result,
+		cloud.TimeTag:   time.Now().UTC().Format(time.RFC3339),
 	})
 	if err != nil {
-		return fmt.Errorf("tag the AMI with %s=%s, which requires ec2:CreateTags: %w", resultTag, result, err)
+		return fmt.Errorf("tag the AMI with %s=%s, which requires ec2:CreateTags: %w", cloud.ResultTag, result, err)
 	}
 	return nil
 }

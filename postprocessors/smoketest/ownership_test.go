@@ -17,7 +17,7 @@ import (
 
 // run makes a smoke test as Packer's core does: if it fails, the artifact of the
 // source is destroyed.
-func (c *cloud) run(ctx context.Context, t *testing.T, source packersdk.Artifact, options block) error {
+func (c *embedded) run(ctx context.Context, t *testing.T, source packersdk.Artifact, options block) error {
 	t.Helper()
 	_, _, _, err := c.postProcess(ctx, t, source, options)
 	if err != nil {
@@ -29,9 +29,9 @@ func (c *cloud) run(ctx context.Context, t *testing.T, source packersdk.Artifact
 }
 
 // images are the AMIs that are there.
-func (c *cloud) images() int { return len(c.server.Resources()["us-east-1"].Images) }
+func (c *embedded) images() int { return len(c.server.Resources()["us-east-1"].Images) }
 
-func (c *cloud) inject(t *testing.T, text string) {
+func (c *embedded) inject(t *testing.T, text string) {
 	t.Helper()
 	fault, err := localec2.ParseFault(text)
 	if err != nil {

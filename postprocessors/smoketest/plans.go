@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/check"
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ec2ami"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/instance"
 )
 
 const (
@@ -131,18 +131,18 @@ func (o option) plan(budget time.Duration) (check.Plan, error) {
 }
 
 // portOf returns what of the guest must be open for a check.
-func portOf(c check.Check) (ec2ami.Port, bool) {
+func portOf(c check.Check) (instance.Port, bool) {
 	switch c := c.(type) {
 	case check.TCP:
-		return ec2ami.Port{Protocol: "tcp", Number: c.Port}, true
+		return instance.Port{Protocol: "tcp", Number: c.Port}, true
 	case check.HTTP:
-		return ec2ami.Port{Protocol: "tcp", Number: c.Port}, true
+		return instance.Port{Protocol: "tcp", Number: c.Port}, true
 	case check.UDP:
-		return ec2ami.Port{Protocol: "udp", Number: c.Port}, true
+		return instance.Port{Protocol: "udp", Number: c.Port}, true
 	case check.DNS:
-		return ec2ami.Port{Protocol: "udp", Number: c.Port}, true
+		return instance.Port{Protocol: "udp", Number: c.Port}, true
 	case check.ICMP:
-		return ec2ami.Port{Protocol: "icmp"}, true
+		return instance.Port{Protocol: "icmp"}, true
 	}
-	return ec2ami.Port{}, false // the console
+	return instance.Port{}, false // the console
 }

@@ -29,7 +29,7 @@ type PostProcessor struct {
 	Version string
 
 	config  Config
-	connect component.Connector // ec2ami.Connect, if nil
+	connect component.Connector // cloud.Connect, if nil
 }
 
 // ConfigSpec is the form of the options in HCL.

@@ -9,6 +9,7 @@ import (
 
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
 	"github.com/unikernel-ami/packer-plugin-unikernel/postprocessors/smoketest/report"
 )
@@ -53,7 +54,7 @@ func (p *PostProcessor) existing() *subject {
 	access := p.config.Access
 	s := p.image(component.Existing(access, p.config.AMIID, p.connect))
 	s.artifact = func(result string) packersdk.Artifact {
-		access.Region = s.guest.(*instance).session.Region
+		access.Region = s.guest.(*ec2Instance).session.Region
 		return component.Existing(access, p.config.AMIID, p.connect).Passed(result)
 	}
 	return s
@@ -63,8 +64,8 @@ func (p *PostProcessor) existing() *subject {
 func (p *PostProcessor) image(artifact *component.Artifact) *subject {
 	region := artifact.Regions()[0]
 	return &subject{
-		guest: &instance{config: &p.config, imageID: artifact.AMIs[region].ID,
-			connect: func(ctx context.Context) (*session, error) { return artifact.Session(ctx, region) }},
+		guest: &ec2Instance{config: &p.config, imageID: artifact.AMIs[region].ID,
+			connect: func(ctx context.Context) (*cloud.Session, error) { return artifact.Session(ctx, region) }},
 		owned:    artifact.Owned,
 		artifact: func(result string) packersdk.Artifact { return artifact.Passed(result) },
 		remove:   artifact.Remove,

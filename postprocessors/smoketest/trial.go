@@ -15,7 +15,7 @@ import (
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/check"
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ec2ami"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/instance"
 	"github.com/unikernel-ami/packer-plugin-unikernel/postprocessors/smoketest/report"
 )
 
@@ -50,7 +50,7 @@ type trial struct {
 	ui     packersdk.Ui
 	*subject
 	plans  []check.Plan
-	ports  []ec2ami.Port // what the plans need open
+	ports  []instance.Port // what the plans need open
 	result report.Result
 
 	launched bool // there is, or may be, something to end
@@ -161,7 +161,7 @@ func (t *trial) test(ctx context.Context) error {
 	}
 	t.result.Checks, err = run.Do(ctx)
 	_, impossible := errors.AsType[check.Impossible](err)
-	t.tested = !impossible && !errors.Is(err, ec2ami.ErrMachine)
+	t.tested = !impossible && !errors.Is(err, instance.ErrMachine)
 	if err != nil && ctx.Err() != nil {
 		t.event("cancelled", "")
 		return err

@@ -9,7 +9,9 @@ import (
 	"regexp"
 	"slices"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ec2ami"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/instance"
 )
 
 // compact leaves out what isn't wrong, and makes one list of joined errors.
@@ -81,14 +83,14 @@ func (c *Config) checkLaunch() error {
 	errs := []error{
 		wrong(c.Address != "" && !slices.Contains(addressKinds, c.Address), "address is %q: use public_ip, private_ip, public_dns or ipv6", c.Address),
 		wrong(c.UserData != "" && c.UserDataFile != "", "user_data and user_data_file are both set: leave one of them out"),
-		ec2ami.CheckTags("run_tags", c.RunTags),
+		cloud.CheckTags("run_tags", c.RunTags),
 	}
 	for _, name := range c.InstanceTypes {
 		errs = append(errs, wrong(!typeForm.MatchString(name), "instance_types has %q: an instance type looks like m1.small", name))
 	}
 	userData, err := c.userData()
-	launch := ec2ami.LaunchRequest{UserData: userData, IAMInstanceProfile: c.IAMInstanceProfile, SpotPrice: c.SpotPrice}
-	errs = append(errs, err, launch.Check())
+	launch := instance.Request{UserData: userData, IAMInstanceProfile: c.IAMInstanceProfile, SpotPrice: c.SpotPrice}
+	errs = append(errs, err, component.Explain(launch.Check()))
 	return errors.Join(errs...)
 }
 

@@ -1,0 +1,212 @@
+package ami_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ami"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloudtest"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/snapshot"
+)
+
+func TestBakedImageIsWhatWasAskedFor(t *testing.T) {
+	disk := cloudtest.NewMemoryDisk(t, 0, 1, 7, 2047)
+	_, s := cloudtest.Start(t, localec2.Options{}, "eu-west-1")
+	id, snapshotID, err := cloudtest.Bake(t.Context(), s, disk, &cloud.Ledger{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !maps.EqualFunc(disk, cloudtest.ReadBack(t, s, snapshotID), bytes.Equal) {
+		t.Error("the snapshot differs from the disk")
+	}
+	images, err := ami.Describe(t.Context(), s, &ec2.DescribeImagesInput{ImageIds: []string{id}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	image := images[0]
+	got := map[string]string{
+		"name":           aws.ToString(image.Name),
+		"description":    aws.ToString(image.Description),
+		"architecture":   string(image.Architecture),
+		"virtualization": string(image.VirtualizationType),
+		"kernel":         aws.ToString(image.KernelId),
+		"root":           aws.ToString(image.RootDeviceName),
+		"ena":            fmt.Sprint(aws.ToBool(image.EnaSupport)),
+		"snapshot":       aws.ToString(image.BlockDeviceMappings[0].Ebs.SnapshotId),
+		"volume":         fmt.Sprintf("%d %s", aws.ToInt32(image.BlockDeviceMappings[0].Ebs.VolumeSize), image.BlockDeviceMappings[0].Ebs.VolumeType),
+		"tags":           cloudtest.TagText(image.Tags),
+	}
+	want := map[string]string{
+		"name":           "web-dev",
+		"description":    "a test",
+		"architecture":   "x86_64",
+		"virtualization": "paravirtual",
+		"kernel":         "aki-dc9ed9af",
+		"root":           "/dev/sda1",
+		"ena":            "false",
+		"snapshot":       snapshotID,
+		"volume":         "1 gp2",
+		"tags":           "Environment=dev Service=web unikernel:build=build-1 unikernel:content=CONTENT unikernel:role=image unikernel:system=mirage",
+	}
+	want["tags"] = strings.Replace(want["tags"], "CONTENT", snapshot.Content(disk.Blocks()), 1)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Whatever goes wrong on the way, after Undo nothing is left, and the error
+// says what it was.
+func TestUndoLeavesNothing(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		faults []string
+		want   string // in the error; "" where the pipeline succeeds all the same
+	}{
+		{"nothing goes wrong", nil, ""},
+		{"start is refused", []string{"StartSnapshot=refuse"}, "start snapshot: "},
+		{"start is never answered", []string{"StartSnapshot=cut-after,times=1", "StartSnapshot=cut,from=2"}, "start snapshot: "},
+		{"start is answered the second time", []string{"StartSnapshot=cut-after,nth=1"}, ""},
+		{"a block is refused for good", []string{"PutSnapshotBlock=refuse,from=3"}, "put block "},
+		{"a block is throttled twice", []string{"PutSnapshotBlock=throttle,from=2,times=2"}, ""},
+		{"a block's answer is lost", []string{"PutSnapshotBlock=cut-after,nth=2"}, ""},
+		{"complete is refused", []string{"CompleteSnapshot=refuse"}, "complete snap-"},
+		{"complete is answered the second time", []string{"CompleteSnapshot=cut-after,nth=1"}, ""},
+		{"the wait's questions get no answer at first", []string{"DescribeSnapshots=throttle,times=5", "DescribeImages=fail,from=3,times=5"}, ""},
+		{"the wait is refused", []string{"DescribeSnapshots=refuse,times=1"}, "wait for snap-"},
+		{"register is refused", []string{"RegisterImage=refuse"}, `register "web-dev": `},
+		{"register is answered the second time", []string{"RegisterImage=cut-after,nth=1"}, ""},
+		{"register is never answered", []string{"RegisterImage=cut-after,times=1", "RegisterImage=cut,from=2"}, ""},
+		{"the wait for the image is refused", []string{"DescribeImages=refuse,from=3,times=1"}, "wait for ami-"},
+		{"the first delete is throttled", []string{"RegisterImage=refuse", "DeleteSnapshot=throttle,times=2"}, `register "web-dev": `},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			server, s := cloudtest.Start(t, localec2.Options{SnapshotPending: 20 * time.Millisecond}, "us-east-1", test.faults...)
+			var ledger cloud.Ledger
+			_, _, err := cloudtest.Bake(t.Context(), s, cloudtest.NewMemoryDisk(t, 0, 1, 2, 3, 9), &ledger)
+			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+				t.Errorf("error %v; want %q", err, test.want)
+			}
+			if _, err := ledger.Undo(t.Context(), s.Waits); err != nil {
+				t.Error(err)
+			}
+			cloudtest.NothingLeft(t, server)
+		})
+	}
+}
+
+func TestUndoSeesWhatEC2DeniesAtFirst(t *testing.T) {
+	options := localec2.Options{Invisible: 150 * time.Millisecond}
+	server, s := cloudtest.Start(t, options, "us-east-1", "StartSnapshot=cut-after,times=1", "StartSnapshot=cut,from=2")
+	var ledger cloud.Ledger
+	if _, _, err := cloudtest.Bake(t.Context(), s, cloudtest.NewMemoryDisk(t, 0), &ledger); err == nil {
+		t.Fatal("no error although no answer came")
+	}
+	removed, err := ledger.Undo(t.Context(), s.Waits)
+	if err != nil || len(removed) != 1 {
+		t.Errorf("removed %v, error %v; want one snapshot", removed, err)
+	}
+	cloudtest.NothingLeft(t, server)
+}
+
+// A request that took effect, whose answer was lost and whose repetition was
+// refused, has made something all the same.
+func TestRefusalAfterALostAnswerIsNoRefusal(t *testing.T) {
+	for _, test := range []struct {
+		faults []string
+		want   string // in the error; "" where the pipeline succeeds all the same
+	}{
+		{[]string{"StartSnapshot=cut-after,nth=1", "StartSnapshot=refuse,from=2"}, "start snapshot: "},
+		{[]string{"RegisterImage=cut-after,nth=1"}, ""},
+	} {
+		server, s := cloudtest.Start(t, localec2.Options{Invisible: 40 * time.Millisecond}, "us-east-1", test.faults...)
+		var ledger cloud.Ledger
+		_, _, err := cloudtest.Bake(t.Context(), s, cloudtest.NewMemoryDisk(t, 0), &ledger)
+		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%v: error %v; want %q", test.faults, err, test.want)
+		}
+		if _, err := ledger.Undo(t.Context(), s.Waits); err != nil {
+			t.Error(err)
+		}
+		cloudtest.NothingLeft(t, server)
+	}
+}
+
+func TestUndoTellsWhatIsLeft(t *testing.T) {
+	_, s := cloudtest.Start(t, localec2.Options{}, "us-east-1", "RegisterImage=refuse", "DeleteSnapshot=refuse")
+	var ledger cloud.Ledger
+	if _, _, err := cloudtest.Bake(t.Context(), s, cloudtest.NewMemoryDisk(t, 0), &ledger); err == nil {
+		t.Fatal("no error although RegisterImage is refused")
+	}
+	_, err := ledger.Undo(t.Context(), s.Waits)
+	if err == nil || !strings.Contains(err.Error(), "aws ec2 delete-snapshot --region us-east-1 --snapshot-id snap-") {
+		t.Errorf("error %v: it doesn't say what to delete", err)
+	}
+}
+
+// Cancelling at each call leaves nothing.
+func TestCancelLeavesNothing(t *testing.T) {
+	for _, action := range []string{"StartSnapshot", "PutSnapshotBlock", "CompleteSnapshot", "DescribeSnapshots", "RegisterImage"} {
+		t.Run(action, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			options := localec2.Options{
+				Latency:         5 * time.Millisecond,
+				SnapshotPending: 50 * time.Millisecond,
+				OnCall: func(call localec2.Call) {
+					if call.Action == action {
+						cancel()
+					}
+				},
+			}
+			server, s := cloudtest.Start(t, options, "us-east-1")
+			var ledger cloud.Ledger
+			if _, _, err := cloudtest.Bake(ctx, s, cloudtest.NewMemoryDisk(t, 0, 1, 2, 3), &ledger); !errors.Is(err, context.Canceled) {
+				t.Errorf("error %v; want one of the cancelled context", err)
+			}
+			if _, err := ledger.Undo(ctx, s.Waits); err != nil {
+				t.Error(err)
+			}
+			cloudtest.NothingLeft(t, server)
+		})
+	}
+}
+
+func TestFailedSnapshotEndsTheWait(t *testing.T) {
+	_, s := cloudtest.Start(t, localec2.Options{SnapshotPending: time.Hour}, "us-east-1")
+	s.Waits.Snapshot = 100 * time.Millisecond
+	_, _, err := cloudtest.Bake(t.Context(), s, cloudtest.NewMemoryDisk(t, 0), &cloud.Ledger{})
+	if err == nil || !strings.Contains(err.Error(), "not done within 100ms; last state: pending") {
+		t.Errorf("error %v; want the budget and the last state", err)
+	}
+}
+
+func TestChangedDiskIsRefused(t *testing.T) {
+	server, s := cloudtest.Start(t, localec2.Options{}, "us-east-1")
+	disk := cloudtest.NewMemoryDisk(t, 0, 1)
+	plan, err := ami.NewPlan(t.Context(), s, cloudtest.Request(disk))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := cloudtest.SnapshotRequest(plan, disk)
+	disk[1][100]++
+	var ledger cloud.Ledger
+	if _, err = (&snapshot.EBSDirect{Session: s}).Create(t.Context(), request, &ledger); err == nil || !strings.Contains(err.Error(), "put block 1: ") {
+		t.Errorf("error %v; want block 1 refused", err)
+	}
+	if _, err := ledger.Undo(t.Context(), s.Waits); err != nil {
+		t.Error(err)
+	}
+	cloudtest.NothingLeft(t, server)
+}

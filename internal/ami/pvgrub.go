@@ -1,0 +1,113 @@
+package ami
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
+)
+
+// An AKI is an Amazon kernel image, here one of PV-GRUB.
+type AKI struct {
+	ID           string
+	Name         string // for example "pv-grub-hd0_1.05-x86_64.gz"
+	Architecture string // "x86_64" or "i386"
+}
+
+func (a AKI) String() string { return fmt.Sprintf("%s (%s)", a.ID, a.Name) }
+
+// pvgrubName is the form of the names of the PV-GRUB images that look for
+// menu.lst on the whole disk first and in its partitions next ("hd0"). AWS
+// advises them for all new AMIs; "hd00" ones are kept for old AMIs only
+// (https://docs.aws.amazon.com/linux/al2/ug/UserProvidedKernels.html).
+var pvgrubName = regexp.MustCompile(`^pv-grub-hd0_(\d+)\.(\d+)-(i386|x86_64)\.gz$`)
+
+// newestPVGRUB picks the newest PV-GRUB hd0 image of an architecture. Versions
+// are compared as numbers: 1.10 is newer than 1.9.
+func newestPVGRUB(images []types.Image, architecture string) (AKI, bool) {
+	var newest AKI
+	major, minor := -1, -1
+	for _, image := range images {
+		name := Name(image)
+		m := pvgrubName.FindStringSubmatch(name)
+		if m == nil || m[3] != architecture {
+			continue
+		}
+		a, errA := strconv.Atoi(m[1])
+		b, errB := strconv.Atoi(m[2])
+		if errA != nil || errB != nil {
+			continue // more digits than a version has
+		}
+		if a > major || a == major && b > minor {
+			major, minor = a, b
+			newest = AKI{ID: aws.ToString(image.ImageId), Name: name, Architecture: architecture}
+		}
+	}
+	return newest, major >= 0
+}
+
+// Name is the image's name or, for images of before names were required,
+// the last part of its manifest's location.
+func Name(image types.Image) string {
+	if name := aws.ToString(image.Name); name != "" {
+		return name
+	}
+	location := aws.ToString(image.ImageLocation)
+	return location[strings.LastIndexByte(location, '/')+1:]
+}
+
+// findPVGRUB asks the region for its newest PV-GRUB image of an architecture.
+// PV-GRUB was last released in 2016, and EC2 leaves images out of its listings
+// two years after they were made unless it is asked for deprecated ones, too.
+// Where none is listed, the id that AWS's documentation gives is asked for.
+func findPVGRUB(ctx context.Context, s *cloud.Session, architecture string) (AKI, error) {
+	images, err := Describe(ctx, s, &ec2.DescribeImagesInput{
+		Owners:            []string{"amazon"},
+		IncludeDeprecated: aws.Bool(true),
+		Filters: []types.Filter{
+			cloud.Filter("name", "pv-grub-hd0_*"),
+			cloud.Filter("image-type", "kernel"),
+		},
+	})
+	if err != nil {
+		return AKI{}, fmt.Errorf("look up PV-GRUB in %s: %w", s.Region, err)
+	}
+	if aki, ok := newestPVGRUB(images, architecture); ok {
+		return aki, nil
+	}
+	if id, ok := documentedPVGRUB[architecture][s.Region]; ok {
+		if aki, err := findAKI(ctx, s, id, architecture); err == nil {
+			return aki, nil
+		}
+	}
+	return AKI{}, NoPVGRUBError{s.Region, architecture}
+}
+
+// findAKI checks that a kernel image exists and is of the architecture.
+func findAKI(ctx context.Context, s *cloud.Session, id, architecture string) (AKI, error) {
+	images, err := Describe(ctx, s, &ec2.DescribeImagesInput{
+		ImageIds:          []string{id},
+		IncludeDeprecated: aws.Bool(true),
+	})
+	if err != nil && !cloud.HasCode(err, "InvalidAMIID.NotFound", "InvalidAMIID.Malformed", "InvalidAMIID.Unavailable") {
+		return AKI{}, fmt.Errorf("look up kernel %s: %w", id, err)
+	}
+	if len(images) == 0 {
+		return AKI{}, fmt.Errorf("look up kernel %s: %s has no such kernel image: AKIs differ from region to region; leave {KernelID} out to have the newest PV-GRUB found", id, s.Region)
+	}
+	image := images[0]
+	if image.ImageType != types.ImageTypeValuesKernel {
+		return AKI{}, fmt.Errorf("look up kernel %s: it is a %s image: {KernelID} must be an AKI (aki-…)", id, image.ImageType)
+	}
+	if got := string(image.Architecture); got != architecture {
+		return AKI{}, fmt.Errorf("look up kernel %s: it is for %s and the image is for %s: PV-GRUB starts kernels of its own width only; leave {KernelID} out, or give an AKI for %s", id, got, architecture, architecture)
+	}
+	return AKI{ID: id, Name: Name(image), Architecture: architecture}, nil
+}

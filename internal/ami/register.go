@@ -1,0 +1,132 @@
+package ami
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
+)
+
+// rootDevice is where the root volume of a PV image is attached. PV-GRUB takes
+// the disk with the lowest number as hd0, and every sd* name counts below
+// xvda: any instance-store disk would come before a root called xvda. It is
+// also the name that AWS reserves for PV roots
+// (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/device_naming.html).
+const rootDevice = "/dev/sda1"
+
+// Register makes an AMI of the snapshot and waits until it is available.
+func Register(ctx context.Context, s *cloud.Session, plan *Plan, snapshotID string, ledger *cloud.Ledger) (string, error) {
+	entry := ledger.Intend(&resource{s, plan.BuildID})
+	var sent cloud.Attempts
+	id, err := registerImage(ctx, s, plan, snapshotID, &sent)
+	// RegisterImage has no client token. A repeated request whose first answer
+	// was lost is told that the name is taken: by its own AMI.
+	id, err = ledger.Conclude(ctx, s.Waits, entry, id, sent.Refused(err), err)
+	if err != nil {
+		return "", fmt.Errorf("register %q: %w", plan.Name, err)
+	}
+	return id, waitForImage(ctx, s, id)
+}
+
+// registerImage never sends ENA, SR-IOV, boot mode, TPM or IMDS options: they
+// are for HVM, and can make the instances of a PV AMI unreachable.
+func registerImage(ctx context.Context, s *cloud.Session, plan *Plan, snapshotID string, sent *cloud.Attempts) (id string, err error) {
+	input := &ec2.RegisterImageInput{
+		Name:               aws.String(plan.Name),
+		Architecture:       types.ArchitectureValues(plan.Architecture),
+		VirtualizationType: aws.String(string(types.VirtualizationTypeParavirtual)),
+		KernelId:           aws.String(plan.Kernel.ID),
+		RootDeviceName:     aws.String(rootDevice),
+		BlockDeviceMappings: []types.BlockDeviceMapping{{
+			DeviceName: aws.String(rootDevice),
+			Ebs: &types.EbsBlockDevice{
+				SnapshotId:          aws.String(snapshotID),
+				VolumeSize:          aws.Int32(plan.VolumeSize),
+				VolumeType:          types.VolumeType(plan.VolumeType),
+				DeleteOnTermination: aws.Bool(true),
+			},
+		}},
+		TagSpecifications: []types.TagSpecification{{
+			ResourceType: types.ResourceTypeImage,
+			Tags:         cloud.SortedTags(plan.ImageTags()),
+		}},
+	}
+	if plan.Description != "" {
+		input.Description = aws.String(plan.Description)
+	}
+	// A snapshot that DescribeSnapshots calls completed may be unknown to
+	// RegisterImage for a moment.
+	err = s.Waits.Retry(ctx, func() (bool, error) {
+		answer, err := s.EC2.RegisterImage(ctx, input, func(o *ec2.Options) { o.APIOptions = append(o.APIOptions, sent.Count) })
+		if err != nil {
+			return cloud.HasCode(err, "InvalidSnapshot.NotFound"), err
+		}
+		id = aws.ToString(answer.ImageId)
+		return false, nil
+	})
+	return id, err
+}
+
+func waitForImage(ctx context.Context, s *cloud.Session, id string) error {
+	return s.Waits.Await(ctx, id, s.Waits.Image, func(ctx context.Context) (string, bool, error) {
+		images, err := Describe(ctx, s, &ec2.DescribeImagesInput{ImageIds: []string{id}})
+		if cloud.HasCode(err, "InvalidAMIID.NotFound", "InvalidAMIID.Unavailable") {
+			return "not visible yet", false, nil
+		}
+		if err != nil || len(images) == 0 {
+			return "unknown", false, err
+		}
+		switch state := images[0].State; state {
+		case types.ImageStateAvailable:
+			return string(state), true, nil
+		case types.ImageStatePending, types.ImageStateTransient:
+			return string(state), false, nil
+		default:
+			return string(state), false, fmt.Errorf("the AMI is %s: %s", state, StateReason(images[0]))
+		}
+	})
+}
+
+// StateReason is why EC2 says that an image has its state.
+func StateReason(image types.Image) string {
+	if image.StateReason == nil {
+		return "EC2 gives no reason"
+	}
+	return aws.ToString(image.StateReason.Message)
+}
+
+// resource is the ledger's view of the build's AMI.
+type resource struct {
+	session *cloud.Session
+	build   string
+}
+
+func (r *resource) Describe(id string) string {
+	if id == "" {
+		return fmt.Sprintf("the AMI with the tag %s=%s in %s, if there is one", cloud.BuildTag, r.build, r.session.Region)
+	}
+	return fmt.Sprintf("%s (aws ec2 deregister-image --region %s --image-id %s)", id, r.session.Region, id)
+}
+
+func (r *resource) Find(ctx context.Context) (string, error) {
+	images, err := Describe(ctx, r.session, &ec2.DescribeImagesInput{
+		Owners:  []string{"self"},
+		Filters: cloud.Made(r.build, cloud.RoleImage),
+	})
+	if err != nil || len(images) == 0 {
+		return "", err
+	}
+	return aws.ToString(images[0].ImageId), nil
+}
+
+func (r *resource) Remove(ctx context.Context, id string) error {
+	_, err := r.session.EC2.DeregisterImage(ctx, &ec2.DeregisterImageInput{ImageId: aws.String(id)})
+	if cloud.HasCode(err, "InvalidAMIID.NotFound", "InvalidAMIID.Unavailable") {
+		return cloud.ErrGone
+	}
+	return err
+}

@@ -1,0 +1,77 @@
+package ami
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/snapshot"
+)
+
+// Remove removes an AMI of this account, with its snapshots as far
+// as they are this account's and no other AMI of it needs them. Like
+// [cloud.Ledger.Undo] it doesn't end with ctx, but with the Undo budget, returns what
+// was removed, and its error names what is left.
+func Remove(ctx context.Context, s *cloud.Session, id string) (removed []string, err error) {
+	look, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Waits.Undo)
+	defer cancel()
+	var snapshots []string
+	err = s.Waits.Retry(look, func() (_ bool, err error) {
+		snapshots, err = ownSnapshots(look, s, id)
+		return errors.Is(err, cloud.ErrGone) || cloud.IsTransient(err), err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("remove %s: %w", (&resource{session: s}).Describe(id), err)
+	}
+	var ledger cloud.Ledger
+	for _, snapshotID := range snapshots {
+		ledger.Answered(ledger.Intend(snapshot.Existing(s)), snapshotID, false)
+	}
+	ledger.Answered(ledger.Intend(&resource{session: s}), id, false)
+	return ledger.Undo(ctx, s.Waits)
+}
+
+// ownSnapshots returns the snapshots that go with an AMI, which must be this
+// account's.
+func ownSnapshots(ctx context.Context, s *cloud.Session, id string) ([]string, error) {
+	images, err := Describe(ctx, s, &ec2.DescribeImagesInput{
+		Owners: []string{"self"}, Filters: []types.Filter{cloud.Filter("image-id", id)},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(images) == 0 {
+		return nil, fmt.Errorf("the account has no such AMI in %s; those of others are left alone: %w", s.Region, cloud.ErrGone)
+	}
+	var own []string
+	for _, mapping := range images[0].BlockDeviceMappings {
+		if mapping.Ebs == nil || aws.ToString(mapping.Ebs.SnapshotId) == "" {
+			continue
+		}
+		if free, err := isFree(ctx, s, aws.ToString(mapping.Ebs.SnapshotId)); err != nil {
+			return nil, err
+		} else if free {
+			own = append(own, aws.ToString(mapping.Ebs.SnapshotId))
+		}
+	}
+	return own, nil
+}
+
+// isFree tells whether a snapshot is this account's and of one AMI only.
+func isFree(ctx context.Context, s *cloud.Session, id string) (bool, error) {
+	answer, err := s.EC2.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{
+		OwnerIds: []string{"self"}, Filters: []types.Filter{cloud.Filter("snapshot-id", id)},
+	})
+	if err != nil || len(answer.Snapshots) == 0 {
+		return false, err
+	}
+	users, err := Describe(ctx, s, &ec2.DescribeImagesInput{
+		Owners: []string{"self"}, Filters: []types.Filter{cloud.Filter("block-device-mapping.snapshot-id", id)},
+	})
+	return len(users) == 1, err
+}

@@ -1,0 +1,56 @@
+package component
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ami"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
+)
+
+// options are the options that set the fields of requests to the cloud packages.
+var options = map[string]string{
+	"Region":             "region",
+	"Name":               "ami_name",
+	"KernelID":           "kernel_id",
+	"ImageID":            "ami_id",
+	"InstanceTypes":      "instance_types",
+	"SubnetID":           "subnet_id",
+	"SubnetFilter":       "subnet_filter",
+	"VPCID":              "vpc_id",
+	"VPCFilter":          "vpc_filter",
+	"AvailabilityZone":   "availability_zone",
+	"SecurityGroupIDs":   "security_group_ids",
+	"SourceCIDRs":        "temporary_security_group_source_cidrs",
+	"PrivateIP":          "private_ip_address",
+	"UserData":           "user_data",
+	"IAMInstanceProfile": "iam_instance_profile",
+	"SpotPrice":          "spot_price",
+}
+
+// Explain words an error of the cloud packages for the user of Packer: it names
+// options, and how to correct what can be corrected in a template.
+func Explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	return cloud.Each(err, func(one error) error { return cloud.Worded(remedied(one), options) })
+}
+
+// remedied adds what only the Packer side knows.
+func remedied(err error) error {
+	if taken, ok := errors.AsType[ami.NameTakenError](err); ok {
+		return fmt.Errorf("ami_name %q is already taken in %s by %s: names must be unique; use another, for example with {{timestamp}} or {{uuid}} in it, or deregister that AMI",
+			taken.Name, taken.Region, taken.ImageID)
+	}
+	if named, ok := errors.AsType[cloud.NameError](err); ok {
+		if named.Clean {
+			return fmt.Errorf("ami_name %w; clean_resource_name replaces other characters", err)
+		}
+		return fmt.Errorf("ami_name %w", err)
+	}
+	if _, ok := errors.AsType[cloud.NoCredentialsError](err); ok {
+		return fmt.Errorf("%w: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or profile, or run on a machine that has a role", err)
+	}
+	return err
+}

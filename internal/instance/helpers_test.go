@@ -1,0 +1,169 @@
+package instance
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ami"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloudtest"
+)
+
+// startLaunch starts an embedded EC2 that boots no guests, with an AMI in it.
+func startLaunch(t testing.TB, options localec2.Options) (*localec2.Running, *cloud.Session, Request) {
+	t.Helper()
+	options.NoInstances = true
+	server, s := cloudtest.Start(t, options, "us-east-1")
+	s.Waits = cloud.Waits{
+		Plan:        5 * time.Second,
+		Snapshot:    5 * time.Second,
+		Image:       5 * time.Second,
+		Undo:        5 * time.Second,
+		Launch:      5 * time.Second,
+		Running:     5 * time.Second,
+		Termination: 5 * time.Second,
+		Release:     5 * time.Second,
+		Console:     400 * time.Millisecond,
+		Watch:       5 * time.Millisecond,
+		Settle:      300 * time.Millisecond,
+		Delay:       2 * time.Millisecond,
+		MaxDelay:    10 * time.Millisecond,
+	}
+	id, _, err := cloudtest.Bake(t.Context(), s, cloudtest.NewMemoryDisk(t, 0), &cloud.Ledger{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server, s, launchRequest(id)
+}
+
+func launchRequest(image string) Request {
+	return Request{
+		RunID:       "run-1",
+		ImageID:     image,
+		Name:        "smoke test",
+		Tags:        map[string]string{"Owner": "platform"},
+		Ports:       []Port{{"tcp", 80}, {"icmp", 0}},
+		SourceCIDRs: []string{"127.0.0.1/32", "::1/128"},
+	}
+}
+
+// planned plans a launch that must be possible.
+func planned(t testing.TB, s *cloud.Session, r Request) *Plan {
+	t.Helper()
+	plan, err := NewPlan(t.Context(), s, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan
+}
+
+// running launches an instance and waits until it runs.
+func running(t testing.TB, s *cloud.Session, r Request, ledger *cloud.Ledger) *Instance {
+	t.Helper()
+	in, err := Launch(t.Context(), s, planned(t, s, r), ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in
+}
+
+// registerAs registers one more AMI of a snapshot that is there. Its volume
+// outlives an instance, unless the launch says otherwise.
+func registerAs(t testing.TB, s *cloud.Session, input ec2.RegisterImageInput) string {
+	t.Helper()
+	snapshots, err := s.EC2.DescribeSnapshots(t.Context(), &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	input.RootDeviceName = aws.String("/dev/sda1")
+	input.BlockDeviceMappings = []types.BlockDeviceMapping{{
+		DeviceName: aws.String("/dev/sda1"), Ebs: &types.EbsBlockDevice{SnapshotId: snapshots.Snapshots[0].SnapshotId, DeleteOnTermination: aws.Bool(false)},
+	}}
+	answer, err := s.EC2.RegisterImage(t.Context(), &input)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *answer.ImageId
+}
+
+// smokeTest is what a smoke test asks of this package, up to the end, where
+// everything is undone. Without a guest every instance is impaired.
+func smokeTest(ctx context.Context, s *cloud.Session, r Request, ledger *cloud.Ledger) error {
+	plan, err := NewPlan(ctx, s, r)
+	if err != nil {
+		return err
+	}
+	in, err := Launch(ctx, s, plan, ledger)
+	if err != nil {
+		return err
+	}
+	if err := Watch(ctx, s, in); !errors.Is(err, ErrImpaired) {
+		return fmt.Errorf("watched: %w", errors.Join(err, ctx.Err()))
+	}
+	if _, err := Console(ctx, s, in.ID); err != nil {
+		return err
+	}
+	return ami.Tag(ctx, s, r.ImageID, map[string]string{"unikernel:smoke-test": "passed"})
+}
+
+// noInstanceLeft checks that nothing that a launch makes is there.
+func noInstanceLeft(t *testing.T, server *localec2.Running) {
+	t.Helper()
+	for region, left := range server.Resources() {
+		if len(left.Instances) > 0 || len(left.Networks) > 0 {
+			t.Errorf("left behind in %s: %+v %+v", region, left.Instances, left.Networks)
+		}
+	}
+}
+
+// A callHook stands between the SDK and the server.
+type callHook func(action string, request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error)
+
+type hookedClient struct {
+	client aws.HTTPClient
+	hook   callHook
+}
+
+func (c hookedClient) Do(request *http.Request) (*http.Response, error) {
+	form, err := readForm(request)
+	if err != nil {
+		return nil, err
+	}
+	return c.hook(form.Get("Action"), request, c.client.Do)
+}
+
+// hookCalls has a hook stand between the session and the server.
+func hookCalls(s *cloud.Session, hook callHook) {
+	s.EC2 = ec2.New(s.EC2.Options(), func(o *ec2.Options) { o.HTTPClient = hookedClient{o.HTTPClient, hook} })
+	s.STS = sts.New(s.STS.Options(), func(o *sts.Options) { o.HTTPClient = hookedClient{o.HTTPClient, hook} })
+}
+
+// readForm reads a request's parameters and leaves it as it was.
+func readForm(request *http.Request) (url.Values, error) {
+	data, err := io.ReadAll(request.Body)
+	if err != nil {
+		return nil, err
+	}
+	request.Body = io.NopCloser(bytes.NewReader(data))
+	return url.ParseQuery(string(data))
+}
+
+// writeForm gives a request other parameters. The embedded EC2 doesn't verify
+// signatures.
+func writeForm(request *http.Request, form url.Values) {
+	data := []byte(form.Encode())
+	request.Body, request.ContentLength = io.NopCloser(bytes.NewReader(data)), int64(len(data))
+}

@@ -1,0 +1,174 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
+)
+
+// An Instance is one that was launched. Its addresses are known for certain
+// after [cloud.Session.AwaitRunning].
+type Instance struct {
+	ID, Type, Zone      string
+	PublicIP, PublicDNS string // "" where it has none
+	PrivateIP           string
+	IPv6                string // "" where it has none
+	Launched            time.Time
+	Refused             []error // the types and zones that EC2 refused before this one
+
+	wantsPublic bool // it gets a public address
+	suspect     bool // its status was impaired at the last look
+	impaired    bool // at two looks in a row, and the caller knows
+}
+
+// read takes what EC2 says of an instance.
+func (in *Instance) read(i types.Instance) {
+	in.ID = aws.ToString(i.InstanceId)
+	in.Type = string(i.InstanceType)
+	in.PublicIP, in.PublicDNS = aws.ToString(i.PublicIpAddress), aws.ToString(i.PublicDnsName)
+	in.PrivateIP, in.IPv6 = aws.ToString(i.PrivateIpAddress), aws.ToString(i.Ipv6Address)
+	in.Launched = aws.ToTime(i.LaunchTime)
+	if i.Placement != nil {
+		in.Zone = aws.ToString(i.Placement.AvailabilityZone)
+	}
+	for _, card := range i.NetworkInterfaces {
+		if in.IPv6 == "" && len(card.Ipv6Addresses) > 0 {
+			in.IPv6 = aws.ToString(card.Ipv6Addresses[0].Ipv6Address)
+		}
+	}
+}
+
+// awaitRunning waits until an instance runs and its addresses are known. An
+// instance that stops or is terminated instead is an error, with EC2's reason.
+func awaitRunning(ctx context.Context, s *cloud.Session, in *Instance) error {
+	// The time of the state is part of a test's result, and an instance takes
+	// half a minute at most as a rule: no growing pauses.
+	waits := s.Waits
+	waits.MaxDelay = 2 * waits.Delay
+	return waits.Await(ctx, in.ID, waits.Running, func(ctx context.Context) (string, bool, error) {
+		found, err := describeInstance(ctx, s, in.ID)
+		if isUnseen(err) {
+			return "not visible yet", false, nil
+		}
+		if err != nil || found.State == nil {
+			return "unknown", false, err
+		}
+		in.read(found)
+		switch state := found.State.Name; {
+		case state == types.InstanceStateNamePending:
+			return string(state), false, nil
+		case state != types.InstanceStateNameRunning:
+			return string(state), false, endError(found)
+		case in.wantsPublic && in.PublicIP == "":
+			return "running, with no public address yet", false, nil
+		default:
+			return string(state), true, nil
+		}
+	})
+}
+
+var errNoInstance = errors.New("EC2 has answered with no instance")
+
+func describeInstance(ctx context.Context, s *cloud.Session, id string) (types.Instance, error) {
+	answer, err := s.EC2.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}})
+	if err != nil {
+		return types.Instance{}, err
+	}
+	for _, reservation := range answer.Reservations {
+		for _, found := range reservation.Instances {
+			return found, nil
+		}
+	}
+	return types.Instance{}, errNoInstance
+}
+
+// isUnseen tells whether EC2 doesn't know an instance, perhaps not yet.
+func isUnseen(err error) bool {
+	return errors.Is(err, errNoInstance) || cloud.HasCode(err, "InvalidInstanceID.NotFound")
+}
+
+// endStates are those of an instance that doesn't run any more.
+var endStates = []types.InstanceStateName{
+	types.InstanceStateNameStopping, types.InstanceStateNameStopped,
+	types.InstanceStateNameShuttingDown, types.InstanceStateNameTerminated,
+}
+
+func hasEnded(i types.Instance) bool {
+	return i.State != nil && slices.Contains(endStates, i.State.Name)
+}
+
+// An EndedError says that an instance has stopped or was terminated.
+type EndedError struct {
+	State  string // for example "terminated"
+	Code   string // for example "Server.InsufficientInstanceCapacity"; "" if EC2 gives none
+	Reason string // as EC2 words it
+}
+
+func (e EndedError) Error() string { return fmt.Sprintf("the instance is %s: %s", e.State, e.Reason) }
+
+// endError says why an instance has ended.
+func endError(i types.Instance) EndedError {
+	reason := aws.ToString(i.StateTransitionReason)
+	if i.StateReason != nil && aws.ToString(i.StateReason.Message) != "" {
+		reason = aws.ToString(i.StateReason.Message)
+	}
+	if reason == "" {
+		reason = "EC2 gives no reason"
+	}
+	code := ""
+	if i.StateReason != nil {
+		code = aws.ToString(i.StateReason.Code)
+	}
+	return EndedError{State: string(i.State.Name), Code: code, Reason: reason}
+}
+
+// resource is the ledger's view of an instance, one request for it.
+type resource struct {
+	session *cloud.Session
+	run     string
+	token   string // of the client
+}
+
+func (r *resource) Describe(id string) string {
+	if id == "" {
+		return fmt.Sprintf("the instance with the tag %s=%s in %s, if there is one", cloud.BuildTag, r.run, r.session.Region)
+	}
+	return fmt.Sprintf("%s (aws ec2 terminate-instances --region %s --instance-ids %s)", id, r.session.Region, id)
+}
+
+func (r *resource) Find(ctx context.Context) (string, error) {
+	reservations, err := cloud.All(ctx, ec2.NewDescribeInstancesPaginator(r.session.EC2, &ec2.DescribeInstancesInput{
+		Filters: []types.Filter{cloud.Filter("client-token", r.token)},
+	}), func(page *ec2.DescribeInstancesOutput) []types.Reservation { return page.Reservations })
+	if err != nil || len(reservations) == 0 || len(reservations[0].Instances) == 0 {
+		return "", err
+	}
+	return aws.ToString(reservations[0].Instances[0].InstanceId), nil
+}
+
+func (r *resource) Removal(waits cloud.Waits) time.Duration { return waits.Termination }
+
+// Remove waits until the instance has ended. TerminateInstances may be repeated,
+// and answers with the state.
+func (r *resource) Remove(ctx context.Context, id string) error {
+	waits := r.session.Waits
+	return waits.Await(ctx, id, waits.Termination, func(ctx context.Context) (string, bool, error) {
+		answer, err := r.session.EC2.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: []string{id}})
+		if cloud.HasCode(err, "InvalidInstanceID.NotFound") {
+			return "", false, cloud.ErrGone
+		}
+		if err != nil || len(answer.TerminatingInstances) == 0 || answer.TerminatingInstances[0].CurrentState == nil {
+			return "unknown", false, err
+		}
+		state := answer.TerminatingInstances[0].CurrentState.Name
+		return string(state), state == types.InstanceStateNameTerminated, nil
+	})
+}

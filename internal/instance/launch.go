@@ -1,0 +1,206 @@
+package instance
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
+)
+
+// Launch makes the temporary security group, unless the plan has groups, and
+// launches an instance: of the first type, in the first zone, that EC2 doesn't
+// refuse for a reason of that type or zone. It waits until the instance runs and
+// its addresses are known. An instance that ends before it runs counts as
+// refused. If all are refused, the error lists all refusals.
+func Launch(ctx context.Context, s *cloud.Session, plan *Plan, ledger *cloud.Ledger) (*Instance, error) {
+	in, err := launch(ctx, s, plan, ledger)
+	if err != nil {
+		return nil, fmt.Errorf("launch %s: %w", plan.ImageID, err)
+	}
+	return in, nil
+}
+
+func launch(ctx context.Context, s *cloud.Session, plan *Plan, ledger *cloud.Ledger) (*Instance, error) {
+	// The budget is for the requests; the waits in between have their own.
+	asking, cancel := context.WithTimeoutCause(ctx, s.Waits.Launch, fmt.Errorf("not done within %s", s.Waits.Launch))
+	defer cancel()
+	inTime := func(err error) error {
+		if cause := context.Cause(asking); cause != nil {
+			return fmt.Errorf("%w: %w", cause, err)
+		}
+		return err
+	}
+	groups := plan.SecurityGroupIDs
+	if len(groups) == 0 {
+		id, err := createGroup(asking, s, plan, ledger)
+		if err != nil {
+			return nil, inTime(err)
+		}
+		groups = []string{id}
+	}
+	var refused []error
+	skip := "" // a type
+	for _, place := range plan.places(groups) {
+		if place.kind == skip {
+			continue
+		}
+		in, err := launchAt(asking, s, place, ledger)
+		if err == nil {
+			err = awaitLaunched(ctx, s, plan, in)
+		}
+		if err == nil {
+			in.Refused = refused
+			return in, nil
+		}
+		refused = append(refused, refusal{place.kind, place.subnet.Zone, err})
+		switch reachOf(err) {
+		case everywhere:
+			return nil, inTime(errors.Join(summary(refused[:len(refused)-1]), fmt.Errorf("%s in %s: %w", place.kind, place.subnet.Zone, err)))
+		case thisType:
+			skip = place.kind
+		case thisPlace:
+		}
+	}
+	return nil, fmt.Errorf("EC2 has no room for it: add {InstanceTypes} or a subnet of another zone, or try again later:\n%w", summary(refused))
+}
+
+// awaitLaunched tells the caller of the instance, and waits until it runs.
+func awaitLaunched(ctx context.Context, s *cloud.Session, plan *Plan, in *Instance) error {
+	if plan.Launched != nil {
+		plan.Launched(in)
+	}
+	return awaitRunning(ctx, s, in)
+}
+
+// launchAt asks for the instance at one place. What has just been made, the
+// group and perhaps the AMI, may be unknown to RunInstances for a moment.
+func launchAt(ctx context.Context, s *cloud.Session, place place, ledger *cloud.Ledger) (in *Instance, err error) {
+	err = s.Waits.Retry(ctx, func() (_ bool, err error) {
+		in, err = runInstance(ctx, s, place, ledger)
+		return cloud.HasCode(err, "InvalidGroup.NotFound", "InvalidAMIID.NotFound"), err
+	})
+	return in, err
+}
+
+// runInstance makes one request. Its client token has the SDK's repetitions
+// make one instance only, and finds that again if no answer comes. A request
+// that was refused needs a new token, so the ledger has an entry for each.
+func runInstance(ctx context.Context, s *cloud.Session, place place, ledger *cloud.Ledger) (*Instance, error) {
+	token := rand.Text()
+	entry := ledger.Intend(&resource{s, place.plan.RunID, token})
+	var sent cloud.Attempts
+	answer, err := s.EC2.RunInstances(ctx, place.input(token), func(o *ec2.Options) { o.APIOptions = append(o.APIOptions, sent.Count) })
+	in := &Instance{Type: place.kind, Zone: place.subnet.Zone, wantsPublic: place.subnet.PublicIP}
+	if err == nil && len(answer.Instances) == 0 {
+		err = errNoInstance
+	}
+	if err == nil {
+		in.read(answer.Instances[0])
+	}
+	refused := sent.Refused(err) || sent == 1 && cloud.IsFull(err) == aws.FalseTernary
+	if in.ID, err = ledger.Conclude(ctx, s.Waits, entry, in.ID, refused, err); err != nil {
+		return nil, err
+	}
+	return in, nil
+}
+
+// place is a type and a subnet to try.
+type place struct {
+	plan   *Plan
+	kind   string
+	subnet Subnet
+	groups []string
+}
+
+// places lists where to try, type after type.
+func (p *Plan) places(groups []string) []place {
+	var all []place
+	for _, t := range p.Types {
+		for _, subnet := range p.Subnets {
+			if slices.Contains(t.Zones, subnet.Zone) {
+				all = append(all, place{p, t.Name, subnet, groups})
+			}
+		}
+	}
+	return all
+}
+
+// input makes the request. The network interface is always described, since
+// only there a public address can be asked for. Everything ends with the
+// instance, and that ends when its guest shuts down.
+func (p place) input(token string) *ec2.RunInstancesInput {
+	plan := p.plan
+	input := &ec2.RunInstancesInput{
+		ClientToken:  aws.String(token),
+		ImageId:      aws.String(plan.ImageID),
+		InstanceType: types.InstanceType(p.kind),
+		MinCount:     aws.Int32(1),
+		MaxCount:     aws.Int32(1),
+		NetworkInterfaces: []types.InstanceNetworkInterfaceSpecification{{
+			DeviceIndex:              aws.Int32(0),
+			SubnetId:                 aws.String(p.subnet.ID),
+			Groups:                   p.groups,
+			AssociatePublicIpAddress: plan.AssociatePublicIP,
+			DeleteOnTermination:      aws.Bool(true),
+		}},
+	}
+	if plan.Image.RootDeviceType != "instance-store" { // such an instance can only end, and EC2 refuses the option
+		input.InstanceInitiatedShutdownBehavior = types.ShutdownBehaviorTerminate
+	}
+	kinds := []types.ResourceType{types.ResourceTypeInstance, types.ResourceTypeVolume, types.ResourceTypeNetworkInterface}
+	if plan.spot() {
+		input.InstanceMarketOptions = plan.market()
+		kinds = append(kinds, types.ResourceTypeSpotInstancesRequest)
+	}
+	for _, kind := range kinds {
+		input.TagSpecifications = append(input.TagSpecifications, types.TagSpecification{ResourceType: kind, Tags: plan.tags(cloud.RoleInstance)})
+	}
+	if plan.PrivateIP != "" {
+		input.NetworkInterfaces[0].PrivateIpAddress = aws.String(plan.PrivateIP)
+	}
+	if len(plan.UserData) > 0 {
+		input.UserData = aws.String(base64.StdEncoding.EncodeToString(plan.UserData))
+	}
+	if plan.IAMInstanceProfile != "" {
+		input.IamInstanceProfile = &types.IamInstanceProfileSpecification{Name: aws.String(plan.IAMInstanceProfile)}
+	}
+	for _, device := range plan.Image.lasting {
+		input.BlockDeviceMappings = append(input.BlockDeviceMappings, types.BlockDeviceMapping{
+			DeviceName: aws.String(device), Ebs: &types.EbsBlockDevice{DeleteOnTermination: aws.Bool(true)},
+		})
+	}
+	return input
+}
+
+// market asks for a spot instance, which goes for good when EC2 takes it back.
+// Without a price of its own it costs that on demand at most.
+func (r *Request) market() *types.InstanceMarketOptionsRequest {
+	options := &types.SpotMarketOptions{
+		SpotInstanceType:             types.SpotInstanceTypeOneTime,
+		InstanceInterruptionBehavior: types.InstanceInterruptionBehaviorTerminate,
+	}
+	if r.SpotPrice != "auto" {
+		options.MaxPrice = aws.String(r.SpotPrice)
+	}
+	return &types.InstanceMarketOptionsRequest{MarketType: types.MarketTypeSpot, SpotOptions: options}
+}
+
+// tags joins the user's tags with those that this project sets.
+func (r *Request) tags(role string) []types.Tag {
+	all := map[string]string{}
+	if r.Name != "" {
+		all["Name"] = r.Name
+	}
+	maps.Copy(all, r.Tags)
+	all[cloud.BuildTag], all[cloud.RoleTag] = r.RunID, role
+	return cloud.SortedTags(all)
+}

@@ -1,0 +1,85 @@
+package instance
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/smithy-go"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
+)
+
+// A refusal is that of one type in one zone.
+type refusal struct {
+	kind, zone string
+	err        error
+}
+
+func (r refusal) Error() string { return fmt.Sprintf("%s in %s: %s", r.kind, r.zone, r.reason()) }
+
+func (r refusal) Unwrap() error { return r.err }
+
+// reason is what EC2 has answered, without the SDK's words around it.
+func (r refusal) reason() string {
+	if answer, ok := errors.AsType[smithy.APIError](r.err); ok {
+		return answer.ErrorCode() + ": " + answer.ErrorMessage()
+	}
+	return r.err.Error()
+}
+
+// summary tells refusals by their reasons; nil where there are none.
+func summary(refused []error) error {
+	var reasons []string
+	places := map[string][]string{}
+	for _, err := range refused {
+		if r, ok := errors.AsType[refusal](err); ok {
+			if places[r.reason()] == nil {
+				reasons = append(reasons, r.reason())
+			}
+			places[r.reason()] = append(places[r.reason()], r.kind+" in "+r.zone)
+		}
+	}
+	var errs []error
+	for _, reason := range reasons {
+		errs = append(errs, fmt.Errorf("%s (%s)", reason, strings.Join(places[reason], ", ")))
+	}
+	return errors.Join(errs...)
+}
+
+// A reach is how far a refused launch tells of others.
+type reach int
+
+const (
+	everywhere reach = iota // no other type or zone will do better
+	thisType                // the type is refused in the whole region
+	thisPlace               // the type is refused in this zone
+)
+
+// refusals are the answers to a launch after which another type or zone may be
+// had (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html).
+// All others are about the request or the account.
+var refusals = map[string]reach{
+	"InsufficientInstanceCapacity":      thisPlace, // no machine of the type is free there
+	"InsufficientAddressCapacity":       thisPlace, // no public address is
+	"InsufficientVolumeCapacity":        thisPlace, // no room for the volume
+	"InsufficientFreeAddressesInSubnet": thisPlace,
+	"Unsupported":                       thisPlace, // the zone doesn't have the type
+	"SpotMaxPriceTooLow":                thisPlace, // spot prices are of a type in a zone
+	"InstanceLimitExceeded":             thisType,  // quotas are of a type, or of a family,
+	"VcpuLimitExceeded":                 thisType,  // in processors: a smaller one may fit
+	"MaxSpotInstanceCountExceeded":      thisType,
+}
+
+// reachOf tells how far the refusal of a launch reaches.
+func reachOf(err error) reach {
+	if ended, ok := errors.AsType[EndedError](err); ok && strings.HasPrefix(ended.Code, "Server.") {
+		return thisPlace // EC2 has ended a pending instance, for want of a machine as a rule
+	}
+	for code, reach := range refusals {
+		if cloud.HasCode(err, code) {
+			return reach
+		}
+	}
+	return everywhere
+}

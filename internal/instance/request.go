@@ -1,0 +1,152 @@
+// Package instance launches an instance of an AMI and watches it:
+//
+//	plan, _ := instance.NewPlan(ctx, session, request)        // nothing is created
+//	in, _   := instance.Launch(ctx, session, plan, ledger)    // in a temporary security group
+//	go instance.Watch(ctx, session, in)                       // ends when the instance does
+//	ledger.Undo(ctx, session.Waits)                           // always
+package instance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
+)
+
+// A Port is a port that a test needs open.
+type Port struct {
+	Protocol string // "tcp" or "udp"; "icmp", which has no number, stands for echo requests
+	Number   uint16
+}
+
+// A Request says which instance is wanted.
+type Request struct {
+	RunID   string            // identifies the resources of one launch, as cloud.BuildTag; new for each
+	ImageID string            // of an AMI
+	Name    string            // the Name tag
+	Tags    map[string]string // the user's tags, for all that is created
+
+	InstanceTypes []string // tried in order; none: the cheapest ones that fit
+	MaxMemoryMiB  int64    // what the system stands; 0: what the AMI's cloud.MaxMemoryTag says, if it has one
+
+	// SubnetID or SubnetFilter give the subnet. Without either, one is found in
+	// each zone of the VPC that VPCID or VPCFilter give, or of the default VPC.
+	// Filters are those of DescribeSubnets and DescribeVpcs.
+	SubnetID         string
+	VPCID            string
+	SubnetFilter     map[string]string
+	VPCFilter        map[string]string
+	AvailabilityZone string // "" is any
+
+	SecurityGroupIDs []string // none: a temporary one, which opens Ports to SourceCIDRs
+	Ports            []Port
+	SourceCIDRs      []string // of IPv4 or IPv6
+
+	AssociatePublicIP  *bool  // nil: as the subnet does by default
+	PrivateIP          string // "": EC2 chooses one
+	UserData           []byte
+	IAMInstanceProfile string // its name
+	SpotPrice          string // US dollars an hour, or "auto"; "" or "0" is an instance on demand
+}
+
+// A Plan is a request that nothing known stands against.
+type Plan struct {
+	Request
+	Account string
+	Region  string
+	Image   Image
+	Types   []Type // in the order in which they are tried
+	VPC     string
+	Subnets []Subnet // in the order in which they are tried for each type
+
+	// Launched, if it is set, is called with each instance that EC2 has accepted:
+	// more than one if the first ended before it ran.
+	Launched func(*Instance)
+
+	openings []types.IpPermission // of the temporary security group
+}
+
+// An Type is one that runs the image.
+type Type struct {
+	Name      string
+	VCPUs     int32
+	MemoryMiB int64
+	Zones     []string // those with one of the plan's subnets in which it is offered
+}
+
+// A Subnet is where an instance can be put.
+type Subnet struct {
+	ID       string
+	Zone     string
+	CIDR     string
+	Free     int32 // addresses
+	PublicIP bool  // an instance gets a public address
+}
+
+// NewPlan asks AWS everything about a launch that can be asked without
+// creating anything, and returns all that stands against it at once.
+func NewPlan(ctx context.Context, s *cloud.Session, request Request) (*Plan, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, s.Waits.Plan,
+		fmt.Errorf("AWS has not answered within %s", s.Waits.Plan))
+	defer cancel()
+
+	account, err := s.Account(ctx)
+	if err != nil {
+		return nil, s.Explain(ctx, err)
+	}
+	plan := &Plan{Request: request, Account: account, Region: s.Region}
+	err = errors.Join(
+		request.Check(),
+		planImage(ctx, s, plan),
+		planNetwork(ctx, s, plan),
+		planGroups(ctx, s, plan),
+		planTypes(ctx, s, plan),
+	)
+	if err != nil {
+		return nil, s.Explain(ctx, err)
+	}
+	return plan, nil
+}
+
+// maxUserData is EC2's limit in bytes, before base64
+// (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html).
+const maxUserData = 16 << 10
+
+// Check finds what is wrong with a request by itself, before AWS is asked.
+func (r *Request) Check() error {
+	var errs []error
+	if n := len(r.UserData); n > maxUserData {
+		errs = append(errs, fmt.Errorf("{UserData} has %d bytes: EC2 takes %d; have the guest fetch the rest", n, maxUserData))
+	}
+	if strings.HasPrefix(r.IAMInstanceProfile, "arn:") {
+		errs = append(errs, fmt.Errorf("{IAMInstanceProfile} is %q: give the profile's name, the last part of its ARN", r.IAMInstanceProfile))
+	}
+	if price, err := strconv.ParseFloat(r.SpotPrice, 64); r.spot() && r.SpotPrice != "auto" && (err != nil || !(price > 0) || math.IsInf(price, 0)) {
+		errs = append(errs, fmt.Errorf("{SpotPrice} is %q: give US dollars an hour, such as 0.02, or auto", r.SpotPrice))
+	}
+	return errors.Join(errs...)
+}
+
+// spot tells whether a spot instance is wanted. Price 0 has meant one on demand
+// since packer-plugin-amazon.
+func (r *Request) spot() bool { return r.SpotPrice != "" && r.SpotPrice != "0" }
+
+// String says in one line what is to be launched and where.
+func (p *Plan) String() string {
+	first := p.Types[0]
+	kinds := fmt.Sprintf("%s (%d MiB)", first.Name, first.MemoryMiB)
+	if more := len(p.Types) - 1; more > 0 {
+		kinds += fmt.Sprintf(" or one of %d others", more)
+	}
+	place := p.VPC
+	if len(p.Subnets) == 1 {
+		place = p.Subnets[0].ID + " of " + p.VPC
+	}
+	return fmt.Sprintf("%s, %s %s, as %s in %s", p.ImageID, p.Image.Virtualization, p.Image.Architecture, kinds, place)
+}

@@ -1,0 +1,137 @@
+package instance
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
+)
+
+const (
+	// maxTypes is how many types are tried where the user names none. The six
+	// cheapest that run PV images have less than 4 GiB and two processors at
+	// most, and are in several families; what comes after them has twice that.
+	maxTypes = 6
+
+	// maxAsked bounds the types whose zones are asked for: one cloud.Filter takes 200
+	// values, and of HVM types there are more.
+	maxAsked = 200
+)
+
+// planTypes finds the types to try: the user's, if all of them fit, or the
+// cheapest that do.
+func planTypes(ctx context.Context, s *cloud.Session, plan *Plan) error {
+	named := len(plan.InstanceTypes) > 0
+	if plan.Image.ID == "" && !named {
+		return nil // nothing to fit; the error about the image says so
+	}
+	question := []types.Filter{
+		cloud.Filter("supported-virtualization-type", plan.Image.Virtualization),
+		cloud.Filter("processor-info.supported-architecture", plan.Image.Architecture),
+	}
+	if named {
+		question = []types.Filter{cloud.Filter("instance-type", plan.InstanceTypes...)}
+	}
+	known, err := describeTypes(ctx, s, question)
+	if err != nil {
+		return fmt.Errorf("look up instance types: %w", err)
+	}
+	fitting := plan.cheapest(known)
+	if named {
+		if fitting, err = plan.named(known); err != nil {
+			return err
+		}
+	}
+	if len(plan.Subnets) == 0 || plan.Image.ID == "" {
+		return nil // no zone to offer it in; an error says why
+	}
+	return planOffers(ctx, s, plan, fitting)
+}
+
+// describeTypes returns all pages, of previous generations too: all types that
+// run PV images are of those.
+func describeTypes(ctx context.Context, s *cloud.Session, filters []types.Filter) ([]types.InstanceTypeInfo, error) {
+	return cloud.All(ctx, ec2.NewDescribeInstanceTypesPaginator(s.EC2, &ec2.DescribeInstanceTypesInput{Filters: filters}),
+		func(page *ec2.DescribeInstanceTypesOutput) []types.InstanceTypeInfo { return page.InstanceTypes })
+}
+
+// named checks the types that the user names, and keeps their order.
+func (p *Plan) named(known []types.InstanceTypeInfo) ([]Type, error) {
+	var errs []error
+	var fitting []Type
+	for i, name := range p.InstanceTypes {
+		if slices.Contains(p.InstanceTypes[:i], name) {
+			continue
+		}
+		at := slices.IndexFunc(known, func(t types.InstanceTypeInfo) bool { return string(t.InstanceType) == name })
+		if at < 0 {
+			errs = append(errs, fmt.Errorf("{InstanceTypes}: %s has no %s: correct it, or leave {InstanceTypes} out to have fitting ones found", p.Region, name))
+		} else if err := p.fits(known[at]); err != nil {
+			errs = append(errs, fmt.Errorf("{InstanceTypes}: %w: remove it, or leave {InstanceTypes} out to have fitting ones found", err))
+		} else {
+			fitting = append(fitting, newInstanceType(known[at]))
+		}
+	}
+	return fitting, errors.Join(errs...)
+}
+
+// cheapest lists the types that fit, cheapest first. EC2's API tells no prices:
+// fewer processors come first, then less memory. That puts t1.micro and
+// m1.small first, the cheapest that run PV images, and a small type of many
+// processors (c1.medium) after larger ones of one processor, which cost less.
+func (p *Plan) cheapest(known []types.InstanceTypeInfo) []Type {
+	var fitting []Type
+	for _, t := range known {
+		if p.fits(t) == nil {
+			fitting = append(fitting, newInstanceType(t))
+		}
+	}
+	slices.SortFunc(fitting, func(a, b Type) int {
+		return cmp.Or(cmp.Compare(a.VCPUs, b.VCPUs), cmp.Compare(a.MemoryMiB, b.MemoryMiB), cmp.Compare(a.Name, b.Name))
+	})
+	return fitting[:min(len(fitting), maxAsked)]
+}
+
+func newInstanceType(t types.InstanceTypeInfo) Type {
+	known := Type{Name: string(t.InstanceType)}
+	if t.VCpuInfo != nil {
+		known.VCPUs = aws.ToInt32(t.VCpuInfo.DefaultVCpus)
+	}
+	if t.MemoryInfo != nil {
+		known.MemoryMiB = aws.ToInt64(t.MemoryInfo.SizeInMiB)
+	}
+	return known
+}
+
+// fits says why a type doesn't run the image.
+func (p *Plan) fits(t types.InstanceTypeInfo) error {
+	name, memory := t.InstanceType, newInstanceType(t).MemoryMiB
+	if p.MaxMemoryMiB > 0 && memory > p.MaxMemoryMiB {
+		return fmt.Errorf("%s has %d MiB of memory, and this image runs with at most %d", name, memory, p.MaxMemoryMiB)
+	}
+	if p.Image.ID == "" {
+		return nil
+	}
+	var architectures []types.ArchitectureType
+	if t.ProcessorInfo != nil {
+		architectures = t.ProcessorInfo.SupportedArchitectures
+	}
+	switch image := p.Image; {
+	case !slices.Contains(t.SupportedVirtualizationTypes, types.VirtualizationType(image.Virtualization)):
+		return fmt.Errorf("%s runs no %s images such as %s", name, image.Virtualization, image.ID)
+	case !slices.Contains(architectures, types.ArchitectureType(image.Architecture)):
+		return fmt.Errorf("%s runs no %s images such as %s", name, image.Architecture, image.ID)
+	case !slices.Contains(t.SupportedRootDeviceTypes, types.RootDeviceType(image.RootDeviceType)):
+		return fmt.Errorf("%s takes no root device of the type %s, which %s has", name, image.RootDeviceType, image.ID)
+	case !image.ena && t.NetworkInfo != nil && t.NetworkInfo.EnaSupport == types.EnaSupportRequired:
+		return fmt.Errorf("%s needs an image with ENA support, which %s lacks", name, image.ID)
+	}
+	return nil
+}

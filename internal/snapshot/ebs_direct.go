@@ -1,0 +1,166 @@
+package snapshot
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ebs"
+	ebstypes "github.com/aws/aws-sdk-go-v2/service/ebs/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
+)
+
+const (
+	// snapshotTimeout is when EBS drops a snapshot that is never completed, in
+	// minutes. The largest disk is 128 MiB; an hour is twice what the slowest line takes.
+	snapshotTimeout = 60
+)
+
+// EBSDirect creates snapshots with the EBS direct APIs: no bucket, no import
+// role, no volume.
+type EBSDirect struct {
+	*cloud.Session
+
+	// Progress, if it is set, is told how many bytes of an upload have arrived. It
+	// is called with 0 first, then for each block, by one goroutine at a time.
+	Progress func(done, total int64)
+}
+
+// Create uploads the request's blocks and waits until the snapshot is completed.
+// Blocks that hold nothing but zeros are neither listed nor sent: EBS reads them
+// as zeros.
+//
+// EBS checks each block against its digest, and all of them against the digest
+// of the digests, so that a disk which has changed since it was planned is
+// refused.
+func (s *EBSDirect) Create(ctx context.Context, request Request, ledger *cloud.Ledger) (string, error) {
+	id, err := s.start(ctx, request, ledger)
+	if err != nil {
+		return "", fmt.Errorf("start snapshot: %w", err)
+	}
+	if err := s.putBlocks(ctx, id, request.Blocks, request.Disk); err != nil {
+		return "", fmt.Errorf("upload to %s: %w", id, err)
+	}
+	err = s.complete(ctx, id, request.Blocks)
+	if cloud.HasCode(err, "ValidationException") && await(ctx, s.Session, id, s.Waits.Settle) == nil {
+		return id, nil // refused because an earlier request, whose answer was lost, has completed it
+	}
+	if err != nil {
+		return "", fmt.Errorf("complete %s: %w", id, err)
+	}
+	return id, await(ctx, s.Session, id, s.Waits.Snapshot)
+}
+
+func (s *EBSDirect) start(ctx context.Context, request Request, ledger *cloud.Ledger) (string, error) {
+	entry := ledger.Intend(&resource{s.Session, request.BuildID})
+	var sent cloud.Attempts
+	answer, err := s.EBS.StartSnapshot(ctx, &ebs.StartSnapshotInput{
+		VolumeSize:  aws.Int64(int64(request.VolumeSize)),
+		ClientToken: aws.String(request.clientToken()),
+		Description: aws.String(request.Description),
+		Tags:        cloud.EBSTags(cloud.SortedTags(request.Tags)),
+		Timeout:     aws.Int32(snapshotTimeout),
+	}, func(o *ebs.Options) {
+		o.RetryMaxAttempts = cloud.ControlAttempts
+		o.APIOptions = append(o.APIOptions, sent.Count)
+	})
+	if err != nil {
+		ledger.Answered(entry, "", sent.Refused(err))
+		return "", err
+	}
+	ledger.Answered(entry, aws.ToString(answer.SnapshotId), false)
+	if got := aws.ToInt32(answer.BlockSize); got != xenpv.BlockSize {
+		return "", fmt.Errorf("EBS asks for blocks of %d bytes: this plugin knows %d only", got, xenpv.BlockSize)
+	}
+	return aws.ToString(answer.SnapshotId), nil
+}
+
+// putBlocks sends the blocks, up to [cloud.Workers] at a time. The first error that
+// remains after its retries ends all.
+func (s *EBSDirect) putBlocks(ctx context.Context, id string, blocks []xenpv.Block, disk io.ReaderAt) error {
+	buffers := sync.Pool{New: func() any { return new([xenpv.BlockSize]byte) }}
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(cloud.Workers)
+	arrived := s.count(len(blocks))
+	for _, block := range blocks {
+		group.Go(func() error {
+			if groupCtx.Err() != nil {
+				return context.Cause(groupCtx)
+			}
+			buffer := buffers.Get().(*[xenpv.BlockSize]byte)
+			defer buffers.Put(buffer)
+			if err := s.putBlock(groupCtx, id, block, disk, buffer[:]); err != nil {
+				return err
+			}
+			arrived()
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// count returns a function that reports one block more at each call, and may be
+// called by several goroutines at once.
+func (s *EBSDirect) count(blocks int) (arrived func()) {
+	if s.Progress == nil {
+		return func() {}
+	}
+	total := int64(blocks) * xenpv.BlockSize
+	s.Progress(0, total)
+	var mu sync.Mutex
+	var done int64
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		done += xenpv.BlockSize
+		s.Progress(done, total)
+	}
+}
+
+func (s *EBSDirect) putBlock(ctx context.Context, id string, block xenpv.Block, disk io.ReaderAt, buffer []byte) error {
+	n, err := disk.ReadAt(buffer, int64(block.Index)*xenpv.BlockSize)
+	if n < len(buffer) {
+		return fmt.Errorf("read block %d of the disk: %w", block.Index, err)
+	}
+	_, err = s.EBS.PutSnapshotBlock(ctx, &ebs.PutSnapshotBlockInput{
+		SnapshotId:        aws.String(id),
+		BlockIndex:        aws.Int32(block.Index),
+		BlockData:         bytes.NewReader(buffer),
+		DataLength:        aws.Int32(xenpv.BlockSize),
+		Checksum:          aws.String(base64.StdEncoding.EncodeToString(block.SHA256[:])),
+		ChecksumAlgorithm: ebstypes.ChecksumAlgorithmChecksumAlgorithmSha256,
+	})
+	if err != nil {
+		return fmt.Errorf("put block %d: %w", block.Index, err)
+	}
+	return nil
+}
+
+func (s *EBSDirect) complete(ctx context.Context, id string, blocks []xenpv.Block) error {
+	_, err := s.EBS.CompleteSnapshot(ctx, &ebs.CompleteSnapshotInput{
+		SnapshotId:                aws.String(id),
+		ChangedBlocksCount:        aws.Int32(int32(len(blocks))),
+		Checksum:                  aws.String(linearChecksum(blocks)),
+		ChecksumAlgorithm:         ebstypes.ChecksumAlgorithmChecksumAlgorithmSha256,
+		ChecksumAggregationMethod: ebstypes.ChecksumAggregationMethodChecksumAggregationLinear,
+	})
+	return err
+}
+
+// linearChecksum is the SHA-256 over the digests of the blocks that were sent,
+// in the order of their indexes, in base64 (CompleteSnapshot, method LINEAR).
+func linearChecksum(blocks []xenpv.Block) string {
+	h := sha256.New()
+	for _, block := range blocks {
+		h.Write(block.SHA256[:])
+	}
+	return base64.StdEncoding.EncodeToString(h.Sum(nil))
+}

@@ -1,0 +1,110 @@
+// Package snapshot makes EBS snapshots of raw disks. [Method] is how; the EBS
+// direct APIs ([EBSDirect]) are the first.
+package snapshot
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
+)
+
+// A Request describes the snapshot that is wanted.
+type Request struct {
+	BuildID     string            // identifies the resources of one build
+	Description string            // shown in EC2's console
+	Tags        map[string]string // all of them
+	VolumeSize  int32             // GiB
+	Disk        io.ReaderAt       // the whole disk
+	Blocks      []xenpv.Block     // those of its blocks that don't hold zeros only, ascending
+}
+
+// A Method is a way to make a snapshot of a disk.
+type Method interface {
+	// Create makes the snapshot and returns its id when it is completed. The
+	// snapshot is in the ledger before it is asked for.
+	Create(ctx context.Context, request Request, ledger *cloud.Ledger) (id string, err error)
+}
+
+// Content is the SHA-256 over the digests of a disk's blocks. It stands for what
+// the snapshot holds.
+func Content(blocks []xenpv.Block) string {
+	h := sha256.New()
+	for _, block := range blocks {
+		fmt.Fprintf(h, "%d %x\n", block.Index, block.SHA256)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// clientToken makes StartSnapshot idempotent within one build: a request whose
+// answer was lost can be repeated. It holds the build's id because EBS
+// remembers tokens longer than we keep the snapshots of a failed build.
+func (r Request) clientToken() string {
+	sum := sha256.Sum256([]byte(r.BuildID + "\n" + Content(r.Blocks)))
+	return hex.EncodeToString(sum[:]) // 64 characters, the most that EBS takes
+}
+
+// await waits until a snapshot is completed.
+func await(ctx context.Context, s *cloud.Session, id string, budget time.Duration) error {
+	return s.Waits.Await(ctx, id, budget, func(ctx context.Context) (string, bool, error) {
+		answer, err := s.EC2.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{SnapshotIds: []string{id}})
+		if cloud.HasCode(err, "InvalidSnapshot.NotFound") {
+			return "not visible yet", false, nil
+		}
+		if err != nil || len(answer.Snapshots) == 0 {
+			return "unknown", false, err
+		}
+		state := answer.Snapshots[0].State
+		if state == types.SnapshotStateError {
+			return string(state), false, fmt.Errorf("the snapshot has failed: %s", aws.ToString(answer.Snapshots[0].StateMessage))
+		}
+		return string(state), state == types.SnapshotStateCompleted, nil
+	})
+}
+
+// resource is the ledger's view of the build's snapshot.
+type resource struct {
+	session *cloud.Session
+	build   string
+}
+
+func (r *resource) Describe(id string) string {
+	if id == "" {
+		return fmt.Sprintf("the snapshot with the tag %s=%s in %s, if there is one", cloud.BuildTag, r.build, r.session.Region)
+	}
+	return fmt.Sprintf("%s (aws ec2 delete-snapshot --region %s --snapshot-id %s)", id, r.session.Region, id)
+}
+
+func (r *resource) Find(ctx context.Context) (string, error) {
+	found, err := cloud.All(ctx, ec2.NewDescribeSnapshotsPaginator(r.session.EC2, &ec2.DescribeSnapshotsInput{
+		OwnerIds: []string{"self"},
+		Filters:  cloud.Made(r.build, cloud.RoleSnapshot),
+	}), func(page *ec2.DescribeSnapshotsOutput) []types.Snapshot { return page.Snapshots })
+	if err != nil || len(found) == 0 {
+		return "", err
+	}
+	return aws.ToString(found[0].SnapshotId), nil
+}
+
+func (r *resource) Remove(ctx context.Context, id string) error {
+	_, err := r.session.EC2.DeleteSnapshot(ctx, &ec2.DeleteSnapshotInput{SnapshotId: aws.String(id)})
+	switch {
+	case cloud.HasCode(err, "InvalidSnapshot.NotFound"):
+		return cloud.ErrGone
+	case cloud.HasCode(err, "InvalidSnapshot.InUse"):
+		return cloud.ErrInUse
+	}
+	return err
+}
+
+// Existing is the ledger's view of a snapshot whose id is known.
+func Existing(s *cloud.Session) cloud.Resource { return &resource{session: s} }
