@@ -25,7 +25,7 @@ func (ICMP) Kind() string { return "icmp" }
 func (ICMP) Ingress() (protocol string, port uint16) { return "icmp", 0 }
 
 // Describe returns a short description.
-func (ICMP) Describe() string { return "ping" }
+func (ICMP) Describe() string { return "ICMP echo" }
 
 // Validate returns nil: there are no settings.
 func (ICMP) Validate() error { return nil }

@@ -84,5 +84,5 @@ func TestOutcomeJSON(t *testing.T) {
 	}
 	expect(t, string(data), `[{"name":"web","kind":"http","about":"GET / on port 80","passed":true,"passed_at":"2026-11-21T12:00:00Z",`+
 		`"attempts":[{"start":"2026-11-21T12:00:00Z","seconds":0.5,"error":"refused"},{"start":"2026-11-21T12:00:00Z","seconds":0}],"omitted":3},`+
-		`{"name":"web","kind":"icmp","about":"ping","passed":false,"attempts":[]}]`)
+		`{"name":"web","kind":"icmp","about":"ICMP echo","passed":false,"attempts":[]}]`)
 }

@@ -113,7 +113,7 @@ func TestDescribe(t *testing.T) {
 		`GET / on port 80, expect "a", expect a match of "b"`:        {HTTP{Port: 80, BodyContains: "a", BodyMatches: "b"}, "http", "tcp", 80},
 		`send 4 bytes to UDP port 7, expect "pong"`:                  {UDP{Port: 7, Send: "ping", Expect: "pong"}, "udp", "udp", 7},
 		`query UDP port 53 for A of example.com, expect "192.0.2.1"`: {DNS{Port: 53, Name: "example.com", Expect: "192.0.2.1"}, "dns", "udp", 53},
-		"ping":                           {ICMP{}, "icmp", "icmp", 0},
+		"ICMP echo":                      {ICMP{}, "icmp", "icmp", 0},
 		`console output contains "up\n"`: {Console{Contains: "up\n"}, "console", "", 0},
 		`console output matches "^up"`:   {Console{Matches: "^up"}, "console", "", 0},
 	}
