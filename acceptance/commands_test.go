@@ -23,21 +23,21 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
 )
 
-// slot is the key under which a script keeps its EC2.
-type slot struct{}
+// serverKey is the key of a script's embedded EC2.
+type serverKey struct{}
 
-// server is the EC2 that the script has started last.
+// server is the EC2 that the script started last.
 func server(ts *testscript.TestScript) *localec2.Running {
-	running := *ts.Value(slot{}).(**localec2.Running)
+	running := *ts.Value(serverKey{}).(**localec2.Running)
 	if running == nil {
-		ts.Fatalf("no EC2 is running: begin with localec2")
+		ts.Fatalf("no EC2 is running: run localec2 first")
 	}
 	return running
 }
 
 func cmdLocalEC2(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
-		ts.Fatalf("localec2 can't be expected to fail")
+		ts.Fatalf("localec2 does not support negation")
 	}
 	var options localec2.Options
 	var faults []localec2.Fault
@@ -69,7 +69,7 @@ func cmdLocalEC2(ts *testscript.TestScript, neg bool, args []string) {
 		key, value, _ := strings.Cut(variable, "=")
 		ts.Setenv(key, value)
 	}
-	*ts.Value(slot{}).(**localec2.Running) = running
+	*ts.Value(serverKey{}).(**localec2.Running) = running
 }
 
 func duration(ts *testscript.TestScript, text string) time.Duration {
@@ -78,8 +78,7 @@ func duration(ts *testscript.TestScript, text string) time.Duration {
 	return d
 }
 
-// cmdResources leaves out what differs from run to run: ids, and times also in
-// names.
+// cmdResources omits what differs between runs: IDs and times, also in names.
 func cmdResources(ts *testscript.TestScript, _ bool, _ []string) {
 	all := server(ts).Resources()
 	if len(all) == 0 {
@@ -102,10 +101,10 @@ func cmdResources(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 }
 
-// epoch is what {{timestamp}} becomes.
+// epoch matches the value of {{timestamp}}.
 var epoch = regexp.MustCompile(`\b[0-9]{10}\b`)
 
-// tagText leaves out the values that differ with each build or image.
+// tagText omits the values that differ between builds or images.
 func tagText(tags map[string]string) string {
 	var b strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
@@ -118,8 +117,7 @@ func tagText(tags map[string]string) string {
 	return b.String()
 }
 
-// cmdCalls counts the calls. One that the SDK sends again, because the answer
-// was late or lost, counts once.
+// cmdCalls counts the calls. Retries by the SDK don't count.
 func cmdCalls(ts *testscript.TestScript, _ bool, _ []string) {
 	last, count := "", 0
 	flush := func() {
@@ -143,8 +141,8 @@ func cmdCalls(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 }
 
-// cmdInterrupt runs a command and, when EC2 has answered the action, does as
-// Ctrl-C in a terminal: it interrupts the whole process group.
+// cmdInterrupt runs a command and, once EC2 has handled the action, interrupts
+// the whole process group, as Ctrl-C in a terminal does.
 func cmdInterrupt(ts *testscript.TestScript, _ bool, args []string) {
 	var output bytes.Buffer
 	cmd := exec.Command(args[1], args[2:]...)
@@ -159,9 +157,9 @@ func cmdInterrupt(ts *testscript.TestScript, _ bool, args []string) {
 	fmt.Fprintf(ts.Stdout(), "%s%v\n", output.String(), err)
 }
 
-// cmdKilled runs a command and, when EC2 has answered the action, kills it: the
-// process that it is, and the one below it that packer does its work in. What
-// that has started is not killed.
+// cmdKilled runs a command and, once EC2 has handled the action, kills its process
+// and that process's children, of which one is packer's worker. The plugins, which
+// the worker has started, stay alive.
 func cmdKilled(ts *testscript.TestScript, _ bool, args []string) {
 	cmd := exec.Command(args[1], args[2:]...)
 	cmd.Dir, cmd.Env = ts.MkAbs("."), scriptEnv(ts)
@@ -174,12 +172,12 @@ func cmdKilled(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(err)
 		ts.Check(syscall.Kill(pid, syscall.SIGKILL))
 	}
-	_ = cmd.Process.Kill() // it may have ended with its child
+	_ = cmd.Process.Kill() // it may have ended with its children
 	_ = cmd.Wait()
 }
 
-// cmdNothingLeft waits until of all that was made nothing is there; with an
-// argument, until no instance and no group is.
+// cmdNothingLeft waits until no resources are left, or with an argument, no
+// instances and security groups.
 func cmdNothingLeft(ts *testscript.TestScript, _ bool, args []string) {
 	for range 300 {
 		left := 0
@@ -197,7 +195,7 @@ func cmdNothingLeft(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("left behind after 30 s: %+v", server(ts).Resources())
 }
 
-// scriptEnv is the environment that the script has set.
+// scriptEnv is the script's environment.
 func scriptEnv(ts *testscript.TestScript) []string {
 	var env []string
 	for _, name := range []string{
@@ -225,7 +223,7 @@ func cmdReadBack(ts *testscript.TestScript, _ bool, args []string) {
 	region, path := args[0], ts.MkAbs(args[1])
 	snapshots := server(ts).Resources()[region].Snapshots
 	if len(snapshots) != 1 {
-		ts.Fatalf("%d snapshots in %s: want one", len(snapshots), region)
+		ts.Fatalf("%d snapshots in %s, want 1", len(snapshots), region)
 	}
 	client := ebs.New(ebs.Options{
 		Region:       region,
@@ -239,7 +237,7 @@ func cmdReadBack(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(file.Truncate(snapshots[0].SizeGiB << 30))
 }
 
-// copySnapshot writes the blocks that a snapshot holds to their places.
+// copySnapshot writes a snapshot's blocks to their offsets.
 func copySnapshot(ctx context.Context, client *ebs.Client, id string, to io.WriterAt) error {
 	pages := ebs.NewListSnapshotBlocksPaginator(client, &ebs.ListSnapshotBlocksInput{SnapshotId: &id})
 	for pages.HasMorePages() {
@@ -248,13 +246,13 @@ func copySnapshot(ctx context.Context, client *ebs.Client, id string, to io.Writ
 			return err
 		}
 		for _, block := range page.Blocks {
-			answer, err := client.GetSnapshotBlock(ctx, &ebs.GetSnapshotBlockInput{
+			output, err := client.GetSnapshotBlock(ctx, &ebs.GetSnapshotBlockInput{
 				SnapshotId: &id, BlockIndex: block.BlockIndex, BlockToken: block.BlockToken,
 			})
 			if err != nil {
 				return err
 			}
-			data, err := io.ReadAll(answer.BlockData)
+			data, err := io.ReadAll(output.BlockData)
 			if err != nil {
 				return err
 			}

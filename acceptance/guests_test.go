@@ -13,8 +13,8 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/byhand"
 )
 
-// cmdRamdisk makes the sample image's ramdisk one with another init: Linux
-// unpacks archives that follow each other one over the other.
+// cmdRamdisk appends an archive with another init to the sample image's ramdisk.
+// Linux unpacks consecutive archives on top of each other.
 func cmdRamdisk(ts *testscript.TestScript, _ bool, args []string) {
 	sample, err := os.ReadFile(filepath.Join(ts.Getenv("HELLO"), "ramdisk"))
 	ts.Check(err)
@@ -30,7 +30,7 @@ func cmdRamdisk(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), ramdisk.Bytes(), 0o600))
 }
 
-// cmdRegister makes a PV AMI of a raw disk, as it is, and sets $AMI to its id.
+// cmdRegister registers an unmodified raw disk as a PV AMI and sets $AMI to its ID.
 func cmdRegister(ts *testscript.TestScript, _ bool, args []string) {
 	disk, err := os.ReadFile(ts.MkAbs(args[0]))
 	ts.Check(err)

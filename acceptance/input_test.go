@@ -17,8 +17,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// cmdWebServer serves one file under two names over http and https, and one
-// half of it under a third. What asks finds a certificate for the latter.
+// cmdWebServer serves a file under two names over HTTP and HTTPS, and its first
+// half under a third. It sets SSL_CERT_FILE so that clients trust its certificate.
 func cmdWebServer(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: webserver FILE")
@@ -36,7 +36,7 @@ func cmdWebServer(ts *testscript.TestScript, neg bool, args []string) {
 		_, _ = w.Write(data[:len(data)/2])
 	})
 	plain, secure := httptest.NewServer(mux), httptest.NewUnstartedServer(mux)
-	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // who refuses the certificate says so
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // clients report rejected certificates
 	secure.StartTLS()
 	ts.Defer(plain.Close)
 	ts.Defer(secure.Close)
@@ -49,8 +49,8 @@ func cmdWebServer(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("CHECKSUM", fmt.Sprintf("sha256:%x", sha256.Sum256(data)))
 }
 
-// cmdInterruptAt runs a command and, when a file is there, does as Ctrl-C in a
-// terminal: it interrupts the whole process group.
+// cmdInterruptAt runs a command and, once a file exists and is not empty,
+// interrupts the whole process group, as Ctrl-C in a terminal does.
 func cmdInterruptAt(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: interruptat FILE COMMAND...")

@@ -13,13 +13,13 @@ import (
 
 const module = "github.com/unikernel-ami/packer-plugin-unikernel/"
 
-// A layer is the packages in and below its folders, or all but those, and what
-// they may never depend on, however far down.
+// A layer is a set of packages, those in and below its directories or all others,
+// and what they may never depend on, directly or indirectly.
 type layer struct {
 	name      string
 	folders   []string
-	except    []string // folders below them that don't belong to the layer
-	others    bool     // the packages that are not in the folders
+	except    []string // directories below them that don't belong to the layer
+	others    bool     // the packages outside the directories
 	forbidden []string
 }
 
@@ -84,17 +84,17 @@ func TestLayers(t *testing.T) {
 	for _, l := range layers {
 		t.Run(l.name, func(t *testing.T) {
 			if !slices.ContainsFunc(slices.Collect(maps.Keys(deps)), l.holds) {
-				t.Errorf("no package in the layer: have its folders %v moved?", l.folders)
+				t.Errorf("no package in the layer: have its directories %v moved?", l.folders)
 			}
 			if diff := cmp.Diff([]string(nil), l.violations(deps)); diff != "" {
-				t.Errorf("dependencies that the layer forbids (+):\n%s", diff)
+				t.Errorf("forbidden dependencies (+):\n%s", diff)
 			}
 		})
 	}
 }
 
-// A rule that holds for every tree is none: each of these breaks one.
-func TestLayerViolationsAreSeen(t *testing.T) {
+// Each rule is shown to fail.
+func TestLayerViolations(t *testing.T) {
 	deps := map[string][]string{
 		module + "builder/ami":               {awsModules + "smithy-go", packerSDK + "packer", module + "postprocessors/smoketest"},
 		module + "internal/ami":              {awsModules + "smithy-go", module + "acceptance/localec2"},
@@ -126,7 +126,7 @@ func TestLayerViolationsAreSeen(t *testing.T) {
 	}
 }
 
-// violations lists the layer's packages with what they should not depend on.
+// violations lists the layer's packages with their forbidden dependencies.
 func (l layer) violations(deps map[string][]string) []string {
 	var found []string
 	for _, pkg := range slices.Sorted(maps.Keys(deps)) {
@@ -142,15 +142,15 @@ func (l layer) violations(deps map[string][]string) []string {
 	return found
 }
 
-// holds tells whether the package belongs to the layer.
+// holds reports whether the package belongs to the layer.
 func (l layer) holds(pkg string) bool {
 	below := func(folder string) bool { return strings.HasPrefix(pkg+"/", module+folder+"/") }
 	inside := slices.ContainsFunc(l.folders, below) && !slices.ContainsFunc(l.except, below)
 	return inside != l.others
 }
 
-// dependencies asks the go command for each of the module's packages and for
-// everything that it depends on, tests aside.
+// dependencies returns the module's packages and all their dependencies, except
+// those of tests.
 func dependencies(t *testing.T) map[string][]string {
 	t.Helper()
 	list := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}} {{join .Deps " "}}`, "./...")

@@ -1,31 +1,33 @@
 // Package acceptance runs the real plugin under the real packer, against the
-// embedded EC2. The scenarios are the scripts in testdata; beside the commands
-// of testscript they have:
+// embedded EC2. The scenarios are the scripts in testdata. In addition to
+// testscript's commands they can use:
 //
 //	localec2 [-snapshot-pending D] [-latency D] [-no-instances] [FAULT]...
-//	                 starts an EC2 of the script's own and sets the AWS variables
-//	resources        prints what exists there, a line each
-//	calls            prints the calls so far, a line for each action in a row
+//	                 starts an embedded EC2 for the script and sets the AWS variables
+//	resources        prints the resources that exist, one per line
+//	calls            prints the calls so far, with consecutive calls of an action
+//	                 on one line
 //	interrupt ACTION COMMAND...
-//	                 runs a command, interrupts it by Ctrl-C when the action has
-//	                 been called, and prints its output and its end
+//	                 runs a command, interrupts it with Ctrl-C once the action has
+//	                 been called, and prints its output and exit status
 //	killed ACTION COMMAND...
-//	                 runs packer and kills it when the action has been called
+//	                 runs packer and kills it once the action has been called
 //	nothingleft [launched]
-//	                 waits until nothing, or no instance and group, is on the EC2
+//	                 waits until no resources are left, or with "launched" no
+//	                 instances and security groups
 //	interruptat FILE COMMAND...
-//	                 the same when the file is there and not empty
-//	webserver FILE   serves it as $HTTP/web.xen, $HTTPS/web.xen and web.xen.gz, cut
-//	                 off as $HTTP/cut; its checksum is $CHECKSUM
+//	                 like interrupt, once the file exists and is not empty
+//	webserver FILE   serves it as web.xen and web.xen.gz below $HTTP and $HTTPS,
+//	                 and truncated as $HTTP/cut; its checksum is $CHECKSUM
 //	ramdisk FILE INIT
-//	                 writes the sample image's ramdisk with another init
-//	amiid            sets $AMI to the id of the one AMI there
-//	register FILE    makes an AMI of a raw disk, as it is, and sets $AMI
+//	                 writes the sample image's ramdisk with another init program
+//	amiid            sets $AMI to the ID of the only AMI
+//	register FILE    registers an unmodified raw disk as an AMI and sets $AMI
 //	readback REGION FILE
-//	                 writes the one snapshot in the region to a file
+//	                 writes the region's only snapshot to a file
 //
-// Their kernels are Debian's: $GRUB64 and $GRUB32 are GRUB 2 for Xen PV,
-// $MACH32 is GNU Mach, $PVH is GRUB 2 for PVH.
+// The kernels are from Debian: $GRUB64 and $GRUB32 are GRUB 2 for Xen PV, $MACH32
+// is GNU Mach, and $PVH is GRUB 2 for PVH.
 package acceptance
 
 import (
@@ -48,13 +50,13 @@ func TestScripts(t *testing.T) {
 	plugins := installPlugin(t, packer)
 	examples, hello := absolute(t, "../examples"), absolute(t, "../build/hello")
 	if _, err := os.Stat(hello); err != nil {
-		judge.Missing(t, "the sample image isn't in "+hello)
+		judge.Missing(t, "no sample image at "+hello)
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cache = filepath.Join(cache, "packer-plugin-unikernel") // as xenpv has it, for scripts have a HOME of their own
+	cache = filepath.Join(cache, "packer-plugin-unikernel") // the same as xenpv's; scripts have their own HOME
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
@@ -74,17 +76,17 @@ func TestScripts(t *testing.T) {
 			"register":    cmdRegister,
 			"amiid":       cmdAMIID,
 		},
-		// [judge:NAME] holds where the program is installed, and ends the script
-		// where it isn't but is required.
+		// [oracle:NAME] is true if the program is installed. If it isn't but is
+		// required, the script fails.
 		Condition: func(cond string) (bool, error) {
-			name, ok := strings.CutPrefix(cond, "judge:")
+			name, ok := strings.CutPrefix(cond, "oracle:")
 			if !ok {
 				return false, fmt.Errorf("unknown condition %q", cond)
 			}
 			return judge.Find(name)
 		},
 		Setup: func(env *testscript.Env) error {
-			env.Values[slot{}] = new(*localec2.Running)
+			env.Values[serverKey{}] = new(*localec2.Running)
 			env.Setenv("PATH", filepath.Dir(plugins)+":"+filepath.Dir(packer)+":"+judge.Path())
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("PACKER_PLUGIN_PATH", plugins)
@@ -113,8 +115,8 @@ func absolute(t *testing.T, path string) string {
 	return path
 }
 
-// installPlugin builds the plugin of this tree and installs it, as a user does
-// with "make dev", into a folder of the test's own.
+// installPlugin builds the plugin and installs it into a temporary directory, as
+// "make dev" does for a user.
 func installPlugin(t *testing.T, packer string) string {
 	t.Helper()
 	dir := t.TempDir()

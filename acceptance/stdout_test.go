@@ -14,12 +14,12 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
 )
 
-// handshake is what Packer reads from a plugin's stdout (plugin.Server in
-// packer-plugin-sdk): versions of the protocol, then where the plugin listens.
+// handshake matches what Packer reads from a plugin's stdout (plugin.Server in
+// packer-plugin-sdk): the protocol versions and the address of the plugin.
 var handshake = regexp.MustCompile(`^[0-9.]+\|[0-9.]+\|(unix|tcp)\|[^|]+$`)
 
-// An upload that takes more than a second tells how far it is by Packer's
-// output, and nothing is printed to the plugin's stdout, which is Packer's.
+// An upload that takes more than a second shows its progress in Packer's output.
+// Nothing is printed to the plugin's stdout, which belongs to Packer.
 func TestProgressIsNotPrintedToStdout(t *testing.T) {
 	packer := judge.Need(t, "packer")
 	kernel := filepath.Join(judge.DebianImages(t), "grub-x86_64-xen.bin")
@@ -30,13 +30,13 @@ func TestProgressIsNotPrintedToStdout(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	// Both of the disk's two blocks are on their way for 1.2 s.
+	// Each of the disk's two blocks takes 1.2 s to upload.
 	server.Inject(localec2.Fault{Action: "PutSnapshotBlock", Kind: "delay", Delay: 1200 * time.Millisecond})
 
 	output := packerBuild(t, packer, plugins, server, "-except=smoke-test", "-var", "image="+kernel, "../examples/quickstart/unikernel.pkr.hcl")
 	line := regexp.MustCompile(`unikernel-ami\.quickstart: upload: 50% \(512 KiB/1\.0 MiB, [0-9]+ KiB/s\), [12]s left\n`)
 	if found := line.FindAllString(output, -1); len(found) != 1 {
-		t.Errorf("%d lines tell the progress; want one:\n%s", len(found), output)
+		t.Errorf("%d lines of progress, want 1:\n%s", len(found), output)
 	}
 	lines, err := os.ReadFile(printed)
 	if err != nil {
@@ -45,17 +45,17 @@ func TestProgressIsNotPrintedToStdout(t *testing.T) {
 	starts := 0
 	for line := range strings.Lines(string(lines)) {
 		if !handshake.MatchString(strings.TrimSuffix(line, "\n")) {
-			t.Errorf("the plugin has printed %q to stdout", line)
+			t.Errorf("the plugin printed %q to stdout", line)
 		}
 		starts++
 	}
 	if starts == 0 {
-		t.Error("no handshake was seen: does packer start plugins in another way?")
+		t.Error("no handshake: has packer changed how it starts plugins?")
 	}
 }
 
-// installRecorded installs the plugin in a wrapper that writes to a file, too,
-// what it prints to stdout whenever it is started as a component.
+// installRecorded installs the plugin in a wrapper that copies its stdout to a file
+// whenever it is started as a component.
 func installRecorded(t *testing.T, packer, printed string) (plugins string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -71,7 +71,7 @@ func installRecorded(t *testing.T, packer, printed string) (plugins string) {
 	return plugins
 }
 
-// packerBuild runs packer in this folder against the server.
+// packerBuild runs packer in this directory against the server.
 func packerBuild(t *testing.T, packer, plugins string, server *localec2.Running, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(packer, append([]string{"build"}, args...)...)

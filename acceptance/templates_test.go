@@ -19,14 +19,13 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
 )
 
-// A templateCase is what a template needs in its folder beside the kernel, and
-// what it makes there: an AMI for each environment, by the arguments that its
-// kernel gets.
+// A templateCase describes the files that a template needs, and the AMIs that it
+// builds, one for each environment.
 type templateCase struct {
-	kernel    string // where the template, or what it reads, looks for the kernel
-	files     map[string]string
-	arguments map[string]string
-	onDisk    map[string]string // by the environment
+	kernel    string            // path at which the template, or its configuration, expects the kernel
+	files     map[string]string // contents of the other files, by path
+	arguments map[string]string // of the kernel, by environment
+	onDisk    map[string]string // data that the disk must contain, by environment
 }
 
 var templateCases = map[string]templateCase{
@@ -76,8 +75,8 @@ func rumprunJSON(stage string) string {
 `
 }
 
-// Each template is formatted, valid and complete: with a kernel where it looks
-// for the image, packer makes its AMIs with no further option.
+// Each template is formatted, valid and complete: with a kernel at the default
+// path, packer builds its AMIs without further options.
 func TestTemplates(t *testing.T) {
 	packer := judge.Need(t, "packer")
 	kernel := filepath.Join(judge.DebianImages(t), "grub-x86_64-xen.bin")
@@ -86,7 +85,7 @@ func TestTemplates(t *testing.T) {
 		t.Run(system, func(t *testing.T) {
 			t.Parallel()
 			test := templateCases[system]
-			f := newTemplateFolder(t, system, packer, plugins)
+			f := newTemplateDir(t, system, packer, plugins)
 			f.write(test.kernel, readFile(t, kernel))
 			for name, text := range test.files {
 				f.write(name, []byte(text))
@@ -97,15 +96,15 @@ func TestTemplates(t *testing.T) {
 			f.check(test)
 			for environment, arguments := range test.arguments {
 				if advice := (&xenpv.Report{System: system}).Advice(arguments); len(advice) > 0 {
-					t.Errorf("%s needs advice itself: %v", environment, advice)
+					t.Errorf("the arguments for %s are flawed: %v", environment, advice)
 				}
 			}
 		})
 	}
 }
 
-// railing stands in for LING's railing: it writes what "railing image -n NAME -e
-// EXTRAS" does.
+// railing stands in for LING's railing. It writes the same files as "railing image
+// -n NAME -e EXTRAS".
 const railing = `#!/bin/sh
 echo "Link $3"
 cp "$KERNEL" "$3.img"
@@ -117,11 +116,11 @@ vif = []
 END
 `
 
-// One packer build goes from the source to the AMI: railing runs first.
+// One packer build goes from source code to the AMI: it runs railing first.
 func TestLINGTemplateRunsRailing(t *testing.T) {
 	packer := judge.Need(t, "packer")
 	t.Setenv("KERNEL", filepath.Join(judge.DebianImages(t), "grub-x86_64-xen.bin"))
-	f := newTemplateFolder(t, "ling", packer, installPlugin(t, packer))
+	f := newTemplateDir(t, "ling", packer, installPlugin(t, packer))
 	f.write("railing", []byte(railing))
 	output := f.packer("build", "-var", "environment=prod", "-var", "build_command=./railing image -n hello -e '-dhcp -s hello'")
 	if !bytes.Contains(output, []byte("unikernel-ami.ling: Link hello\n")) {
@@ -130,8 +129,8 @@ func TestLINGTemplateRunsRailing(t *testing.T) {
 	f.check(templateCase{arguments: map[string]string{"prod": "-dhcp -s hello -home /hello -pz /hello/ebin"}})
 }
 
-// A templateFolder is where a template is used, on an EC2 of its own.
-type templateFolder struct {
+// A templateDir is a directory with a template, and an embedded EC2.
+type templateDir struct {
 	t      *testing.T
 	dir    string
 	binary string
@@ -139,8 +138,8 @@ type templateFolder struct {
 	server *localec2.Running
 }
 
-// newTemplateFolder makes a folder with the template in it.
-func newTemplateFolder(t *testing.T, system, packer, plugins string) *templateFolder {
+// newTemplateDir creates a directory with the template.
+func newTemplateDir(t *testing.T, system, packer, plugins string) *templateDir {
 	t.Helper()
 	text, err := templates.Get(system)
 	if err != nil {
@@ -151,14 +150,14 @@ func newTemplateFolder(t *testing.T, system, packer, plugins string) *templateFo
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { server.Close() })
-	f := &templateFolder{t: t, dir: t.TempDir(), binary: packer, server: server}
+	f := &templateDir{t: t, dir: t.TempDir(), binary: packer, server: server}
 	f.env = append(append(os.Environ(), server.Env()...), "PACKER_PLUGIN_PATH="+plugins, "PACKER_CONFIG_DIR="+f.dir,
 		"PACKER_NO_COLOR=1", "CHECKPOINT_DISABLE=1", "HOME="+f.dir)
 	f.write("unikernel.pkr.hcl", []byte(text))
 	return f
 }
 
-func (f *templateFolder) write(name string, data []byte) {
+func (f *templateDir) write(name string, data []byte) {
 	f.t.Helper()
 	path := filepath.Join(f.dir, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -170,7 +169,7 @@ func (f *templateFolder) write(name string, data []byte) {
 }
 
 // packer runs packer with the template.
-func (f *templateFolder) packer(args ...string) []byte {
+func (f *templateDir) packer(args ...string) []byte {
 	f.t.Helper()
 	cmd := exec.Command(f.binary, append(args, "unikernel.pkr.hcl")...)
 	cmd.Dir, cmd.Env = f.dir, f.env
@@ -181,9 +180,9 @@ func (f *templateFolder) packer(args ...string) []byte {
 	return output
 }
 
-// check compares what exists on the EC2, to the bytes of its snapshots, with what
-// the template is to make.
-func (f *templateFolder) check(test templateCase) {
+// check compares the AMIs, including the contents of their snapshots, with the
+// expected ones.
+func (f *templateDir) check(test templateCase) {
 	f.t.Helper()
 	made := f.server.Resources()["us-east-1"]
 	name := regexp.MustCompile(`^(web|middlebox)-([a-z]+)-[0-9]+$`)
@@ -200,19 +199,20 @@ func (f *templateFolder) check(test templateCase) {
 		}
 		got[environment] = string(line[1])
 		if !bytes.Contains(disk, []byte(test.onDisk[environment])) {
-			f.t.Errorf("the disk for %s lacks %q", environment, test.onDisk[environment])
+			f.t.Errorf("the disk for %s does not contain %q", environment, test.onDisk[environment])
 		}
 	}
 	if diff := cmp.Diff(test.arguments, got); diff != "" {
 		f.t.Errorf("arguments in menu.lst, by environment (-want +got):\n%s", diff)
 	}
 	if len(made.Snapshots) != len(test.arguments) {
-		f.t.Errorf("%d snapshots; want %d", len(made.Snapshots), len(test.arguments))
+		f.t.Errorf("%d snapshots, want %d", len(made.Snapshots), len(test.arguments))
 	}
 }
 
-// readBack returns a snapshot's bytes as far as anything was written.
-func (f *templateFolder) readBack(snapshot string) []byte {
+// readBack returns the contents of a snapshot, up to the last block that was
+// written.
+func (f *templateDir) readBack(snapshot string) []byte {
 	f.t.Helper()
 	client := ebs.New(ebs.Options{
 		Region:       "us-east-1",

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# debian-images.sh DIR: puts the Xen images that Debian 12 has in its packages,
-# PV and others, into DIR for the tests of inspection and of whole builds. Some
-# 200 MB are downloaded and nothing is installed; what is there stays.
+# debian-images.sh DIR: extracts Xen images, PV and others, from Debian 12 packages
+# into DIR, for the tests of inspection and of complete builds. Downloads about
+# 200 MB and installs nothing. Existing files are kept.
 set -euo pipefail
 
 dir=$1
@@ -10,7 +10,7 @@ mkdir -p "$dir"
 work=$(mktemp -d "$dir/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-# take PACKAGE GLOB NAME: puts the package's file that matches GLOB into DIR as NAME.
+# take PACKAGE GLOB NAME: extracts the package's file that matches GLOB to DIR/NAME.
 take() {
   [ ! -s "$dir/$3" ] || return 0
   "$unpack" "$work/$3" "$1" "./$2"

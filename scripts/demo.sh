@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# demo.sh: makes an AMI of the sample image with the real packer, on an EC2 of
-# this machine's own, launches it there under Xen, and asks it on the network.
-# "make demo" has built what it needs.
+# demo.sh: makes an AMI of the sample image with the real packer on the embedded
+# EC2, launches it under Xen, and checks it over the network. Run it with "make
+# demo", which builds what it needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Nothing of the user's AWS account is used, and nothing of the user's Packer changed.
+# The demo doesn't use the user's AWS account or change the user's Packer settings.
 unset "${!AWS_@}" "${!PKR_@}"
 export AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo AWS_EC2_METADATA_DISABLED=true
 export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_PAGER=
@@ -24,17 +24,17 @@ if [[ $endpoint != AWS_ENDPOINT_URL=* ]]; then
   exit 1
 fi
 export "${endpoint?}"
-echo "An EC2 of this machine's own: $endpoint"
+echo "embedded EC2: $endpoint"
 
 packer plugins install --path bin/packer-plugin-unikernel github.com/unikernel-ami/unikernel
 start=$EPOCHREALTIME
 packer build -var image=build/hello/kernel.gz -var ramdisk=build/hello/ramdisk \
-  -var 'cmdline=console=hvc0 quiet hello=demo' -var 'says=hello: serving on port 80' \
+  -var 'cmdline=console=hvc0 quiet hello=demo' -var 'console_text=hello: serving on port 80' \
   -var report=build/demo/smoke-test.html examples/quickstart/unikernel.pkr.hcl
 seconds=$(echo "$start $EPOCHREALTIME" | awk '{printf "%.1f", $2 - $1}')
 
 if ! command -v aws >/dev/null; then
-  echo "demo: there is no aws command to show the AMI with"
+  echo "demo: awscli is not installed; not showing the AMI"
   exit 0
 fi
 aws() {

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# setup.sh demo|test: gets what "make demo" or "make test" needs and this machine
-# lacks, from Debian's packages, and says what and why. Ends with 3 where it
-# cannot install (another system, or neither root nor sudo), after what it can do.
+# setup.sh demo|test: installs the Debian packages that "make demo" or "make test"
+# needs, and prints what it installs and why. Exits with 3 if it can't install
+# packages (not Debian, or neither root nor sudo), after doing everything else.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 missing=()
 
-# need PACKAGE FILE WHY: notes the package if FILE, a program or a path, is not there.
+# need PACKAGE FILE WHY: records the package if FILE, a program or a path, is missing.
 need() {
   PATH=$PATH:/usr/sbin:/sbin command -v "$2" >/dev/null || [ -e "$2" ] || {
     missing+=("$1")
@@ -16,25 +16,25 @@ need() {
 }
 
 need_for_demo() {
-  need awscli aws "AWS's own client shows the AMI"
-  need qemu-system-x86 qemu-system-x86_64 "Xen runs in it, and boots the AMI's instance"
+  need awscli aws "the AWS client shows the AMI"
+  need qemu-system-x86 qemu-system-x86_64 "runs Xen, which boots the AMI's instance"
 }
 
 need_for_test() {
-  need awscli /usr/bin/aws "AWS's own client judges the embedded EC2's answers"
-  need python3-boto3 /usr/lib/python3/dist-packages/boto3 "AWS's Python SDK judges them too"
-  need e2fsprogs debugfs "e2fsck and debugfs judge the file system"
-  need xen-utils-4.17 /usr/lib/xen-4.17/bin/pygrub "Xen's pygrub judges menu.lst"
-  need libc6-i386 /lib/ld-linux.so.2 "GRUB legacy's shell, a 32-bit program, judges the disk"
-  need binutils readelf "readelf judges the inspection of kernels, and as and ld make guests to boot"
-  need qemu-system-x86 qemu-system-x86_64 "Xen runs in it, and boots the wrapped disks"
-  need chromium-headless-shell chromium-headless-shell "Chromium judges the smoke test's report"
-  need gcc gcc "Go's race detector is linked by it"
-  need libc6-dev /usr/include/stdlib.h "Go's race detector is linked with it"
+  need awscli /usr/bin/aws "the AWS client tests the embedded EC2"
+  need python3-boto3 /usr/lib/python3/dist-packages/boto3 "the AWS SDK for Python tests the embedded EC2"
+  need e2fsprogs debugfs "e2fsck and debugfs check the file system"
+  need xen-utils-4.17 /usr/lib/xen-4.17/bin/pygrub "pygrub checks menu.lst"
+  need libc6-i386 /lib/ld-linux.so.2 "GRUB legacy's shell, a 32-bit program, checks the disk"
+  need binutils readelf "readelf checks the inspection of kernels; as and ld build guests to boot"
+  need qemu-system-x86 qemu-system-x86_64 "runs Xen, which boots the wrapped disks"
+  need chromium-headless-shell chromium-headless-shell "Chromium checks the smoke test's report"
+  need gcc gcc "links the race detector"
+  need libc6-dev /usr/include/stdlib.h "links the race detector"
 }
 
-# as_root runs a command as root, by sudo where we are not. Without a terminal
-# sudo must not wait for a password.
+# as_root runs a command as root, with sudo if necessary. Without a terminal, sudo
+# must not wait for a password.
 as_root() {
   if [ "$(id -u)" = 0 ]; then
     "$@"
@@ -45,7 +45,7 @@ as_root() {
   fi
 }
 
-# apt_get asks no questions, and waits for another apt-get to end.
+# apt_get is non-interactive and waits for other instances of apt-get.
 apt_get() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@"
 }
@@ -53,11 +53,11 @@ apt_get() {
 install_missing() {
   [ ${#missing[@]} -gt 0 ] || return 0
   if ! command -v apt-get >/dev/null || ! as_root true 2>/dev/null; then
-    echo "setup: cannot install packages here, which takes apt-get, and root or sudo; missing: ${missing[*]}" >&2
+    echo "setup: cannot install ${missing[*]}: needs apt-get, and root or sudo" >&2
     return 3
   fi
   echo "setup: installing ${missing[*]}"
-  # A mirror in the middle of an update fails for some lists; the installation says whether they matter.
+  # While a mirror is updating, some lists fail. If they matter, the installation fails.
   apt_get update || true
   apt_get install --no-install-recommends -y "${missing[@]}" >build/setup.log 2>&1 || {
     cat build/setup.log >&2
@@ -65,19 +65,19 @@ install_missing() {
   }
 }
 
-# allow_low_ports lets ordinary users listen below port 1024 until the next boot:
-# the instances of localec2 serve on their own ports, on the loopback interface.
+# allow_low_ports lets ordinary users listen on ports below 1024 until the next boot:
+# localec2 exposes the instances' ports on the loopback interface.
 allow_low_ports() {
   local start=/proc/sys/net/ipv4/ip_unprivileged_port_start
   [ "$(id -u)" != 0 ] && [ -e $start ] && [ "$(cat $start)" -gt 22 ] || return 0
-  echo "setup: allowing ordinary users ports from 22 on, until the next boot (sysctl net.ipv4.ip_unprivileged_port_start)"
-  as_root sh -c "echo 22 >$start" || echo "setup: that failed: instances do not answer on ports below 1024" >&2
+  echo "setup: allowing ordinary users to listen on ports from 22 until the next boot (sysctl net.ipv4.ip_unprivileged_port_start)"
+  as_root sh -c "echo 22 >$start" || echo "setup: that failed; instances can't be reached on ports below 1024" >&2
 }
 
-# unpack_for_test gets what a machine must not be given: GRUB legacy would
-# replace its boot loader, and the rest are kernels to inspect.
+# unpack_for_test downloads packages that must not be installed: GRUB legacy would
+# replace the boot loader, and the others contain kernels to inspect.
 unpack_for_test() {
-  [ -x build/judges/usr/sbin/grub ] || scripts/unpack.sh build/judges grub-legacy ./usr/sbin/grub
+  [ -x build/oracles/usr/sbin/grub ] || scripts/unpack.sh build/oracles grub-legacy ./usr/sbin/grub
   scripts/debian-images.sh build/debian-images
 }
 
@@ -94,7 +94,7 @@ install_missing || status=$?
 allow_low_ports
 [ $status = 0 ] || [ $status = 3 ] || exit $status
 if ! command -v apt-get >/dev/null; then
-  echo "setup: cannot make the sample image, which takes Debian's packages and apt-get" >&2
+  echo "setup: cannot make the sample image: needs apt-get and Debian packages" >&2
   exit 3
 fi
 examples/hello/make-hello.sh build/hello

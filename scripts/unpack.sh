@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# unpack.sh DIR PACKAGE[:i386] [GLOB...]: downloads a Debian package and unpacks
-# it into DIR, or only the files that match a GLOB such as './boot/vmlinuz-*'.
-# A kernel's meta-package (linux-image-amd64) stands for the kernel it depends on.
+# unpack.sh DIR PACKAGE[:i386] [GLOB...]: downloads a Debian package and extracts it
+# into DIR, or only the files that match a GLOB such as './boot/vmlinuz-*'. A
+# kernel's meta-package (linux-image-amd64) is replaced by the kernel it depends on.
 #
-# Installs nothing and needs no root: the package lists lie in build/apt, apart
-# from the system's, and are read anew when they are missing or out of date.
+# Installs nothing and does not need root: it keeps its own package lists in
+# build/apt, and updates them when they are missing or out of date.
 set -euo pipefail
 
 dir=$1 package=${2%:*} arch=amd64
@@ -12,13 +12,13 @@ case $2 in *:*) arch=${2##*:} ;; esac
 shift 2
 
 if ! command -v apt-get >/dev/null; then
-  echo "unpack.sh: $package is taken from Debian's packages, and this machine has no apt-get" >&2
+  echo "unpack.sh: cannot download $package: needs apt-get and Debian packages" >&2
   exit 1
 fi
 
 cache=$(cd "$(dirname "$0")/.." && pwd)/build/apt/$arch
 mkdir -p "$cache/lists/partial" "$cache/archives/partial"
-# Without the user "root", apt as root would change to a user who may not write here.
+# As root, apt would otherwise switch to a user without write access here.
 cat >"$cache/apt.conf" <<EOF
 Dir::State::lists "$cache/lists";
 Dir::Cache "$cache";
@@ -42,10 +42,10 @@ download() {
 }
 
 if ! download 2>/dev/null; then
-  # A mirror in the middle of an update fails for some lists; the download says whether they matter.
+  # While a mirror is updating, some lists fail. If they matter, the download fails.
   apt-get -qq update || true
   if ! download; then
-    echo "unpack.sh: cannot download $package, which Debian 12 has, from this machine's package sources" >&2
+    echo "unpack.sh: cannot download $package: this machine's package sources must include Debian 12" >&2
     exit 1
   fi
 fi
@@ -53,4 +53,4 @@ fi
 deb=$(echo "$debs"/*.deb)
 mkdir -p "$dir"
 dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$dir" --wildcards "$@"
-echo "unpacked $(dpkg-deb --showformat='${Package} ${Version} ${Architecture}' --show "$deb")"
+echo "extracted $(dpkg-deb --showformat='${Package} ${Version} ${Architecture}' --show "$deb")"

@@ -4,15 +4,14 @@
 #   packer build -var image=build/clickos_x86_64 -var environment=prod clickos.pkr.hcl
 #
 # Configuration: under xl, ClickOS gets its Click configuration through xenstore
-# after it has started. On EC2 nobody writes one there, and it stays idle: build
-# the configuration into the image. So there is one image for each environment.
+# after it has started. On EC2, nothing writes it, and ClickOS stays idle. Build the
+# configuration into the image, and build one image for each environment.
 #
-# Network: EC2 hands packets only to the address and the MAC that it has given
-# out. A configuration that forwards for others needs the instance's
-# source/destination check off.
+# Network: EC2 delivers only packets for the instance's own address and MAC. To
+# forward packets for others, turn off the instance's source/destination check.
 #
-# Instances: of the previous generation, as only these run PV: T1, M1, M2, M3,
-# C1 and C3, where the region has them.
+# Instances: only types of the previous generation run PV: T1, M1, M2, M3, C1 and
+# C3, if the region offers them.
 
 packer {
   required_plugins {
@@ -24,37 +23,37 @@ packer {
 }
 
 variable "image" {
-  description = "The image that ClickOS's make has built, an ELF."
+  description = "The ELF image that ClickOS's make built."
   type        = string
   default     = "build/clickos_x86_64"
 }
 
 variable "build_command" {
-  description = "What makes the image, if that is to be done first."
+  description = "A command that builds the image first, if any."
   type        = string
   default     = ""
 }
 
 variable "name" {
-  description = "What the AMI is called, in front of the environment and the time."
+  description = "The AMI's name, before the environment and the time."
   type        = string
   default     = "middlebox"
 }
 
 variable "region" {
-  description = "The region to make the AMI in. PV-GRUB and PV instances must be there."
+  description = "The AMI's region. It must offer PV-GRUB and PV instances."
   type        = string
   default     = "us-east-1"
 }
 
 variable "environment" {
-  description = "What the AMI is for: it becomes a part of its name, and a tag."
+  description = "The environment, which becomes part of the AMI's name, and a tag."
   type        = string
   default     = "dev"
 }
 
 variable "http_port" {
-  description = "The port that it serves HTTP on: an AMI whose instance doesn't is not kept. 0: no test."
+  description = "The HTTP port to test. An AMI that doesn't respond is removed. 0 disables the test."
   type        = number
   default     = 0
 }
@@ -80,6 +79,6 @@ build {
       }
       report = "smoke-test.html"
     }
-    # What only a tested AMI may go through comes here, in the same block.
+    # Add post-processors for tested AMIs here, in the same block.
   }
 }

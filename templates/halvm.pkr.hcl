@@ -4,12 +4,11 @@
 #   packer build -var image=web halvm.pkr.hcl
 #   packer build -var image=web -only='*.dev' halvm.pkr.hcl
 #
-# Network: EC2 gives addresses by DHCP, and with HaLVM it is the program that
-# asks for one, by the HaNS library. A program with a fixed address is not
-# reached on EC2.
+# Network: EC2 assigns addresses by DHCP, and a HaLVM program must request one,
+# through the HaNS library. A program with a fixed address can't be reached on EC2.
 #
-# Instances: of the previous generation, as only these run PV: T1, M1, M2, M3,
-# C1 and C3, where the region has them.
+# Instances: only types of the previous generation run PV: T1, M1, M2, M3, C1 and
+# C3, if the region offers them.
 
 packer {
   required_plugins {
@@ -21,25 +20,25 @@ packer {
 }
 
 variable "image" {
-  description = "The program that halvm-ghc has linked, an ELF."
+  description = "The ELF program that halvm-ghc linked."
   type        = string
   default     = "web"
 }
 
 variable "name" {
-  description = "What the AMIs are called, in front of the environment and the time."
+  description = "The AMIs' name, before the environment and the time."
   type        = string
   default     = "web"
 }
 
 variable "region" {
-  description = "The region to make the AMIs in. PV-GRUB and PV instances must be there."
+  description = "The AMIs' region. It must offer PV-GRUB and PV instances."
   type        = string
   default     = "us-east-1"
 }
 
 variable "http_port" {
-  description = "The port that it serves HTTP on: an AMI whose instance doesn't is not kept. 0: no test."
+  description = "The HTTP port to test. An AMI that doesn't respond is removed. 0 disables the test."
   type        = number
   default     = 0
 }
@@ -50,7 +49,7 @@ source "unikernel-ami" "halvm" {
   ami_name = "${var.name}-{{ .Environment }}-{{ timestamp }}"
   tags     = { Service = var.name }
 
-  # Files that the program reads from memory can go with it, up to 16:
+  # Up to 16 files can be loaded into memory for the program:
   #
   # module {
   #   path = "data.bin"
@@ -58,7 +57,7 @@ source "unikernel-ami" "halvm" {
 }
 
 # One image, three AMIs: the words of the command line are the program's
-# arguments, as by System.Environment.getArgs.
+# arguments, which System.Environment.getArgs returns.
 build {
   source "unikernel-ami.halvm" {
     name        = "dev"
@@ -88,6 +87,6 @@ build {
       }
       report = "smoke-test-${source.name}.html"
     }
-    # What only a tested AMI may go through comes here, in the same block.
+    # Add post-processors for tested AMIs here, in the same block.
   }
 }

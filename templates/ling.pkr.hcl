@@ -1,19 +1,18 @@
-# An AMI of an Erlang program on LING, as "railing image" makes it.
+# An AMI of an Erlang program on LING, built by "railing image".
 #
 #   railing image -n web -e '-dhcp -s web'
 #   packer build ling.pkr.hcl
-#   packer build -var http_port=80 ling.pkr.hcl   # keeps the AMI only if it answers
+#   packer build -var http_port=80 ling.pkr.hcl   # keeps the AMI only if it responds
 #   packer build -var environment=prod ling.pkr.hcl
 #   packer build -var build_command="railing image -n web -e '-dhcp -s web'" ling.pkr.hcl
 #
-# Network: LING asks for an address only where an option says so, and EC2 gives
-# one by DHCP. So -dhcp must be among the extra options. What follows it must be
-# another option, or nothing: after a plain word LING ignores -dhcp, comes up
-# without a network, and doesn't complain.
+# Network: EC2 assigns addresses by DHCP, and LING requests one only if -dhcp is
+# among the extra options. It must be followed by another option or by nothing. If a
+# plain word follows, LING ignores -dhcp and starts without a network, silently.
 #
-# Memory: LING stops with more than 4 GiB, and images from before 2015-06-23 with
-# more than 2 GiB. Start it on t1.micro, m1.small or c1.medium; a later one also
-# on m1.medium, m3.medium or c3.large.
+# Memory: LING crashes with more than 4 GiB, and images from before 2015-06-23 with
+# more than 2 GiB. Use t1.micro, m1.small or c1.medium; newer images also run on
+# m1.medium, m3.medium and c3.large.
 
 packer {
   required_plugins {
@@ -25,47 +24,47 @@ packer {
 }
 
 variable "image" {
-  description = "The domain_config that railing writes. It names the image, and the command line as extra."
+  description = "The domain_config that railing writes. It names the image, and has the command line as extra."
   type        = string
   default     = "domain_config"
 }
 
 variable "build_command" {
-  description = "What makes image and domain_config, if that is to be done first."
+  description = "A command that builds the image and the domain_config first, if any."
   type        = string
   default     = ""
 }
 
 variable "cmdline" {
   description = <<-EOT
-    A command line in place of the extra in domain_config. Quotes '...' and "..."
-    keep blanks together; a backslash is just a backslash. More than 1023 bytes
-    are refused: LING would get no more.
+    A command line that replaces the extra in domain_config. Quotes '...' and "..."
+    preserve spaces; a backslash has no special meaning. The limit is 1023 bytes,
+    which is all that LING gets.
   EOT
   type        = string
   default     = ""
 }
 
 variable "name" {
-  description = "What the AMI is called, in front of the environment and the time."
+  description = "The AMI's name, before the environment and the time."
   type        = string
   default     = "web"
 }
 
 variable "region" {
-  description = "The region to make the AMI in. PV-GRUB and PV instances must be there."
+  description = "The AMI's region. It must offer PV-GRUB and PV instances."
   type        = string
   default     = "us-east-1"
 }
 
 variable "environment" {
-  description = "What the AMI is for: it becomes a part of its name, and a tag."
+  description = "The environment, which becomes part of the AMI's name, and a tag."
   type        = string
   default     = "dev"
 }
 
 variable "http_port" {
-  description = "The port that it serves HTTP on: an AMI whose instance doesn't is not kept. 0: no test."
+  description = "The HTTP port to test. An AMI that doesn't respond is removed. 0 disables the test."
   type        = number
   default     = 0
 }
@@ -92,6 +91,6 @@ build {
       }
       report = "smoke-test.html"
     }
-    # What only a tested AMI may go through comes here, in the same block.
+    # Add post-processors for tested AMIs here, in the same block.
   }
 }

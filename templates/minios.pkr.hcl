@@ -1,17 +1,17 @@
 # An AMI of a program on Mini-OS for Xen PV.
 #
-#   make                    # of Mini-OS, with the program in it
+#   make                    # in Mini-OS, with the program included
 #   packer build -var image=mini-os.gz minios.pkr.hcl
 #   packer build -var image=mini-os.gz -var environment=prod minios.pkr.hcl
 #
-# Image: one with CONFIG_PARAVIRT. Without, Mini-OS is built for PVH, which
-# PV-GRUB can't start; the build refuses it.
+# Image: build Mini-OS with CONFIG_PARAVIRT. Without it, the image is for PVH, which
+# PV-GRUB can't start, and is rejected.
 #
-# Network: EC2 gives addresses by DHCP. Mini-OS has lwIP where it was built with
-# it, and the program must ask for an address.
+# Network: EC2 assigns addresses by DHCP. Build Mini-OS with lwIP; the program must
+# request an address.
 #
-# Instances: of the previous generation, as only these run PV: T1, M1, M2, M3,
-# C1 and C3, where the region has them.
+# Instances: only types of the previous generation run PV: T1, M1, M2, M3, C1 and
+# C3, if the region offers them.
 
 packer {
   required_plugins {
@@ -23,25 +23,25 @@ packer {
 }
 
 variable "image" {
-  description = "The image that Mini-OS's make has built, plain or packed."
+  description = "The image that Mini-OS's make built, plain or compressed."
   type        = string
   default     = "mini-os.gz"
 }
 
 variable "build_command" {
-  description = "What makes the image, if that is to be done first."
+  description = "A command that builds the image first, if any."
   type        = string
   default     = ""
 }
 
 variable "name" {
-  description = "What the AMI is called, in front of the environment and the time."
+  description = "The AMI's name, before the environment and the time."
   type        = string
   default     = "web"
 }
 
 variable "region" {
-  description = "The region to make the AMI in. PV-GRUB and PV instances must be there."
+  description = "The AMI's region. It must offer PV-GRUB and PV instances."
   type        = string
   default     = "us-east-1"
 }
@@ -53,13 +53,13 @@ variable "cmdline" {
 }
 
 variable "environment" {
-  description = "What the AMI is for: it becomes a part of its name, and a tag."
+  description = "The environment, which becomes part of the AMI's name, and a tag."
   type        = string
   default     = "dev"
 }
 
 variable "http_port" {
-  description = "The port that it serves HTTP on: an AMI whose instance doesn't is not kept. 0: no test."
+  description = "The HTTP port to test. An AMI that doesn't respond is removed. 0 disables the test."
   type        = number
   default     = 0
 }
@@ -86,6 +86,6 @@ build {
       }
       report = "smoke-test.html"
     }
-    # What only a tested AMI may go through comes here, in the same block.
+    # Add post-processors for tested AMIs here, in the same block.
   }
 }

@@ -1,22 +1,22 @@
-# An AMI of a MirageOS unikernel for Xen PV, made with mirage 1 to 3.8.
+# An AMI of a MirageOS unikernel for Xen PV, built with mirage 1 to 3.8.
 #
 #   mirage configure -t xen --dhcp=true && make
 #   packer build -var image=web.xen mirage.pkr.hcl
 #   packer build -var image=web.xen -only='*.dev' mirage.pkr.hcl
 #
-# Version: from 3.9 on, mirage makes images for PVH alone, which PV-GRUB can't
-# start; the build refuses them. Either stay with 3.8, or make an HVM AMI that
-# starts the image by a multiboot loader such as GRUB 2.
+# Version: since 3.9, mirage builds images only for PVH, which PV-GRUB can't start,
+# and which are rejected. Either use 3.8, or make an HVM AMI that starts the image
+# with a multiboot loader such as GRUB 2.
 #
-# Network: EC2 gives addresses by DHCP, and an image has a fixed one compiled in
-# unless it was configured with --dhcp=true.
+# Network: EC2 assigns addresses by DHCP. Unless an image is configured with
+# --dhcp=true, a fixed address is compiled in.
 #
-# Command line: MirageOS 2 and 3 look for theirs in xenstore first, where
-# PV-GRUB's own may stand instead of the one from here. What matters is set when
-# configuring, and the environments get their own image where they differ.
+# Command line: MirageOS 2 and 3 read it from xenstore first, which may have
+# PV-GRUB's own instead of this one. Set important options with "mirage configure".
+# If they differ between environments, build an image for each.
 #
-# Instances: of the previous generation, as only these run PV: T1, M1, M2, M3,
-# C1 and C3, where the region has them.
+# Instances: only types of the previous generation run PV: T1, M1, M2, M3, C1 and
+# C3, if the region offers them.
 
 packer {
   required_plugins {
@@ -28,31 +28,31 @@ packer {
 }
 
 variable "image" {
-  description = "The image that mirage has built, plain or packed."
+  description = "The image that mirage built, plain or compressed."
   type        = string
   default     = "web.xen"
 }
 
 variable "name" {
-  description = "What the AMIs are called, in front of the environment and the time."
+  description = "The AMIs' name, before the environment and the time."
   type        = string
   default     = "web"
 }
 
 variable "region" {
-  description = "The region to make the AMIs in. PV-GRUB and PV instances must be there."
+  description = "The AMIs' region. It must offer PV-GRUB and PV instances."
   type        = string
   default     = "us-east-1"
 }
 
 variable "images" {
-  description = "Images of environments that have one of their own, for example { dev = \"web-dev.xen\" }."
+  description = "Images for environments that need their own, for example { dev = \"web-dev.xen\" }."
   type        = map(string)
   default     = {}
 }
 
 variable "http_port" {
-  description = "The port that it serves HTTP on: an AMI whose instance doesn't is not kept. 0: no test."
+  description = "The HTTP port to test. An AMI that doesn't respond is removed. 0 disables the test."
   type        = number
   default     = 0
 }
@@ -92,6 +92,6 @@ build {
       }
       report = "smoke-test-${source.name}.html"
     }
-    # What only a tested AMI may go through comes here, in the same block.
+    # Add post-processors for tested AMIs here, in the same block.
   }
 }

@@ -4,15 +4,15 @@
 #   packer build -var image=build/release/loader.elf osv.pkr.hcl
 #   packer build -var image=build/release/loader.elf -only='*.dev' osv.pkr.hcl
 #
-# Image: loader.elf, built with conf_drivers_xen=1, or it has no entry for Xen PV
-# and is refused. It carries the program only where the file system is a part of
-# the kernel. A program of some size is better off with OSv's own way to an HVM
-# AMI, which has current instance types, too.
+# Image: loader.elf. Build it with conf_drivers_xen=1; otherwise it has no entry
+# point for Xen PV and is rejected. It includes the program only if the file system
+# is part of the kernel (fs=ramfs). For a large program, OSv's own tools for an HVM
+# AMI are a better choice. They also support current instance types.
 #
-# Network: OSv asks for an address by DHCP unless it is told otherwise.
+# Network: OSv requests an address by DHCP by default.
 #
-# Instances: of the previous generation, as only these run PV: T1, M1, M2, M3,
-# C1 and C3, where the region has them.
+# Instances: only types of the previous generation run PV: T1, M1, M2, M3, C1 and
+# C3, if the region offers them.
 
 packer {
   required_plugins {
@@ -24,25 +24,25 @@ packer {
 }
 
 variable "image" {
-  description = "OSv's loader with the program in it, an ELF."
+  description = "OSv's loader, an ELF image that includes the program."
   type        = string
   default     = "build/release/loader.elf"
 }
 
 variable "name" {
-  description = "What the AMIs are called, in front of the environment and the time."
+  description = "The AMIs' name, before the environment and the time."
   type        = string
   default     = "web"
 }
 
 variable "region" {
-  description = "The region to make the AMIs in. PV-GRUB and PV instances must be there."
+  description = "The AMIs' region. It must offer PV-GRUB and PV instances."
   type        = string
   default     = "us-east-1"
 }
 
 variable "http_port" {
-  description = "The port that it serves HTTP on: an AMI whose instance doesn't is not kept. 0: no test."
+  description = "The HTTP port to test. An AMI that doesn't respond is removed. 0 disables the test."
   type        = number
   default     = 0
 }
@@ -85,6 +85,6 @@ build {
       }
       report = "smoke-test-${source.name}.html"
     }
-    # What only a tested AMI may go through comes here, in the same block.
+    # Add post-processors for tested AMIs here, in the same block.
   }
 }

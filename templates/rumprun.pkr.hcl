@@ -4,8 +4,8 @@
 #   packer build rumprun.pkr.hcl
 #   packer build -only='*.dev' rumprun.pkr.hcl
 #
-# Configuration: Rumprun reads its JSON from a file on the disk, one for each
-# environment here, such as config/dev.json:
+# Configuration: Rumprun reads a JSON file from the disk. This template has one for
+# each environment, such as config/dev.json:
 #
 #   {
 #     "rc": [{"bin": "web", "argv": []}],
@@ -13,13 +13,12 @@
 #     "net": {"if": "xenif0", "cloner": "true", "type": "inet", "method": "dhcp"}
 #   }
 #
-# The file goes to the disk to the byte: several keys of one name, such as two
-# "env", are legal for Rumprun.
+# The file is copied unchanged. Rumprun allows duplicate keys, such as two "env".
 #
-# Network: EC2 gives addresses by DHCP, so the JSON must say "method": "dhcp".
+# Network: EC2 assigns addresses by DHCP, so the JSON must have "method": "dhcp".
 #
-# Instances: of the previous generation, as only these run PV: T1, M1, M2, M3,
-# C1 and C3, where the region has them.
+# Instances: only types of the previous generation run PV: T1, M1, M2, M3, C1 and
+# C3, if the region offers them.
 
 packer {
   required_plugins {
@@ -31,31 +30,31 @@ packer {
 }
 
 variable "image" {
-  description = "The program that rumprun-bake has baked, an ELF."
+  description = "The ELF program that rumprun-bake built."
   type        = string
   default     = "web.bin"
 }
 
 variable "name" {
-  description = "What the AMIs are called, in front of the environment and the time."
+  description = "The AMIs' name, before the environment and the time."
   type        = string
   default     = "web"
 }
 
 variable "region" {
-  description = "The region to make the AMIs in. PV-GRUB and PV instances must be there."
+  description = "The AMIs' region. It must offer PV-GRUB and PV instances."
   type        = string
   default     = "us-east-1"
 }
 
 variable "config" {
-  description = "The folder of the JSON files, one for each environment."
+  description = "The directory of the JSON files, one for each environment."
   type        = string
   default     = "config"
 }
 
 variable "http_port" {
-  description = "The port that it serves HTTP on: an AMI whose instance doesn't is not kept. 0: no test."
+  description = "The HTTP port to test. An AMI that doesn't respond is removed. 0 disables the test."
   type        = number
   default     = 0
 }
@@ -67,7 +66,7 @@ source "unikernel-ami" "rumprun" {
   ami_name = "${var.name}-{{ .Environment }}-{{ timestamp }}"
   tags     = { Service = var.name }
 
-  # Rumprun mounts /dev/sda1 as it is: a file system without partitions.
+  # Rumprun mounts /dev/sda1, which must be a file system without partitions.
   layout = "whole-disk"
 }
 
@@ -100,6 +99,6 @@ build {
       }
       report = "smoke-test-${source.name}.html"
     }
-    # What only a tested AMI may go through comes here, in the same block.
+    # Add post-processors for tested AMIs here, in the same block.
   }
 }

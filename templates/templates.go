@@ -1,6 +1,6 @@
-// Package templates has a Packer template to start from for each unikernel
-// system that makes Xen PV images. They are files beside this one, SYSTEM.pkr.hcl,
-// each of which is complete: packer build makes an AMI with it. "xenpv template
+// Package templates contains a Packer template for each unikernel system that
+// builds Xen PV images. The templates are the files SYSTEM.pkr.hcl in this
+// directory. Each is complete: packer build makes an AMI with it. "xenpv template
 // SYSTEM" prints them.
 package templates
 
@@ -16,12 +16,12 @@ const extension = ".pkr.hcl"
 //go:embed *.pkr.hcl
 var files embed.FS
 
-// Systems returns the systems that there are templates for, sorted, under the
-// names by which inspecting an image calls them.
+// Systems returns the sorted names of the systems that have a template, as an
+// inspection of an image reports them.
 func Systems() []string {
 	entries, err := files.ReadDir(".")
 	if err != nil {
-		panic(err) // the folder is part of the program
+		panic(err) // the directory is embedded
 	}
 	var systems []string
 	for _, entry := range entries {
@@ -30,11 +30,10 @@ func Systems() []string {
 	return systems
 }
 
-// Get returns the template for a system. The error names the systems that there
-// are.
+// Get returns the template for a system. The error lists the known systems.
 func Get(system string) (string, error) {
 	if !slices.Contains(Systems(), system) {
-		return "", fmt.Errorf("get template: there is none for %q: use %s", system, strings.Join(Systems(), ", "))
+		return "", fmt.Errorf("get template: no template for %q: use %s", system, strings.Join(Systems(), ", "))
 	}
 	text, err := files.ReadFile(system + extension)
 	return string(text), err

@@ -15,8 +15,8 @@ func TestSystems(t *testing.T) {
 	}
 }
 
-// A template is a file beside this one, begins with what it is for, and shows
-// the command that uses it under its own name.
+// A template is a file in this directory. It begins with its purpose and the
+// command that uses it.
 func TestGet(t *testing.T) {
 	for _, system := range Systems() {
 		text, err := Get(system)
@@ -31,7 +31,7 @@ func TestGet(t *testing.T) {
 			t.Errorf("%s (-file +got):\n%s", system, diff)
 		}
 		if !strings.HasPrefix(text, "# An AMI of ") || !strings.Contains(text, "\n#   packer build ") || !strings.Contains(text, " "+system+".pkr.hcl\n") {
-			t.Errorf("%s doesn't begin with what it is for and how it is used", system)
+			t.Errorf("%s doesn't begin with its purpose and usage", system)
 		}
 	}
 }
@@ -39,7 +39,7 @@ func TestGet(t *testing.T) {
 func TestGetFails(t *testing.T) {
 	for _, system := range []string{"", "LING", "../templates", "ling.pkr.hcl", "templates.go"} {
 		if text, err := Get(system); text != "" || err == nil || !strings.Contains(err.Error(), "use clickos, halvm, ling,") {
-			t.Errorf("%q: %q, error %v; want one that names the systems", system, text, err)
+			t.Errorf("%q: %q, error %v, want an error that lists the systems", system, text, err)
 		}
 	}
 }

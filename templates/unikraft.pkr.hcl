@@ -4,14 +4,14 @@
 #   packer build -var image=build/web_xen-x86_64 unikraft.pkr.hcl
 #   packer build -var image=build/web_xen-x86_64 -only='*.dev' unikraft.pkr.hcl
 #
-# Image: the one of the platform Xen. Those of the platforms KVM and Firecracker
-# have no entry for Xen PV, and are refused.
+# Image: build for the platform Xen. Images for KVM and Firecracker have no entry
+# point for Xen PV and are rejected.
 #
-# Network: EC2 gives addresses by DHCP, which lwIP asks for where it was chosen in
-# "make menuconfig". Don't set netdev.ip.
+# Network: EC2 assigns addresses by DHCP. Enable DHCP in lwIP with "make menuconfig",
+# and don't set netdev.ip.
 #
-# Instances: of the previous generation, as only these run PV: T1, M1, M2, M3,
-# C1 and C3, where the region has them.
+# Instances: only types of the previous generation run PV: T1, M1, M2, M3, C1 and
+# C3, if the region offers them.
 
 packer {
   required_plugins {
@@ -23,25 +23,25 @@ packer {
 }
 
 variable "image" {
-  description = "The image of the platform Xen, an ELF."
+  description = "The ELF image for the platform Xen."
   type        = string
   default     = "build/web_xen-x86_64"
 }
 
 variable "name" {
-  description = "What the AMIs are called, in front of the environment and the time."
+  description = "The AMIs' name, before the environment and the time."
   type        = string
   default     = "web"
 }
 
 variable "region" {
-  description = "The region to make the AMIs in. PV-GRUB and PV instances must be there."
+  description = "The AMIs' region. It must offer PV-GRUB and PV instances."
   type        = string
   default     = "us-east-1"
 }
 
 variable "http_port" {
-  description = "The port that it serves HTTP on: an AMI whose instance doesn't is not kept. 0: no test."
+  description = "The HTTP port to test. An AMI that doesn't respond is removed. 0 disables the test."
   type        = number
   default     = 0
 }
@@ -53,8 +53,8 @@ source "unikernel-ami" "unikraft" {
   tags     = { Service = var.name }
 }
 
-# One image, three AMIs: before "--" are the parameters of Unikraft's libraries,
-# behind it the program's arguments.
+# One image, three AMIs: the parameters of Unikraft's libraries come before "--", and
+# the program's arguments after it.
 build {
   source "unikernel-ami.unikraft" {
     name        = "dev"
@@ -84,6 +84,6 @@ build {
       }
       report = "smoke-test-${source.name}.html"
     }
-    # What only a tested AMI may go through comes here, in the same block.
+    # Add post-processors for tested AMIs here, in the same block.
   }
 }

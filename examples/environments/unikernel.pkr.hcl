@@ -1,4 +1,4 @@
-# One image, three environments: three AMIs in one "packer build", with other
+# One image, three environments: one "packer build" makes three AMIs with different
 # names, command lines and tags.
 #
 #   packer build -var image=web.xen.gz unikernel.pkr.hcl

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# make-hello.sh OUTDIR: makes a sample Xen PV image of Debian's packages, as
-# OUTDIR/kernel.gz and OUTDIR/ramdisk. Installs nothing and needs no root. The
-# same packages give the same bytes; a second run finds the first one's files.
+# make-hello.sh OUTDIR: makes a sample Xen PV image from Debian packages:
+# OUTDIR/kernel.gz and OUTDIR/ramdisk. Installs nothing and does not need root. The
+# same packages produce the same bytes. A second run reuses the files.
 set -euo pipefail
 
 mkdir -p "$1"
@@ -9,12 +9,12 @@ out=$(cd "$1" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
 unpack=$here/../../scripts/unpack.sh
 
-# newer FILE: is FILE there, and newer than everything that it is made by?
+# newer FILE: reports whether FILE exists and is newer than its scripts.
 newer() {
   [ -s "$1" ] && [ -z "$(find "$here" -newer "$1" -type f)" ]
 }
 if newer "$out/kernel.gz" && newer "$out/ramdisk"; then
-  echo "$out: kernel.gz and ramdisk are there"
+  echo "$out: kernel.gz and ramdisk are up to date"
   exit 0
 fi
 
@@ -22,17 +22,17 @@ work=$(mktemp -d "$out/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 pkg=$work/packages
 
-# The kernel for clouds is a third of the common one, and has Xen PV built in.
+# The cloud kernel is a third of the size of the standard one, and supports Xen PV.
 "$unpack" "$pkg" linux-image-cloud-amd64 './boot/vmlinuz-*' '*/xen-netfront.ko'
 for name in busybox-static cpio lz4; do "$unpack" "$pkg" "$name" './*bin/*'; done
 
-# number OFFSET SIZE: a little-endian field of the bzImage's header.
+# number OFFSET SIZE: prints a little-endian field of the bzImage's header.
 number() {
   od -An -t "u$2" -j "$1" -N "$2" "$bzimage" | tr -d ' '
 }
 
-# elf prints the kernel proper, which a bzImage holds compressed, with its size
-# in the last four bytes. Linux: Documentation/arch/x86/boot.rst, "setup_sects",
+# elf prints the actual kernel, which is compressed in the bzImage, followed by its
+# size in four bytes. See Linux: Documentation/arch/x86/boot.rst, "setup_sects",
 # "payload_offset" and "payload_length".
 elf() {
   bzimage=$(echo "$pkg"/boot/vmlinuz-*)
@@ -41,8 +41,8 @@ elf() {
   head -c $((start + length)) "$bzimage" | tail -c "$length" | "$pkg/usr/bin/lz4" -dc
 }
 
-# PV-GRUB unpacks gzip and nothing else; and a guest starts in seconds less than
-# from a bzImage where the processor is emulated.
+# PV-GRUB supports only gzip. On an emulated processor, a guest also starts seconds
+# faster than from a bzImage.
 elf | gzip -9n >"$work/kernel.gz"
 
 root=$work/root

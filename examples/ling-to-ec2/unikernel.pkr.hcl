@@ -1,20 +1,20 @@
-# From an Erlang program on LING to a tested AMI, in one go:
+# From an Erlang program on LING to a tested AMI in one step:
 #
 #   railing image -n web -e '-dhcp -s web'
 #   packer build unikernel.pkr.hcl
 #
-# or with railing run by Packer itself:
+# or, with Packer running railing:
 #
 #   packer build -var build_command="railing image -n web -e '-dhcp -s web'" unikernel.pkr.hcl
 #
-# railing writes the image and a domain_config that names it, with the command
-# line as "extra". The disk's menu.lst carries that line to the node; -dhcp must
-# be in it, since EC2 gives addresses by DHCP. Then an instance of the AMI is
-# launched, on a type with no more memory than this LING stands, and must serve
-# a page. An AMI that fails is deregistered.
+# railing writes the image and a domain_config that names it, with the command line
+# as "extra". The disk's menu.lst passes that line to the node. It must include
+# -dhcp, because EC2 assigns addresses by DHCP. The smoke test then launches an
+# instance of the AMI, of a type with no more memory than this LING supports, which
+# must serve a page. An AMI that fails the test is deregistered.
 #
-# A unikernel with a fixed address compiled in goes the same way; it needs a
-# subnet that has this address:
+# A unikernel with a fixed address compiled in works the same way. It needs a subnet
+# that contains this address:
 #
 #   packer build -var image=www.xen -var subnet_id=subnet-0123456789abcdef0 \
 #     -var private_ip_address=10.0.0.5 unikernel.pkr.hcl
@@ -35,55 +35,55 @@ variable "image" {
 }
 
 variable "build_command" {
-  description = "What makes them, if that is to be done first."
+  description = "A command that builds them first, if any."
   type        = string
   default     = ""
 }
 
 variable "cmdline" {
-  description = "A command line in place of the extra in domain_config."
+  description = "A command line that replaces the extra in domain_config."
   type        = string
   default     = ""
 }
 
 variable "name" {
-  description = "What the AMI is called, in front of the environment and the time."
+  description = "The AMI's name, before the environment and the time."
   type        = string
   default     = "web"
 }
 
 variable "region" {
-  description = "The region to make the AMI in. PV-GRUB and PV instances must be there."
+  description = "The AMI's region. It must offer PV-GRUB and PV instances."
   type        = string
   default     = "us-east-1"
 }
 
 variable "environment" {
-  description = "What the AMI is for: it becomes a part of its name, and a tag."
+  description = "The environment, which becomes part of the AMI's name, and a tag."
   type        = string
   default     = "dev"
 }
 
 variable "port" {
-  description = "The port that it serves HTTP on."
+  description = "The port on which it serves HTTP."
   type        = number
   default     = 80
 }
 
 variable "path" {
-  description = "The page that it must serve."
+  description = "The path of the page that it must serve."
   type        = string
   default     = "/"
 }
 
 variable "subnet_id" {
-  description = "The subnet to test it in. Default: one of the default VPC."
+  description = "The subnet for the test. Default: one of the default VPC."
   type        = string
   default     = ""
 }
 
 variable "private_ip_address" {
-  description = "The address that is compiled into the image, if one is. Default: DHCP."
+  description = "The address that is compiled into the image, if any. Default: DHCP."
   type        = string
   default     = ""
 }
@@ -114,6 +114,6 @@ build {
       result                      = "smoke-test.json"
       report                      = "smoke-test.html"
     }
-    # What only a tested AMI may go through comes here, in the same block.
+    # Add post-processors for tested AMIs here, in the same block.
   }
 }

@@ -1,9 +1,9 @@
-# Makes an AMI of one unikernel image, and keeps it only if an instance of it
-# answers on the network.
+# Makes an AMI of a unikernel image, and keeps it only if an instance of it responds
+# on the network.
 #
 #   packer build -var image=web.xen.gz -var region=eu-west-1 unikernel.pkr.hcl
 #
-# "make demo" runs it on the embedded EC2, with the image of examples/hello.
+# "make demo" runs it on the embedded EC2 with the image of examples/hello.
 
 packer {
   required_plugins {
@@ -15,18 +15,18 @@ packer {
 }
 
 variable "image" {
-  description = "The kernel image of the unikernel."
+  description = "The unikernel's kernel image."
   type        = string
 }
 
 variable "ramdisk" {
-  description = "A ramdisk that is loaded with it, if it needs one."
+  description = "The unikernel's ramdisk, if any."
   type        = string
   default     = ""
 }
 
 variable "cmdline" {
-  description = "The command line that the unikernel gets."
+  description = "The unikernel's command line."
   type        = string
   default     = ""
 }
@@ -42,13 +42,13 @@ variable "environment" {
 }
 
 variable "port" {
-  description = "The port that the unikernel serves HTTP on."
+  description = "The port on which the unikernel serves HTTP."
   type        = number
   default     = 80
 }
 
-variable "says" {
-  description = "What it writes to its console when it is up, if it does."
+variable "console_text" {
+  description = "Text that the unikernel writes to its console when it is ready, if any."
   type        = string
   default     = ""
 }
@@ -71,8 +71,8 @@ source "unikernel-ami" "quickstart" {
 build {
   sources = ["source.unikernel-ami.quickstart"]
 
-  # The instance and its security group, which opens these ports only, are gone
-  # when it ends. Where a check fails, the AMI goes too.
+  # The instance and its security group, which opens only these ports, are removed
+  # after the test. If a check fails, the AMI is removed, too.
   post-processors {
     post-processor "unikernel-smoke-test" {
       name = "smoke-test"
@@ -84,7 +84,7 @@ build {
       }
       icmp {}
       dynamic "console" {
-        for_each = compact([var.says])
+        for_each = compact([var.console_text])
         content {
           contains = console.value
         }
@@ -92,6 +92,6 @@ build {
       timeout = "3m"
       report  = var.report
     }
-    # What only a tested AMI may go through comes here, in the same block.
+    # Add post-processors for tested AMIs here, in the same block.
   }
 }

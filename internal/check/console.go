@@ -8,43 +8,46 @@ import (
 	"strings"
 )
 
-// Console asks whether the guest has written something to its console. EC2
-// shows the console of a PV instance minutes late, or after its stop only: a
-// console check there needs a long timeout for all.
+// Console checks what the guest has written to its console. EC2 publishes the
+// console of a PV instance minutes late, or only after the instance stops, so a
+// console check on EC2 needs a long run timeout.
 type Console struct {
 	Contains string
-	Matches  string // a regular expression (RE2); one of both is set
+	Matches  string // a regular expression (RE2); exactly one of the two is set
 }
 
 // Kind is "console".
 func (Console) Kind() string { return "console" }
 
-// Describe says what is asked.
+// Ingress returns nothing: the console is not read over the network.
+func (Console) Ingress() (protocol string, port uint16) { return "", 0 }
+
+// Describe returns a short description.
 func (c Console) Describe() string {
 	if c.Matches != "" {
-		return "find what matches " + excerpt(c.Matches) + " on the console"
+		return "console output matches " + excerpt(c.Matches)
 	}
-	return "find " + excerpt(c.Contains) + " on the console"
+	return "console output contains " + excerpt(c.Contains)
 }
 
-// Validate returns everything that is wrong with the settings.
+// Validate returns all errors in the settings.
 func (c Console) Validate() error {
 	var f faults
 	switch {
 	case c.Contains == "" && c.Matches == "":
-		f.add("contains and matches are both empty: say in one of them what the console must show")
+		f.add("contains and matches are both empty: set one of them")
 	case c.Contains != "" && c.Matches != "":
-		f.add("contains and matches are both set: write a check for each")
+		f.add("contains and matches are both set: use one check for each")
 	}
 	f.expression("matches", c.Matches)
 	return f.err()
 }
 
-// expression refuses what is no regular expression.
+// expression rejects text that isn't a regular expression.
 func (f *faults) expression(option, text string) {
 	if _, err := regexp.Compile(text); err != nil {
 		reason := strings.TrimPrefix(err.Error(), "error parsing regexp: ")
-		f.add("%s %s: %s: write it as https://golang.org/s/re2syntax says", option, excerpt(text), reason)
+		f.add("%s is %s: %s: see https://golang.org/s/re2syntax", option, excerpt(text), reason)
 	}
 }
 
@@ -57,30 +60,30 @@ func (c Console) Probe(ctx context.Context, target Target) error {
 	if err != nil {
 		return fmt.Errorf("read the console: %w", orCause(ctx, err))
 	}
-	missing, err := lacks(text, c.Contains, c.Matches)
+	missing, err := missingFrom(text, c.Contains, c.Matches)
 	switch {
 	case err != nil, missing == "":
 		return err
 	}
 	text = strings.TrimSpace(text)
 	if text == "" {
-		return errors.New("console is empty")
+		return errors.New("console output is empty")
 	}
-	return fmt.Errorf("console has %s: it ends with %s", missing, excerpt(text[max(0, len(text)-excerptSize):]))
+	return fmt.Errorf("console output %s; it ends with %s", missing, excerpt(text[max(0, len(text)-excerptSize):]))
 }
 
-// lacks says in words which of the two is not in the text, or nothing. An empty
-// one is in every text.
-func lacks(text, contains, matches string) (string, error) {
+// missingFrom describes which of the two isn't in the text, as in `does not
+// contain "ready"`. It returns "" if both are. An empty one is in every text.
+func missingFrom(text, contains, matches string) (string, error) {
 	if !strings.Contains(text, contains) {
-		return "no " + excerpt(contains), nil
+		return "does not contain " + excerpt(contains), nil
 	}
 	expression, err := regexp.Compile(matches)
 	if err != nil {
 		return "", Impossible{err}
 	}
 	if !expression.MatchString(text) {
-		return "nothing that matches " + excerpt(matches), nil
+		return "does not match " + excerpt(matches), nil
 	}
 	return "", nil
 }

@@ -17,10 +17,10 @@ func TestConsole(t *testing.T) {
 	}{
 		"contains":    {check: Console{Contains: "eth0: 10."}, text: boot},
 		"matches":     {check: Console{Matches: `(?m)^eth\d: [0-9.]+\s*$`}, text: boot},
-		"has not":     {check: Console{Contains: "ready"}, text: boot, want: `console has no "ready": it ends with "Booting\r\n\x1b[1mMini-OS\x1b[0m up\r\neth0: 10.0.0.7"`},
-		"no match":    {check: Console{Matches: "^ready"}, text: boot, want: `console has nothing that matches "^ready": it ends with "Booting\r\n\x1b[1mMini-OS\x1b[0m up\r\neth0: 10.0.0.7"`},
-		"only an end": {check: Console{Contains: "ready"}, text: strings.Repeat("a", 500) + strings.Repeat("b", 199) + "c", want: `console has no "ready": it ends with "` + strings.Repeat("b", 199) + `c"`},
-		"empty":       {check: Console{Contains: "ready"}, text: "\r\n", want: "console is empty"},
+		"has not":     {check: Console{Contains: "ready"}, text: boot, want: `console output does not contain "ready"; it ends with "Booting\r\n\x1b[1mMini-OS\x1b[0m up\r\neth0: 10.0.0.7"`},
+		"no match":    {check: Console{Matches: "^ready"}, text: boot, want: `console output does not match "^ready"; it ends with "Booting\r\n\x1b[1mMini-OS\x1b[0m up\r\neth0: 10.0.0.7"`},
+		"only an end": {check: Console{Contains: "ready"}, text: strings.Repeat("a", 500) + strings.Repeat("b", 199) + "c", want: `console output does not contain "ready"; it ends with "` + strings.Repeat("b", 199) + `c"`},
+		"empty":       {check: Console{Contains: "ready"}, text: "\r\n", want: "console output is empty"},
 		"not yet":     {check: Console{Contains: "ready"}, err: errors.New("EC2 has none yet"), want: "read the console: EC2 has none yet"},
 	}
 	for name, test := range tests {
@@ -31,12 +31,12 @@ func TestConsole(t *testing.T) {
 	}
 	t.Run("silent", func(t *testing.T) {
 		target := Target{Console: func(ctx context.Context) (string, error) { return "", untilDone(ctx) }}
-		expect(t, probe(t, Console{Contains: "x"}, target, short), "read the console: no answer within 300ms")
+		expect(t, probe(t, Console{Contains: "x"}, target, short), "read the console: no response within 300ms")
 	})
 	t.Run("none", func(t *testing.T) {
 		err := Console{Contains: "x"}.Probe(t.Context(), Target{})
 		if _, ok := errors.AsType[Impossible](err); !ok {
-			t.Errorf("saw %v, which is not Impossible", err)
+			t.Errorf("got %v, which is not Impossible", err)
 		}
 		expect(t, err.Error(), "the guest's console can't be read here")
 	})

@@ -11,22 +11,25 @@ import (
 	"github.com/miekg/dns"
 )
 
-// DNS asks the guest, as a DNS server, one question over UDP.
+// DNS sends the guest, which is a DNS server, one query over UDP.
 type DNS struct {
 	Port   uint16
 	Name   string
 	Type   string // "A", "MX", ...; "" is "A"
-	Expect string // the data of one of the answers, as in a zone file; "" takes anything with NOERROR, even no answer
+	Expect string // the data of one of the answers, as in a zone file; "" accepts any NOERROR response, even without answers
 }
 
 // Kind is "dns".
 func (DNS) Kind() string { return "dns" }
 
-// Describe says what is asked.
+// Ingress returns the UDP port.
+func (c DNS) Ingress() (protocol string, port uint16) { return "udp", c.Port }
+
+// Describe returns a short description.
 func (c DNS) Describe() string {
-	about := fmt.Sprintf("ask UDP port %d for %s of %s", c.Port, c.typeName(), c.Name)
+	about := fmt.Sprintf("query UDP port %d for %s of %s", c.Port, c.typeName(), c.Name)
 	if c.Expect != "" {
-		about += ", get " + excerpt(c.Expect)
+		about += ", expect " + excerpt(c.Expect)
 	}
 	return about
 }
@@ -38,43 +41,43 @@ func (c DNS) typeName() string {
 	return strings.ToUpper(c.Type)
 }
 
-// Validate returns everything that is wrong with the settings.
+// Validate returns all errors in the settings.
 func (c DNS) Validate() error {
 	var f faults
 	f.port(c.Port)
 	switch number, known := dns.StringToType[c.typeName()]; {
 	case !known:
-		f.add("type %s: no record type of DNS has that name: give A, AAAA, MX, NS, TXT or another", excerpt(c.Type))
+		f.add("type is %s: unknown record type: use A, AAAA, MX, NS, TXT or another", excerpt(c.Type))
 	case number == dns.TypeAXFR, number == dns.TypeIXFR:
-		f.add("type %s: zones are transferred over TCP, and this check asks over UDP: ask for SOA", c.typeName())
+		f.add("type is %s: zone transfers need TCP, and this check uses UDP: use SOA", c.typeName())
 	case number == dns.TypeNone, number == dns.TypeReserved, number == dns.TypeOPT, number == dns.TypeTSIG:
-		f.add("type %s: nothing can be asked for by that type: give A, AAAA, MX, NS, TXT or another", c.typeName())
+		f.add("type is %s: can't be queried: use A, AAAA, MX, NS, TXT or another", c.typeName())
 	}
 	if err := checkName(c.Name); err != nil {
-		f.add("name %s: %w: give one such as www.example.com", excerpt(c.Name), err)
+		f.add("name is %s: %w: use a name such as www.example.com", excerpt(c.Name), err)
 	}
 	return f.err()
 }
 
 func checkName(name string) error {
 	if name == "" {
-		return errors.New("a name is needed")
+		return errors.New("must not be empty")
 	}
 	if strings.ContainsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
-		return errors.New("a name has no blanks and no control characters")
+		return errors.New("must not contain spaces or control characters")
 	}
 	if _, ok := dns.IsDomainName(name); !ok {
-		return errors.New("a name's parts have 1 to 63 bytes, and all of it at most 253")
+		return errors.New("labels must be 1 to 63 bytes, and the name at most 253")
 	}
 	return nil
 }
 
-// Probe asks, again each second, until there is an answer.
+// Probe sends the query, and repeats it every second until there is a response.
 func (c DNS) Probe(ctx context.Context, target Target) error {
-	question := new(dns.Msg).SetQuestion(dns.Fqdn(c.Name), dns.StringToType[c.typeName()])
-	request, err := question.Pack()
+	query := new(dns.Msg).SetQuestion(dns.Fqdn(c.Name), dns.StringToType[c.typeName()])
+	request, err := query.Pack()
 	if err != nil {
-		return Impossible{fmt.Errorf("write the question: %w", err)}
+		return Impossible{fmt.Errorf("encode the query: %w", err)}
 	}
 	conn, err := target.dial(ctx, "udp", c.Port)
 	if err != nil {
@@ -85,28 +88,28 @@ func (c DNS) Probe(ctx context.Context, target Target) error {
 	if err != nil {
 		return err
 	}
-	var answer dns.Msg
-	if err := answer.Unpack(datagram); err != nil {
-		return fmt.Errorf("answer is no DNS message (%w): %s", err, excerpt(datagram))
+	var response dns.Msg
+	if err := response.Unpack(datagram); err != nil {
+		return fmt.Errorf("response is not a DNS message (%w): %s", err, excerpt(datagram))
 	}
-	return c.judge(question, &answer)
+	return c.verify(query, &response)
 }
 
-func (c DNS) judge(question, answer *dns.Msg) error {
+func (c DNS) verify(query, response *dns.Msg) error {
 	switch {
-	case !answer.Response:
-		return errors.New("answer is a question itself (an echo server?)")
-	case answer.Id != question.Id:
-		return fmt.Errorf("answer is to another question: its ID is %d, not %d", answer.Id, question.Id)
-	case answer.Rcode != dns.RcodeSuccess:
-		return errors.New(rcodeName(answer.Rcode))
+	case !response.Response:
+		return errors.New("response is the query itself (is it an echo server?)")
+	case response.Id != query.Id:
+		return fmt.Errorf("response has ID %d, want %d", response.Id, query.Id)
+	case response.Rcode != dns.RcodeSuccess:
+		return errors.New(rcodeName(response.Rcode))
 	case c.Expect == "":
 		return nil
-	case len(answer.Answer) == 0:
-		return errors.New("there are no answers")
+	case len(response.Answer) == 0:
+		return errors.New("response has no answers")
 	}
 	var data []string
-	for _, record := range answer.Answer {
+	for _, record := range response.Answer {
 		text := recordData(record)
 		if sameData(text, c.Expect) {
 			return nil
@@ -114,10 +117,10 @@ func (c DNS) judge(question, answer *dns.Msg) error {
 		data = append(data, text)
 	}
 	missing := excerpt(c.Expect)
-	if answer.Truncated {
-		missing += ", and are cut short"
+	if response.Truncated {
+		missing += " (response is truncated)"
 	}
-	return fmt.Errorf("answers have no %s: %s", missing, excerpt(strings.Join(data, ", ")))
+	return fmt.Errorf("no answer is %s: got %s", missing, excerpt(strings.Join(data, ", ")))
 }
 
 // rcodeName is for example "rcode NXDOMAIN".
@@ -129,8 +132,7 @@ func rcodeName(code int) string {
 }
 
 // recordData is a record without its name, TTL, class and type. The strings of
-// a TXT record are one text: where they are split has no meaning (RFC 7208,
-// 3.3).
+// a TXT record are joined: the split has no meaning (RFC 7208, 3.3).
 func recordData(record dns.RR) string {
 	if txt, ok := record.(*dns.TXT); ok {
 		return strings.Join(txt.Txt, "")
@@ -138,8 +140,8 @@ func recordData(record dns.RR) string {
 	return strings.TrimPrefix(record.String(), record.Header().String())
 }
 
-// sameData compares as DNS does: names in any case, with or without the last
-// dot, and addresses by value.
+// sameData compares names without regard to case and the final dot, and addresses
+// by value.
 func sameData(a, b string) bool {
 	if strings.EqualFold(strings.TrimSuffix(a, "."), strings.TrimSuffix(b, ".")) {
 		return true

@@ -9,7 +9,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// zone answers by name.
+// zone selects its response by the query's name.
 func zone(w dns.ResponseWriter, question *dns.Msg) {
 	answer := new(dns.Msg).SetReply(question)
 	name := question.Question[0].Name
@@ -43,7 +43,7 @@ func zone(w dns.ResponseWriter, question *dns.Msg) {
 		w.WriteMsg(question)
 		return
 	case "huge.example.com.":
-		for i := range 4000 { // 63 KiB when packed
+		for i := range 4000 { // 63 KiB on the wire
 			answer.Answer = append(answer.Answer, &dns.A{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeA, Class: dns.ClassINET}, A: net.IPv4(10, 0, byte(i>>8), byte(i))})
 		}
 		answer.Compress = true
@@ -67,22 +67,22 @@ func TestDNS(t *testing.T) {
 		want  string
 	}{
 		"address":        {check: DNS{Name: "www.example.com", Expect: "192.0.2.8"}},
-		"of a type":      {check: DNS{Name: "www.example.com.", Type: "a", Expect: "192.0.2.7"}},
+		"with a type":    {check: DNS{Name: "www.example.com.", Type: "a", Expect: "192.0.2.7"}},
 		"alias":          {check: DNS{Name: "www.example.com", Expect: "WEB.example.com"}},
 		"IPv6 by value":  {check: DNS{Name: "six.example.com", Type: "AAAA", Expect: "2001:DB8:0::1"}},
 		"mail":           {check: DNS{Name: "mail.example.com", Type: "MX", Expect: "10 mx.example.com."}},
 		"text":           {check: DNS{Name: "text.example.com", Type: "TXT", Expect: "v=spf1 -all"}},
 		"anything":       {check: DNS{Name: "empty.example.com"}},
-		"other data":     {check: DNS{Name: "www.example.com", Expect: "192.0.2.1"}, want: `answers have no "192.0.2.1": "web.example.com., 192.0.2.7, 192.0.2.8"`},
-		"no data":        {check: DNS{Name: "empty.example.com", Expect: "192.0.2.1"}, want: "there are no answers"},
-		"cut short":      {check: DNS{Name: "cut.example.com", Expect: "192.0.2.9"}, want: `answers have no "192.0.2.9", and are cut short: "192.0.2.1"`},
+		"other data":     {check: DNS{Name: "www.example.com", Expect: "192.0.2.1"}, want: `no answer is "192.0.2.1": got "web.example.com., 192.0.2.7, 192.0.2.8"`},
+		"no data":        {check: DNS{Name: "empty.example.com", Expect: "192.0.2.1"}, want: "response has no answers"},
+		"truncated":      {check: DNS{Name: "cut.example.com", Expect: "192.0.2.9"}, want: `no answer is "192.0.2.9" (response is truncated): got "192.0.2.1"`},
 		"no such name":   {check: DNS{Name: "none.example.com"}, want: "rcode NXDOMAIN"},
 		"unknown code":   {check: DNS{Name: "odd.example.com"}, want: "rcode 13"},
-		"wrong question": {check: DNS{Name: "other.example.com"}, want: "answer is to another question"},
+		"wrong question": {check: DNS{Name: "other.example.com"}, want: "response has ID "},
 		"garbage":        {check: DNS{Name: "garbage.example.com"}, want: `: "HTTP/1.0 400 Bad Request\r\n\r\n"`},
-		"echo":           {check: DNS{Name: "echo.example.com"}, want: "answer is a question itself (an echo server?)"},
+		"echo":           {check: DNS{Name: "echo.example.com"}, want: "response is the query itself (is it an echo server?)"},
 		"huge":           {check: DNS{Name: "huge.example.com", Expect: "10.0.15.159"}},
-		"silent":         {check: DNS{Name: "silent.example.com"}, want: "no answer within 300ms"},
+		"silent":         {check: DNS{Name: "silent.example.com"}, want: "no response within 300ms"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -93,13 +93,13 @@ func TestDNS(t *testing.T) {
 			}
 			got := probe(t, test.check, here("127.0.0.1"), timeout)
 			switch name {
-			case "garbage": // the library's own words are in the middle
-				if !strings.HasPrefix(got, "answer is no DNS message (") || !strings.HasSuffix(got, test.want) {
-					t.Errorf("saw %s", got)
+			case "garbage": // the library's error is in the middle
+				if !strings.HasPrefix(got, "response is not a DNS message (") || !strings.HasSuffix(got, test.want) {
+					t.Errorf("got %s", got)
 				}
-			case "wrong question": // the numbers are random
+			case "wrong question": // the IDs are random
 				if !strings.HasPrefix(got, test.want) {
-					t.Errorf("saw %s", got)
+					t.Errorf("got %s", got)
 				}
 			default:
 				expect(t, got, test.want)
@@ -107,6 +107,6 @@ func TestDNS(t *testing.T) {
 		})
 	}
 	t.Run("refused", func(t *testing.T) {
-		expect(t, probe(t, DNS{Port: closedPort, Name: "example.com"}, here("127.0.0.1"), 10*time.Second), "refused")
+		expect(t, probe(t, DNS{Port: closedPort, Name: "example.com"}, here("127.0.0.1"), 10*time.Second), "connection refused")
 	})
 }

@@ -13,24 +13,24 @@ import (
 	"strings"
 )
 
-// HTTP sends one request to the guest, on a connection of its own, and judges
-// the answer. There is no proxy and no cookie, redirects are answers like any
-// other, and a body must come to its end or have 1 MiB.
+// HTTP sends one request to the guest, on a new connection, and checks the
+// response. It uses no proxy and no cookies, and does not follow redirects. The
+// body must be complete or have at least 1 MiB.
 type HTTP struct {
 	TLS          bool
 	Port         uint16
-	Path         string            // with the query; "" is "/"
+	Path         string            // including the query; "" is "/"
 	Method       string            // "" is "GET"
-	Headers      map[string]string // "Host" names the site that is asked for
-	Status       int               // that is expected; 0 is any from 200 to 399
+	Headers      map[string]string // "Host" is the site's name
+	Status       int               // expected; 0 is any from 200 to 399
 	BodyContains string            // in the first 1 MiB
 	BodyMatches  string            // a regular expression (RE2), for the first 1 MiB
 	ServerName   string            // of the certificate; "" is the endpoint's host
-	SkipVerify   bool              // takes any certificate
+	SkipVerify   bool              // accept any certificate
 }
 
-// Bounds of what is read. Servers send less than 8 KiB of headers as a rule;
-// what tells a good page from a bad one is seldom far from its beginning.
+// Bounds of what is read. Servers usually send less than 8 KiB of headers, and
+// what identifies a page is usually near its beginning.
 const (
 	maxHeader = 64 << 10
 	maxBody   = 1 << 20
@@ -44,17 +44,20 @@ func (c HTTP) Kind() string {
 	return "http"
 }
 
-// Describe says what is asked.
+// Ingress returns the TCP port.
+func (c HTTP) Ingress() (protocol string, port uint16) { return "tcp", c.Port }
+
+// Describe returns a short description.
 func (c HTTP) Describe() string {
 	about := fmt.Sprintf("%s %s on port %d", c.method(), c.path(), c.Port)
 	if c.Status != 0 {
-		about += fmt.Sprintf(", get status %d", c.Status)
+		about += fmt.Sprintf(", expect status %d", c.Status)
 	}
 	if c.BodyContains != "" {
-		about += ", get " + excerpt(c.BodyContains)
+		about += ", expect " + excerpt(c.BodyContains)
 	}
 	if c.BodyMatches != "" {
-		about += ", get what matches " + excerpt(c.BodyMatches)
+		about += ", expect a match of " + excerpt(c.BodyMatches)
 	}
 	return about
 }
@@ -81,7 +84,7 @@ func (c HTTP) Probe(ctx context.Context, target Target) error {
 	}
 	request, err := c.request(ctx, endpoint)
 	if err != nil {
-		return Impossible{fmt.Errorf("write the request: %w", err)}
+		return Impossible{fmt.Errorf("create the request: %w", err)}
 	}
 	conn, err := dial(ctx, "tcp", endpoint)
 	if err != nil {
@@ -95,12 +98,12 @@ func (c HTTP) Probe(ctx context.Context, target Target) error {
 		}
 	}
 	if err := request.Write(conn); err != nil {
-		return seen(ctx, err)
+		return networkError(ctx, err)
 	}
 	return c.read(ctx, conn, request)
 }
 
-// request is what Probe sends. Its headers are in no error, as they may be
+// request is what Probe sends. Errors never include its headers, which may be
 // secret.
 func (c HTTP) request(ctx context.Context, endpoint string) (*http.Request, error) {
 	request, err := http.NewRequestWithContext(ctx, c.method(), "http://guest"+c.path(), http.NoBody)
@@ -119,7 +122,7 @@ func (c HTTP) request(ctx context.Context, endpoint string) (*http.Request, erro
 	return request, nil
 }
 
-// secure makes TLS of a connection.
+// secure makes the TLS handshake on a connection.
 func (c HTTP) secure(ctx context.Context, conn net.Conn, endpoint string) (net.Conn, error) {
 	name := c.ServerName
 	if name == "" {
@@ -131,41 +134,41 @@ func (c HTTP) secure(ctx context.Context, conn net.Conn, endpoint string) (net.C
 	}
 	secured := tls.Client(conn, &tls.Config{
 		ServerName:         name,
-		InsecureSkipVerify: c.SkipVerify, //nolint:gosec // G402: as the user says
+		InsecureSkipVerify: c.SkipVerify, //nolint:gosec // G402: the user's choice
 	})
 	err := secured.HandshakeContext(ctx)
-	if refused, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return nil, fmt.Errorf("certificate refused: %s (server_name names another host, skip_verify takes any certificate)", oneLine(refused.Err.Error()))
+	if rejected, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return nil, fmt.Errorf("certificate rejected: %s (set server_name to expect another name, or skip_verify to accept any certificate)", oneLine(rejected.Err.Error()))
 	}
 	if garbage, ok := errors.AsType[tls.RecordHeaderError](err); ok {
-		return nil, fmt.Errorf("answer is no TLS: %s", excerpt(garbage.RecordHeader[:]))
+		return nil, fmt.Errorf("response is not TLS: %s", excerpt(garbage.RecordHeader[:]))
 	}
 	if err != nil {
-		return nil, seen(ctx, err)
+		return nil, networkError(ctx, err)
 	}
 	return secured, nil
 }
 
-// read reads the answer and judges it.
+// read reads the response and checks it.
 func (c HTTP) read(ctx context.Context, conn io.Reader, request *http.Request) error {
 	limited := &io.LimitedReader{R: conn, N: maxHeader}
-	response, err := readHeader(bufio.NewReader(limited), request) //nolint:bodyclose // closing it would read all of it; Probe closes the connection
+	response, err := readHeader(bufio.NewReader(limited), request) //nolint:bodyclose // closing it would read the rest; Probe closes the connection
 	if err != nil {
 		if limited.N <= 0 {
-			return fmt.Errorf("header has more than %d KiB", maxHeader>>10)
+			return fmt.Errorf("header is larger than %d KiB", maxHeader>>10)
 		}
-		return seen(ctx, err)
+		return networkError(ctx, err)
 	}
 	limited.N = math.MaxInt64 // the body has a limit of its own
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
 	if err != nil {
-		return fmt.Errorf("status %s and %d bytes of the body, then %w", statusLine(response), len(body), seen(ctx, err))
+		return fmt.Errorf("status %s, then %d bytes of the body, then %w", statusLine(response), len(body), networkError(ctx, err))
 	}
-	return c.judge(response, body)
+	return c.verify(response, body)
 }
 
-// readHeader reads up to the body. Answers of status 1xx only announce another
-// (RFC 9110, 15.2).
+// readHeader reads up to the body. It skips interim responses, those of status
+// 1xx (RFC 9110, 15.2).
 func readHeader(r *bufio.Reader, request *http.Request) (*http.Response, error) {
 	if _, err := r.Peek(1); err != nil {
 		return nil, err
@@ -178,23 +181,23 @@ func readHeader(r *bufio.Reader, request *http.Request) (*http.Response, error) 
 	}
 }
 
-func (c HTTP) judge(response *http.Response, body []byte) error {
+func (c HTTP) verify(response *http.Response, body []byte) error {
 	status := statusLine(response)
 	switch code := response.StatusCode; {
 	case c.Status != 0 && code != c.Status:
-		return fmt.Errorf("status %s, not %d: %s", status, c.Status, excerpt(body))
+		return fmt.Errorf("status %s, want %d: %s", status, c.Status, excerpt(body))
 	case c.Status == 0 && (code < http.StatusOK || code >= http.StatusBadRequest):
 		return fmt.Errorf("status %s: %s", status, excerpt(body))
 	}
-	missing, err := lacks(string(body), c.BodyContains, c.BodyMatches)
+	missing, err := missingFrom(string(body), c.BodyContains, c.BodyMatches)
 	if err != nil || missing == "" {
 		return err
 	}
 	if len(body) == maxBody {
-		missing += " in its first MiB"
+		missing += " in the first MiB"
 	}
-	return fmt.Errorf("body has %s: %s", missing, excerpt(body))
+	return fmt.Errorf("body %s: %s", missing, excerpt(body))
 }
 
-// statusLine is for example "404 Not Found". The words are the guest's.
+// statusLine is for example "404 Not Found". The text is the guest's.
 func statusLine(response *http.Response) string { return oneLine(strings.TrimSpace(response.Status)) }

@@ -27,7 +27,7 @@ func trustTestCertificate() (string, error) {
 	return file.Name(), pem.Encode(file, &pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 }
 
-// site answers by path.
+// site selects its response by the path.
 func site() http.Handler {
 	mux := http.NewServeMux()
 	status := func(path string, code int, body string) {
@@ -67,29 +67,29 @@ func TestHTTP(t *testing.T) {
 		check HTTP
 		want  string
 	}{
-		"any good status":    {check: HTTP{}},
-		"2xx":                {check: HTTP{Path: "/created"}},
-		"a redirect is good": {check: HTTP{Path: "/moved"}},
-		"and not followed":   {check: HTTP{Path: "/moved", Status: 302, BodyContains: "go to /"}},
-		"expected status":    {check: HTTP{Path: "/missing", Status: 404}},
-		"contains":           {check: HTTP{BodyContains: "hello"}},
-		"matches":            {check: HTTP{BodyMatches: `<h1>\w+, world</h1>$`}},
+		"default status":          {check: HTTP{}},
+		"2xx":                     {check: HTTP{Path: "/created"}},
+		"redirect":                {check: HTTP{Path: "/moved"}},
+		"redirect isn't followed": {check: HTTP{Path: "/moved", Status: 302, BodyContains: "go to /"}},
+		"expected status":         {check: HTTP{Path: "/missing", Status: 404}},
+		"contains":                {check: HTTP{BodyContains: "hello"}},
+		"matches":                 {check: HTTP{BodyMatches: `<h1>\w+, world</h1>$`}},
 		"host and headers": {check: HTTP{
 			Path: "/request?a=1&b=%20", Method: "PUT", Headers: map[string]string{"host": "www.example.com:8080", "x-test": "1", "User-Agent": "me"},
 			BodyContains: "PUT /request?a=1&b=%20 host=www.example.com:8080 x=1 agent=me close=true"}},
-		"own host":         {check: HTTP{Path: "/request", BodyContains: fmt.Sprintf("host=127.0.0.1:%d ", port)}},
-		"HEAD":             {check: HTTP{Method: "HEAD"}},
-		"first MiB":        {check: HTTP{Path: "/large", BodyMatches: "ze$"}},
-		"endless":          {check: HTTP{Path: "/endless", BodyContains: "aaa"}},
-		"bad status":       {check: HTTP{Path: "/missing"}, want: `status 404 Not Found: "no\x1b[31msuch page\n"`},
-		"long error page":  {check: HTTP{Path: "/starting"}, want: `status 503 Service Unavailable: "` + strings.Repeat("starting ", 100)[:200] + `"...`},
-		"nameless status":  {check: HTTP{Path: "/own"}, want: `status 599 status code 599: ""`},
-		"other status":     {check: HTTP{Status: 201}, want: `status 200 OK, not 201: "<h1>hello, world</h1>"`},
-		"contains not":     {check: HTTP{BodyContains: "bye"}, want: `body has no "bye": "<h1>hello, world</h1>"`},
-		"matches not":      {check: HTTP{BodyMatches: "^hello"}, want: `body has nothing that matches "^hello": "<h1>hello, world</h1>"`},
-		"behind a MiB":     {check: HTTP{Path: "/large", BodyContains: "zebra"}, want: `body has no "zebra" in its first MiB: "` + strings.Repeat("a", 200) + `"...`},
-		"endless, in vain": {check: HTTP{Path: "/endless", BodyContains: "b"}, want: `body has no "b" in its first MiB: "` + strings.Repeat("a", 200) + `"...`},
-		"no TLS":           {check: HTTP{TLS: true}, want: `answer is no TLS: "HTTP/"`},
+		"own host":            {check: HTTP{Path: "/request", BodyContains: fmt.Sprintf("host=127.0.0.1:%d ", port)}},
+		"HEAD":                {check: HTTP{Method: "HEAD"}},
+		"first MiB":           {check: HTTP{Path: "/large", BodyMatches: "ze$"}},
+		"endless":             {check: HTTP{Path: "/endless", BodyContains: "aaa"}},
+		"bad status":          {check: HTTP{Path: "/missing"}, want: `status 404 Not Found: "no\x1b[31msuch page\n"`},
+		"long error page":     {check: HTTP{Path: "/starting"}, want: `status 503 Service Unavailable: "` + strings.Repeat("starting ", 100)[:200] + `"...`},
+		"nameless status":     {check: HTTP{Path: "/own"}, want: `status 599 status code 599: ""`},
+		"other status":        {check: HTTP{Status: 201}, want: `status 200 OK, want 201: "<h1>hello, world</h1>"`},
+		"does not contain":    {check: HTTP{BodyContains: "bye"}, want: `body does not contain "bye": "<h1>hello, world</h1>"`},
+		"does not match":      {check: HTTP{BodyMatches: "^hello"}, want: `body does not match "^hello": "<h1>hello, world</h1>"`},
+		"after the first MiB": {check: HTTP{Path: "/large", BodyContains: "zebra"}, want: `body does not contain "zebra" in the first MiB: "` + strings.Repeat("a", 200) + `"...`},
+		"endless, not found":  {check: HTTP{Path: "/endless", BodyContains: "b"}, want: `body does not contain "b" in the first MiB: "` + strings.Repeat("a", 200) + `"...`},
+		"no TLS":              {check: HTTP{TLS: true}, want: `response is not TLS: "HTTP/"`},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -101,20 +101,20 @@ func TestHTTP(t *testing.T) {
 
 func TestHTTPS(t *testing.T) {
 	server := httptest.NewUnstartedServer(site())
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // refused certificates are meant
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // rejected certificates are expected
 	server.StartTLS()
 	defer server.Close()
 	port := portOf(server.Listener.Addr())
-	const remedy = " (server_name names another host, skip_verify takes any certificate)"
+	const remedy = " (set server_name to expect another name, or skip_verify to accept any certificate)"
 	tests := map[string]struct {
 		check HTTP
 		host  string
 		want  string
 	}{
 		"address in the certificate": {check: HTTP{BodyContains: "hello"}, host: "127.0.0.1"},
-		"another address":            {check: HTTP{}, host: "127.0.0.2", want: "certificate refused: x509: certificate is valid for 127.0.0.1, ::1, not 127.0.0.2" + remedy},
+		"another address":            {check: HTTP{}, host: "127.0.0.2", want: "certificate rejected: x509: certificate is valid for 127.0.0.1, ::1, not 127.0.0.2" + remedy},
 		"name in the certificate":    {check: HTTP{ServerName: "example.com"}, host: "127.0.0.2"},
-		"another name":               {check: HTTP{ServerName: "other.example"}, host: "127.0.0.1", want: "certificate refused: x509: certificate is valid for example.com, *.example.com, not other.example" + remedy},
+		"another name":               {check: HTTP{ServerName: "other.example"}, host: "127.0.0.1", want: "certificate rejected: x509: certificate is valid for example.com, *.example.com, not other.example" + remedy},
 		"unverified":                 {check: HTTP{SkipVerify: true}, host: "127.0.0.2"},
 		"bad status":                 {check: HTTP{Path: "/missing"}, host: "127.0.0.1", want: `status 404 Not Found: "no\x1b[31msuch page\n"`},
 	}
@@ -130,8 +130,8 @@ func TestHTTPS(t *testing.T) {
 	}
 }
 
-// forwardTo listens on another loopback address, and copies to and from a port
-// of 127.0.0.1.
+// forwardTo listens on another loopback address and forwards connections to a
+// port of 127.0.0.1.
 func forwardTo(t *testing.T, host string, port uint16) func(string, uint16) (string, error) {
 	t.Helper()
 	listener, err := net.Listen("tcp4", net.JoinHostPort(host, "0"))
@@ -157,7 +157,7 @@ func forwardTo(t *testing.T, host string, port uint16) func(string, uint16) (str
 	return func(string, uint16) (string, error) { return listener.Addr().String(), nil }
 }
 
-// Nothing that the user may have put there as a secret is in what is shown.
+// Header values, which may be secret, are never shown.
 func TestHeadersStaySecret(t *testing.T) {
 	server := httptest.NewServer(site())
 	defer server.Close()
@@ -171,7 +171,7 @@ func TestHeadersStaySecret(t *testing.T) {
 		"Impossible": fmt.Sprint(bad.Probe(t.Context(), here("127.0.0.1"))),
 	} {
 		if strings.Contains(text, "secret") {
-			t.Errorf("%s shows a header: %s", what, text)
+			t.Errorf("%s shows a header's value: %s", what, text)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// Validate returns everything that is wrong with the settings.
+// Validate returns all errors in the settings.
 func (c HTTP) Validate() error {
 	var f faults
 	f.port(c.Port)
@@ -19,25 +19,26 @@ func (c HTTP) Validate() error {
 	f.headers(c.Headers)
 	f.expression("body_matches", c.BodyMatches)
 	if !httpguts.ValidHeaderFieldName(c.method()) { // both are tokens (RFC 9110, 5.1 and 9.1)
-		f.add("method %s: a method is one word of letters, digits and a few signs: give GET, HEAD or POST", excerpt(c.Method))
+		f.add("method is %s: must be one word such as GET, HEAD or POST", excerpt(c.Method))
 	}
-	// An answer of status 1xx is followed by the one that counts.
+	// A response of status 1xx is followed by the final one.
 	if c.Status != 0 && (c.Status < 200 || c.Status > 599) {
-		f.add("status %d: answers have a status from 200 to 599: give one of these, or leave it out for any from 200 to 399", c.Status)
+		f.add("status is %d: must be 200 to 599, or unset to accept any from 200 to 399", c.Status)
 	}
 	if c.bodiless() && (c.BodyContains != "" || c.BodyMatches != "") {
-		f.add("body_contains and body_matches: answers to HEAD, and those of status 204 and 304, have no body: leave both out")
+		f.add("body_contains or body_matches is set: responses to HEAD, and those of status 204 and 304, have no body: remove both")
 	}
 	if !c.TLS && c.ServerName != "" {
-		f.add("server_name %s: without TLS nothing has a certificate: make an https check", excerpt(c.ServerName))
+		f.add("server_name is %s: needs TLS: use an https check", excerpt(c.ServerName))
 	}
 	if !c.TLS && c.SkipVerify {
-		f.add("skip_verify: without TLS nothing has a certificate: make an https check")
+		f.add("skip_verify is set: needs TLS: use an https check")
 	}
 	return f.err()
 }
 
-// bodiless tells whether what is expected never has a body (RFC 9110, 6.4.1).
+// bodiless reports whether the expected response never has a body (RFC 9110,
+// 6.4.1).
 func (c HTTP) bodiless() bool {
 	return c.method() == http.MethodHead || c.Status == http.StatusNoContent || c.Status == http.StatusNotModified
 }
@@ -45,19 +46,19 @@ func (c HTTP) bodiless() bool {
 func (f *faults) path(path string) {
 	quoted := excerpt(path)
 	if !strings.HasPrefix(path, "/") {
-		f.add(`path %s: a path begins with "/": put one in front`, quoted)
+		f.add(`path is %s: must begin with "/"`, quoted)
 	}
 	if strings.ContainsFunc(path, unicode.IsSpace) {
-		f.add("path %s: a path has no blanks: write %%20 for each", quoted)
+		f.add("path is %s: must not contain spaces: write %%20 instead", quoted)
 	}
 	if strings.ContainsFunc(path, func(r rune) bool { return unicode.IsControl(r) && !unicode.IsSpace(r) }) {
-		f.add("path %s: a path has no control characters: write each as %%xx, its byte in hexadecimal", quoted)
+		f.add("path is %s: must not contain control characters: write each byte as %%xx, in hexadecimal", quoted)
 	}
 	if strings.Contains(path, "#") {
-		f.add("path %s: what follows a # is never sent: take it away, or write %%23", quoted)
+		f.add("path is %s: a fragment (#) is never sent: remove it, or write %%23 instead", quoted)
 	}
 	if percent := badPercent(path); percent != "" {
-		f.add("path %s: %s is no escape: write %%25 for a percent sign", quoted, excerpt(percent))
+		f.add("path is %s: %s is not an escape: write %%25 for a percent sign", quoted, excerpt(percent))
 	}
 }
 
@@ -76,13 +77,13 @@ func badPercent(path string) string {
 	return ""
 }
 
-// headers never shows a value: it may be a password.
+// headers never shows a value, which may be a password.
 func (f *faults) headers(headers map[string]string) {
 	seen := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		canonical := http.CanonicalHeaderKey(name)
 		if other, twice := seen[canonical]; twice {
-			f.add("headers %s and %s are the same header: leave one out", excerpt(other), excerpt(name))
+			f.add("headers %s and %s are the same header: remove one", excerpt(other), excerpt(name))
 		}
 		seen[canonical] = name
 		f.header(name, canonical, headers[name])
@@ -92,12 +93,12 @@ func (f *faults) headers(headers map[string]string) {
 func (f *faults) header(name, canonical, value string) {
 	switch {
 	case !httpguts.ValidHeaderFieldName(name):
-		f.add("headers %s: a header's name is one word of letters, digits and a few signs, above all the hyphen", excerpt(name))
+		f.add("header %s: name must consist of letters, digits and hyphens", excerpt(name))
 	case canonical == "Connection", canonical == "Content-Length", canonical == "Transfer-Encoding", canonical == "Trailer":
-		f.add("headers %s: that header is the connection's own: leave it out", excerpt(name))
+		f.add("header %s: is set automatically: remove it", excerpt(name))
 	case canonical == "Host" && (value == "" || !httpguts.ValidHostHeader(value)):
-		f.add("headers %s: its value is no host: give a name, and maybe a port: www.example.com:8080", excerpt(name))
+		f.add("header %s: value is not a host: use a name and an optional port, such as www.example.com:8080", excerpt(name))
 	case !httpguts.ValidHeaderFieldValue(value):
-		f.add("headers %s: its value has a line break or another control character: take it away", excerpt(name))
+		f.add("header %s: value must not contain line breaks or other control characters: remove them", excerpt(name))
 	}
 }

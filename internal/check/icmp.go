@@ -14,22 +14,25 @@ import (
 	"golang.org/x/net/ipv6"
 )
 
-// ICMP asks for an echo, as ping(8) does: without privileges where the system
-// allows it, else through a raw socket, which root may open.
+// ICMP requests an echo, as ping(8) does: on an unprivileged socket if the system
+// allows it, otherwise on a raw socket, which needs root.
 type ICMP struct{}
 
 // Kind is "icmp".
 func (ICMP) Kind() string { return "icmp" }
 
-// Describe says what is asked.
-func (ICMP) Describe() string { return "ping" }
+// Ingress returns ICMP, which has no ports.
+func (ICMP) Ingress() (protocol string, port uint16) { return "icmp", 0 }
 
-// Validate finds nothing wrong: there is nothing to set.
+// Describe returns a short description.
+func (ICMP) Describe() string { return "ICMP echo" }
+
+// Validate returns nil: there are no settings.
 func (ICMP) Validate() error { return nil }
 
-// CanPing tells whether this machine may ask for ICMP echoes over IPv4 itself:
-// nil, or why not and what helps. It is for asking before an instance is paid
-// for. A Target with a Ping of its own doesn't need it.
+// CanPing returns an error, with the remedy, if this user may not send ICMP
+// echoes over IPv4 from this machine. Call it before launching an instance that
+// costs money. A Target with its own Ping doesn't need it.
 func CanPing() error {
 	socket, err := openPinger(netip.IPv4Unspecified())
 	if err != nil {
@@ -38,18 +41,19 @@ func CanPing() error {
 	return socket.Close()
 }
 
-// Probe asks for an echo, again each second, until it comes.
+// Probe requests an echo, and repeats the request every second until there is a
+// reply.
 func (ICMP) Probe(ctx context.Context, target Target) error {
 	if target.Ping != nil {
 		return orCause(ctx, target.Ping(ctx))
 	}
 	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip", target.Host)
 	if err != nil {
-		return seen(ctx, err)
+		return networkError(ctx, err)
 	}
 	address := addresses[0].Unmap()
 	if address.IsLoopback() {
-		return Impossible{fmt.Errorf("%s is this machine, whose own kernel would answer in the guest's place", target.Host)}
+		return Impossible{fmt.Errorf("%s is this machine: its own kernel would reply instead of the guest", target.Host)}
 	}
 	return ping(ctx, address)
 }
@@ -69,9 +73,9 @@ func ping(ctx context.Context, address netip.Addr) error {
 	return err
 }
 
-// A pinger is an ICMP socket that reads nothing but the answers to its own
-// requests, which it knows by their data: a raw socket gets everybody's, and on
-// others the kernel sets the ID.
+// A pinger is an ICMP socket that reads only the replies to its own requests. It
+// identifies them by their data: a raw socket receives the replies to all
+// processes, and on an unprivileged one the kernel sets the ID.
 type pinger struct {
 	*icmp.PacketConn
 	peer           net.Addr
@@ -80,7 +84,7 @@ type pinger struct {
 	token          []byte
 }
 
-// The numbers of the protocols in IP (IANA).
+// Protocol numbers of IP (IANA).
 const (
 	protocolICMP   = 1
 	protocolICMPv6 = 58
@@ -105,14 +109,14 @@ func openPinger(address netip.Addr) (*pinger, error) {
 	if p.PacketConn, err = icmp.ListenPacket(raw, local); err == nil {
 		return p, nil
 	}
-	return nil, fmt.Errorf("this user may not ping from this machine (%w): become root, "+
-		"or let every group ping: sysctl -w net.ipv4.ping_group_range='0 2147483647'", innermost(err))
+	return nil, fmt.Errorf("this user may not ping from this machine (%w): run as root, "+
+		"or allow ping for all groups: sysctl -w net.ipv4.ping_group_range='0 2147483647'", innermost(err))
 }
 
 // Write sends a datagram to the peer.
 func (p *pinger) Write(datagram []byte) (int, error) { return p.WriteTo(datagram, p.peer) }
 
-// Read waits for the answer to a request of this socket.
+// Read waits for the reply to a request of this socket.
 func (p *pinger) Read(buffer []byte) (int, error) {
 	for {
 		n, _, err := p.ReadFrom(buffer)

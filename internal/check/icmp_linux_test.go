@@ -14,13 +14,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inNetwork calls do on a thread with a network of its own, in which 192.0.2.7
-// and all of 127.0.0.0/8 is this machine, and nothing else is to be reached.
-// The thread ends with do: it is never unlocked.
+// inNetwork calls do on a thread in a new network namespace, in which only
+// 192.0.2.7 and 127.0.0.0/8 exist, both on the loopback interface. The thread
+// is never unlocked, so it ends with do.
 func inNetwork(t *testing.T, do func() error) error {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("only root can make a network to ping in")
+		t.Skip("needs root, to create a network namespace")
 	}
 	result := make(chan error)
 	go func() {
@@ -37,7 +37,7 @@ func inNetwork(t *testing.T, do func() error) error {
 	}()
 	err := <-result
 	if errors.Is(err, errNoNetwork) {
-		t.Skip("this system lets root make no network to ping in: ", err)
+		t.Skip("root can't create a network namespace here: ", err)
 	}
 	return err
 }
@@ -64,7 +64,7 @@ func loopbackUp(address [4]byte) error {
 	return unix.IoctlIfreq(socket, unix.SIOCSIFFLAGS, request)
 }
 
-// allowPing and ignorePing set this thread's network.
+// allowPing and ignorePing configure this thread's network.
 func allowPing() error {
 	return os.WriteFile("/proc/sys/net/ipv4/ping_group_range", []byte("0 2147483647"), 0)
 }
@@ -73,7 +73,7 @@ func ignorePing() error {
 	return os.WriteFile("/proc/sys/net/ipv4/icmp_echo_ignore_all", []byte("1"), 0)
 }
 
-// dropRaw takes from this thread what raw sockets need.
+// dropRaw drops this thread's capability to open raw sockets.
 func dropRaw() error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
@@ -85,19 +85,19 @@ func dropRaw() error {
 }
 
 func TestICMP(t *testing.T) {
-	const remedy = "this user may not ping from this machine (operation not permitted): become root, " +
-		"or let every group ping: sysctl -w net.ipv4.ping_group_range='0 2147483647'"
+	const remedy = "this user may not ping from this machine (operation not permitted): run as root, " +
+		"or allow ping for all groups: sysctl -w net.ipv4.ping_group_range='0 2147483647'"
 	tests := map[string]struct {
 		setUp []func() error
 		host  string
 		want  string
 	}{
-		"as root":            {host: "192.0.2.7"},
-		"as anybody":         {setUp: []func() error{allowPing, dropRaw}, host: "192.0.2.7"},
-		"not allowed":        {setUp: []func() error{dropRaw}, host: "192.0.2.7", want: remedy},
-		"silence":            {setUp: []func() error{ignorePing}, host: "192.0.2.7", want: "no answer within 300ms"},
-		"silence to anybody": {setUp: []func() error{ignorePing, allowPing, dropRaw}, host: "192.0.2.7", want: "no answer within 300ms"},
-		"no way there":       {host: "198.51.100.1", want: "network is unreachable"},
+		"as root":              {host: "192.0.2.7"},
+		"as any user":          {setUp: []func() error{allowPing, dropRaw}, host: "192.0.2.7"},
+		"not allowed":          {setUp: []func() error{dropRaw}, host: "192.0.2.7", want: remedy},
+		"silence":              {setUp: []func() error{ignorePing}, host: "192.0.2.7", want: "no response within 300ms"},
+		"silence, as any user": {setUp: []func() error{ignorePing, allowPing, dropRaw}, host: "192.0.2.7", want: "no response within 300ms"},
+		"no route":             {host: "198.51.100.1", want: "network is unreachable"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestICMP(t *testing.T) {
 						return err
 					}
 				}
-				ctx, cancel := context.WithTimeoutCause(t.Context(), short, noAnswer(short))
+				ctx, cancel := context.WithTimeoutCause(t.Context(), short, noResponse(short))
 				defer cancel()
 				return ICMP{}.Probe(ctx, here(test.host))
 			})
@@ -123,7 +123,7 @@ func TestICMP(t *testing.T) {
 	}
 }
 
-// A raw socket reads what others are sent, too.
+// A raw socket also receives the replies to other processes.
 func TestOwnsEcho(t *testing.T) {
 	token := []byte("0123456789abcdef")
 	p := pinger{protocol: protocolICMP, request: ipv4.ICMPTypeEcho, reply: ipv4.ICMPTypeEchoReply, token: token}
@@ -136,7 +136,7 @@ func TestOwnsEcho(t *testing.T) {
 		"own request":     {ipv4.ICMPTypeEcho, &icmp.Echo{ID: 1, Data: token}, false},
 		"another's":       {ipv4.ICMPTypeEchoReply, &icmp.Echo{ID: 1, Data: []byte("fedcba9876543210")}, false},
 		"without data":    {ipv4.ICMPTypeEchoReply, &icmp.Echo{ID: 1}, false},
-		"not reached":     {ipv4.ICMPTypeDestinationUnreachable, &icmp.DstUnreach{Data: token}, false},
+		"unreachable":     {ipv4.ICMPTypeDestinationUnreachable, &icmp.DstUnreach{Data: token}, false},
 		"without content": {ipv4.ICMPTypeEchoReply, nil, false},
 	}
 	for name, test := range tests {
@@ -155,7 +155,7 @@ func TestCanPing(t *testing.T) {
 		t.Error(err)
 	}
 	if err := inNetwork(t, func() error { return errors.Join(dropRaw(), CanPing()) }); err == nil {
-		t.Error("without any right to, this machine can ping")
+		t.Error("can ping without permission")
 	}
 }
 
@@ -166,8 +166,8 @@ func TestICMPv6(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	for name, setUp := range map[string]func() error{
-		"as root":    func() error { return nil },
-		"as anybody": func() error { return errors.Join(allowPing(), dropRaw()) },
+		"as root":     func() error { return nil },
+		"as any user": func() error { return errors.Join(allowPing(), dropRaw()) },
 	} {
 		err := inNetwork(t, func() error { return errors.Join(setUp(), ping(ctx, netip.IPv6Loopback())) })
 		if err != nil {
@@ -176,7 +176,7 @@ func TestICMPv6(t *testing.T) {
 	}
 }
 
-// A listening socket whose queue of connections is full answers no SYN.
+// A listening socket whose queue is full does not respond to a SYN.
 func TestTCPBlackHole(t *testing.T) {
 	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -191,17 +191,17 @@ func TestTCPBlackHole(t *testing.T) {
 		t.Fatal(err)
 	}
 	port := uint16(address.(*unix.SockaddrInet4).Port)
-	for range 10 { // a queue of 0 takes one or two
-		ctx, cancel := context.WithTimeoutCause(t.Context(), short, noAnswer(short))
+	for range 10 { // a queue of 0 accepts one or two
+		ctx, cancel := context.WithTimeoutCause(t.Context(), short, noResponse(short))
 		defer cancel()
 		conn, err := here("127.0.0.1").dial(ctx, "tcp", port)
 		if err != nil {
-			expect(t, err.Error(), "no answer within 300ms")
+			expect(t, err.Error(), "no response within 300ms")
 			break
 		}
 		defer conn.Close()
 	}
 	for _, c := range []Check{TCP{port}, HTTP{Port: port}, HTTP{TLS: true, Port: port}} {
-		expect(t, probe(t, c, here("127.0.0.1"), short), "no answer within 300ms")
+		expect(t, probe(t, c, here("127.0.0.1"), short), "no response within 300ms")
 	}
 }

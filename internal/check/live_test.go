@@ -13,8 +13,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// guestOn127 is all that a guest may serve. Its web site is refused while up is
-// false.
+// guestOn127 serves every protocol that can be checked. Connections to its web
+// site are refused until up is true.
 func guestOn127(t *testing.T) (up *atomic.Bool, r Run) {
 	t.Helper()
 	web := httptest.NewServer(site())
@@ -55,7 +55,7 @@ func TestLiveGuest(t *testing.T) {
 	up, r := guestOn127(t)
 	refused := false
 	r.Progress = func(line string) {
-		if line == `web (GET / on port 80, get "hello"): refused` {
+		if line == `web (GET / on port 80, expect "hello"): connection refused` {
 			refused = true
 			up.Store(true)
 		}
@@ -67,13 +67,13 @@ func TestLiveGuest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !refused || outcomes[1].Attempts[0].Error != "refused" {
-		t.Error("the site was not refused at first")
+	if !refused || outcomes[1].Attempts[0].Error != "connection refused" {
+		t.Error("the first connection was not refused")
 	}
 	for _, o := range outcomes {
 		last := o.Attempts[len(o.Attempts)-1]
 		if !o.Passed || last.Error != "" || !last.Start.After(o.PassedAt) {
-			t.Errorf("%+v did not pass, or was not held", o)
+			t.Errorf("%+v did not pass, or was not probed during the hold time", o)
 		}
 	}
 }
@@ -97,27 +97,27 @@ func TestLiveGuestDies(t *testing.T) {
 	if took := time.Since(start); took > 30*time.Second {
 		t.Errorf("took %s", took)
 	}
-	if got := text(err); !strings.Contains(got, "failed in the 1m0s that it was to hold:\n") || !strings.Contains(got, ": refused; ") {
+	if got := text(err); !strings.Contains(got, "failed during the hold time of 1m0s:\n") || !strings.Contains(got, ": connection refused; ") {
 		t.Error(got)
 	}
 }
 
-// When the run ends, probes that wait for an answer end with it.
+// The end of the run interrupts probes that wait for a response.
 func TestLiveSilence(t *testing.T) {
 	port := serve(t, untilGone)
-	deaf := answerUDP(t, func(int, []byte) []byte { return nil })
-	asked := make(chan bool)
+	silent := answerUDP(t, func(int, []byte) []byte { return nil })
+	probed := make(chan bool)
 	r := run(
 		HTTP{Port: port}, HTTP{TLS: true, Port: port}, TCP{port},
-		UDP{Port: deaf, Send: "x"}, DNS{Port: deaf, Name: "example.com"},
-		&guest{kind: "last", see: func(ctx context.Context, _ int) error {
-			close(asked)
+		UDP{Port: silent, Send: "x"}, DNS{Port: silent, Name: "example.com"},
+		&fakeCheck{kind: "last", probe: func(ctx context.Context, _ int) error {
+			close(probed)
 			return untilDone(ctx)
 		}},
 	)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	go func() {
-		<-asked
+		<-probed
 		cancel(errInterrupted)
 	}()
 	start := time.Now()
@@ -131,8 +131,8 @@ func TestLiveSilence(t *testing.T) {
 	}
 }
 
-// nothingRuns fails the test where another goroutine is inside the package's
-// own code. Those that close a connection may take a moment.
+// nothingRuns fails the test if another goroutine still runs this package's code.
+// Those that close a connection may take a moment.
 func nothingRuns(t *testing.T) {
 	t.Helper()
 	var stack string
@@ -150,5 +150,5 @@ func nothingRuns(t *testing.T) {
 			return
 		}
 	}
-	t.Errorf("goes on:\n%s", stack)
+	t.Errorf("still running:\n%s", stack)
 }

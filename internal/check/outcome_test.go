@@ -12,8 +12,8 @@ import (
 
 func TestAttemptsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := run(&guest{kind: "long", see: func(_ context.Context, n int) error {
-			if n%3000 == 2000 { // one pass in the middle of many failures
+		r := run(&fakeCheck{kind: "long", probe: func(_ context.Context, n int) error {
+			if n%3000 == 2000 { // one pass among many failures
 				return nil
 			}
 			return fmt.Errorf("refused %d", n)
@@ -25,7 +25,7 @@ func TestAttemptsAreBounded(t *testing.T) {
 			t.Fatal("passed")
 		}
 		o := outcomes[0]
-		probes := int(r.Plans[0].Check.(*guest).probes.Load())
+		probes := int(r.Plans[0].Check.(*fakeCheck).probes.Load())
 		if len(o.Attempts) != maxAttempts || o.Omitted != probes-maxAttempts {
 			t.Errorf("%d attempts and %d omitted, of %d", len(o.Attempts), o.Omitted, probes)
 		}
@@ -38,22 +38,22 @@ func TestAttemptsAreBounded(t *testing.T) {
 				t.Fatalf("attempt %d is %q", i, a.Error)
 			}
 			if i > 0 && a.Start.Before(o.Attempts[i-1].Start) {
-				t.Fatalf("attempt %d began before the one before", i)
+				t.Fatalf("attempt %d started before the previous one", i)
 			}
 		}
 		if passes != 1 {
-			t.Errorf("%d passes are kept", passes)
+			t.Errorf("kept %d passes, want 1", passes)
 		}
 		if last := o.Attempts[maxAttempts-1].Error; last != fmt.Sprintf("refused %d", probes) {
 			t.Errorf("the last attempt is %q", last)
 		}
 		if want := fmt.Sprintf("%d attempts", probes); !strings.HasSuffix(err.Error(), want) {
-			t.Errorf("%v doesn't say %s", err, want)
+			t.Errorf("%q does not end with %q", err, want)
 		}
 	})
 }
 
-// The first pass is kept where only passes are left to go.
+// The first pass is kept even if only passes can be dropped.
 func TestFirstPassIsKept(t *testing.T) {
 	var o Outcome
 	start := time.Now()
@@ -84,5 +84,5 @@ func TestOutcomeJSON(t *testing.T) {
 	}
 	expect(t, string(data), `[{"name":"web","kind":"http","about":"GET / on port 80","passed":true,"passed_at":"2026-11-21T12:00:00Z",`+
 		`"attempts":[{"start":"2026-11-21T12:00:00Z","seconds":0.5,"error":"refused"},{"start":"2026-11-21T12:00:00Z","seconds":0}],"omitted":3},`+
-		`{"name":"web","kind":"icmp","about":"ping","passed":false,"attempts":[]}]`)
+		`{"name":"web","kind":"icmp","about":"ICMP echo","passed":false,"attempts":[]}]`)
 }

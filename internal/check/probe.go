@@ -8,46 +8,46 @@ import (
 	"time"
 )
 
-// How patient the first probes are, and how fast that grows: see Run. A TLS
-// handshake and a request over the widest ocean, four round trips, fit into one
-// second, which the seventh probe has. The factor is the share of the time gone
-// by that an answer may be noticed late.
+// Timing of the first probes, and how fast it grows: see Run. Four round trips
+// across the widest ocean, enough for a TLS handshake and a request, fit in one
+// second, which is the timeout of the seventh probe. The growth factor bounds how
+// late a response is noticed, as a share of the time that has passed.
 const (
 	firstTimeout  = 250 * time.Millisecond
 	firstInterval = 100 * time.Millisecond
 	growth        = 1.25
 )
 
-// progressInterval is the least time between two lines on what a check sees:
-// six a minute can be read.
+// progressInterval is the least time between two lines about changes of a check:
+// a person can read six lines a minute.
 const progressInterval = 10 * time.Second
 
-// errCut is seen by a probe that the run's end cuts off.
-var errCut = errors.New("no answer yet when the run ended")
+// errRunEnded is the error of a probe that the end of the run interrupts.
+var errRunEnded = errors.New("no response before the run ended")
 
-// A prober makes one check again and again. One goroutine at a time uses it.
+// A prober repeats one check. It must not be used concurrently.
 type prober struct {
-	plan     Plan
-	target   Target
-	say      func(line string)
-	outcome  Outcome
-	last     string    // that was seen, in words; "" at first
-	told     string    // the last change that was told of
-	toldAt   time.Time // zero at first
-	timeout  time.Duration
-	interval time.Duration
+	plan       Plan
+	target     Target
+	progress   func(line string)
+	outcome    Outcome
+	last       string    // error of the last probe; "" if it passed
+	reported   string    // the last change that was reported
+	reportedAt time.Time // zero at first
+	timeout    time.Duration
+	interval   time.Duration
 }
 
-func newProber(plan Plan, target Target, say func(string)) *prober {
+func newProber(plan Plan, target Target, progress func(string)) *prober {
 	return &prober{
-		plan: plan, target: target, say: say, outcome: newOutcome(plan),
+		plan: plan, target: target, progress: progress, outcome: newOutcome(plan),
 		timeout:  min(firstTimeout, plan.Timeout),
 		interval: min(firstInterval, plan.Interval),
 	}
 }
 
 // untilPassed probes until the check has passed or ctx is done. It returns false
-// only where the check can't be made.
+// only if the check can't be made.
 func (p *prober) untilPassed(ctx context.Context) bool {
 	for row := 0; ctx.Err() == nil; {
 		timeout, interval := p.timeout, p.interval
@@ -61,7 +61,7 @@ func (p *prober) untilPassed(ctx context.Context) bool {
 		if err != nil {
 			row = 0
 			p.slowDown()
-			p.tell(err)
+			p.report(err)
 			pause(ctx, interval)
 			continue
 		}
@@ -69,31 +69,31 @@ func (p *prober) untilPassed(ctx context.Context) bool {
 			p.pass()
 			return true
 		}
-		p.tell(nil)
+		p.report(nil)
 		pause(ctx, p.plan.Interval)
 	}
 	return true
 }
 
-// slowDown makes the next probe more patient than the last.
+// slowDown increases the timeout and the interval of the next probe.
 func (p *prober) slowDown() {
-	p.timeout = min(grown(p.timeout), p.plan.Timeout)
-	p.interval = min(grown(p.interval), p.plan.Interval)
+	p.timeout = min(grow(p.timeout), p.plan.Timeout)
+	p.interval = min(grow(p.interval), p.plan.Interval)
 }
 
-// grown is in whole milliseconds, as users read it.
-func grown(d time.Duration) time.Duration {
+// grow rounds to milliseconds, because users read the result.
+func grow(d time.Duration) time.Duration {
 	return max(d, time.Duration(float64(d)*growth).Round(time.Millisecond))
 }
 
 func (p *prober) pass() {
 	p.outcome.Passed, p.outcome.PassedAt = true, time.Now()
 	took := p.outcome.PassedAt.Sub(p.outcome.Attempts[0].Start).Round(time.Millisecond)
-	p.say(fmt.Sprintf("%s: passed after %s, %s", p.plan.title(), took, p.count()))
+	p.progress(fmt.Sprintf("%s: passed after %s, %s", p.plan.title(), took, p.count()))
 }
 
-// holds probes until the check has passed once after a time, or ctx is done. It
-// returns false where the check failed instead.
+// holds probes until the check has passed once after the given time, or ctx is
+// done. It returns false if the check fails.
 func (p *prober) holds(ctx context.Context, until time.Time) bool {
 	for last := false; !last; {
 		pause(ctx, min(p.plan.Interval, time.Until(until)))
@@ -101,7 +101,7 @@ func (p *prober) holds(ctx context.Context, until time.Time) bool {
 			return true
 		}
 		last = !time.Now().Before(until)
-		if err := p.probe(ctx, p.plan.Timeout); err != nil && !errors.Is(err, errCut) {
+		if err := p.probe(ctx, p.plan.Timeout); err != nil && !errors.Is(err, errRunEnded) {
 			p.outcome.Passed = false
 			return false
 		}
@@ -109,58 +109,59 @@ func (p *prober) holds(ctx context.Context, until time.Time) bool {
 	return true
 }
 
-// probe makes the check once, and keeps what was seen.
+// probe makes the check once and records the attempt.
 func (p *prober) probe(ctx context.Context, timeout time.Duration) error {
-	asking, cancel := context.WithTimeoutCause(ctx, timeout, noAnswer(timeout))
+	probing, cancel := context.WithTimeoutCause(ctx, timeout, noResponse(timeout))
 	defer cancel()
 	attempt := Attempt{Start: time.Now()}
-	err := p.plan.Probe(asking, p.target)
+	err := p.plan.Probe(probing, p.target)
 	attempt.Seconds = time.Since(attempt.Start).Seconds()
 	if err != nil && ctx.Err() != nil {
-		err = errCut
+		err = errRunEnded
 	}
 	if err != nil {
 		attempt.Error = oneLine(err.Error())
 	}
-	if !errors.Is(err, errCut) || len(p.outcome.Attempts) == 0 {
+	if !errors.Is(err, errRunEnded) || len(p.outcome.Attempts) == 0 {
 		p.last = attempt.Error
 	}
 	p.outcome.add(attempt)
 	return err
 }
 
-// tell reports what is seen, where it is new and the last report is old enough.
-func (p *prober) tell(err error) {
-	what := sight(err)
-	if errors.Is(err, errCut) || what == p.told || !p.toldAt.IsZero() && time.Since(p.toldAt) < progressInterval {
+// report writes a progress line if the state of the check has changed and the
+// last line is old enough.
+func (p *prober) report(err error) {
+	state := stateText(err)
+	if errors.Is(err, errRunEnded) || state == p.reported || !p.reportedAt.IsZero() && time.Since(p.reportedAt) < progressInterval {
 		return
 	}
-	p.told, p.toldAt = what, time.Now()
-	p.say(p.plan.title() + ": " + what)
+	p.reported, p.reportedAt = state, time.Now()
+	p.progress(p.plan.title() + ": " + state)
 }
 
-// sight is what a progress line says. All silence is the same there, however
-// long it was.
-func sight(err error) string {
+// stateText describes a probe's result in a progress line. It leaves out the
+// timeout, which grows, so that continued silence isn't a change.
+func stateText(err error) string {
 	if err == nil {
-		return "answers well"
+		return "responding"
 	}
 	text := err.Error()
-	if silence, ok := errors.AsType[noAnswer](err); ok {
-		text = strings.Replace(text, silence.Error(), "no answer", 1)
+	if silence, ok := errors.AsType[noResponse](err); ok {
+		text = strings.Replace(text, silence.Error(), "no response", 1)
 	}
 	return oneLine(text)
 }
 
-// lastSight is a line on how the check stands.
-func (p *prober) lastSight() string {
+// summary describes the check's state when the run ends.
+func (p *prober) summary() string {
 	switch {
 	case p.outcome.Passed:
 		return p.plan.title() + ": passed"
 	case len(p.outcome.Attempts) == 0:
-		return p.plan.title() + ": not asked"
+		return p.plan.title() + ": not started"
 	case p.last == "":
-		return p.plan.title() + ": answered well, but not often enough in a row; " + p.count()
+		return p.plan.title() + ": not enough passes in a row; " + p.count()
 	}
 	return p.plan.title() + ": " + p.last + "; " + p.count()
 }
@@ -173,7 +174,7 @@ func (p *prober) count() string {
 	return fmt.Sprintf("%d attempts", n)
 }
 
-// pause waits, or until ctx is done.
+// pause waits for the duration or until ctx is done.
 func pause(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -12,10 +12,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// How late an answer is noticed is a part of the time that it took to come.
-func TestAnswerTime(t *testing.T) {
+// The delay until a response is noticed is bounded by a share of the time it took.
+func TestResponseDelay(t *testing.T) {
 	for _, up := range []time.Duration{0, 100 * time.Millisecond, time.Second, 8 * time.Second, 30 * time.Second, 3 * time.Minute} {
-		for kind, newGuest := range map[string]func(time.Duration) *guest{"refuses": from, "is silent": deafUntil} {
+		for kind, newGuest := range map[string]func(time.Duration) *fakeCheck{"refuses": refusedUntil, "is silent": silentUntil} {
 			t.Run(fmt.Sprintf("%s for %s", kind, up), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					start := time.Now()
@@ -29,7 +29,7 @@ func TestAnswerTime(t *testing.T) {
 						most = min(most, time.Second)
 					}
 					if late < 0 || late > most {
-						t.Errorf("was noticed after %s, and may be after %s", late, most)
+						t.Errorf("noticed after %s, want at most %s", late, most)
 					}
 				})
 			})
@@ -37,10 +37,10 @@ func TestAnswerTime(t *testing.T) {
 	}
 }
 
-// The plan's own timeout is reached, so that a guest that is slow gets it.
+// The timeout grows to the plan's own, so that a slow guest can pass.
 func TestSlowGuest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		slow := &guest{kind: "slow", see: func(ctx context.Context, _ int) error {
+		slow := &fakeCheck{kind: "slow", probe: func(ctx context.Context, _ int) error {
 			select {
 			case <-ctx.Done():
 				return context.Cause(ctx)
@@ -66,33 +66,33 @@ func TestConsecutive(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var saw []string
+		var got []string
 		for _, a := range outcomes[0].Attempts {
-			saw = append(saw, a.Error)
+			got = append(got, a.Error)
 		}
-		if diff := cmp.Diff([]string{"refused", "", "", "refused", "", "", ""}, saw); diff != "" {
+		if diff := cmp.Diff([]string{"refused", "", "", "refused", "", "", ""}, got); diff != "" {
 			t.Error(diff)
 		}
 		last := outcomes[0].Attempts[4:]
 		if got := last[2].Start.Sub(last[0].Start); got != 2*time.Second {
-			t.Errorf("three passes in a row came within %s, with an interval of 1s", got)
+			t.Errorf("three passes in a row took %s, with an interval of 1s", got)
 		}
 	})
 }
 
-// However short the plan's times are, they don't round to nothing.
-func TestGrown(t *testing.T) {
+// Rounding never makes a time shorter.
+func TestGrow(t *testing.T) {
 	for _, d := range []time.Duration{1, time.Microsecond, time.Millisecond, firstInterval, firstTimeout, time.Hour} {
-		if got := grown(d); got < d || float64(got) > float64(d)*growth+float64(time.Millisecond) {
+		if got := grow(d); got < d || float64(got) > float64(d)*growth+float64(time.Millisecond) {
 			t.Errorf("%s grows to %s", d, got)
 		}
 	}
 }
 
-// A guest that has answered may take its whole time for the next answer.
-func TestTimeoutInARow(t *testing.T) {
+// After a pass, the next probe gets the plan's full timeout.
+func TestTimeoutAfterPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := run(&guest{kind: "slow", see: func(ctx context.Context, n int) error {
+		r := run(&fakeCheck{kind: "slow", probe: func(ctx context.Context, n int) error {
 			select {
 			case <-ctx.Done():
 				return context.Cause(ctx)
@@ -112,7 +112,7 @@ func TestProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		var lines []string
-		r := run(&guest{kind: "web", see: func(ctx context.Context, n int) error {
+		r := run(&fakeCheck{kind: "web", probe: func(ctx context.Context, n int) error {
 			switch at := time.Since(start); {
 			case at < 5*time.Second:
 				<-ctx.Done()
@@ -132,7 +132,7 @@ func TestProgress(t *testing.T) {
 			t.Error(err)
 		}
 		want := []string{
-			"0s web (ask web): no answer",
+			"0s web (ask web): no response",
 			`11s web (ask web): status 503: "request 15"`,
 			`21s web (ask web): status 503: "request 25"`,
 			`31s web (ask web): status 503: "request 35"`,
@@ -148,11 +148,11 @@ func TestProgress(t *testing.T) {
 func TestErrorsAreOneLine(t *testing.T) {
 	r := run(scripted(errors.New("a\nb\x1b[2J")))
 	r.Timeout = 10 * time.Millisecond
-	var told string
-	r.Progress = func(line string) { told = line }
+	var reported string
+	r.Progress = func(line string) { reported = line }
 	outcomes, err := r.Do(t.Context())
 	expect(t, outcomes[0].Attempts[0].Error, `a\nb\x1b[2J`)
-	expect(t, told, `web (ask script): a\nb\x1b[2J`)
+	expect(t, reported, `web (ask script): a\nb\x1b[2J`)
 	if !strings.Contains(err.Error(), `: a\nb\x1b[2J; `) {
 		t.Error(err)
 	}

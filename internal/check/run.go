@@ -9,41 +9,41 @@ import (
 	"time"
 )
 
-// A Run puts checks to a guest until all have passed, or one thing says that
-// they won't.
+// A Run repeats checks of a guest until all have passed, or until it is certain
+// that they won't.
 //
-// How long an answer takes is a figure that users read, so the first probes
-// follow each other closely, and wait but briefly: a probe that is sent before
-// the guest listens may never be answered. Timeout and pause begin at 250 ms
-// and 100 ms and grow by a quarter with each failed probe, up to the plan's own,
-// which is reached with a Timeout of 10 s after about 45 s. So an answer is
-// seen late by no more than about a quarter of the time that has gone by. After
-// a pass the plan's own timeout and interval hold.
+// Users read how long a guest takes to respond, so the first probes are frequent
+// and have short timeouts: a probe that is sent before the guest listens may
+// never get a response. The timeout starts at 250 ms and the interval at 100 ms.
+// Both grow by a quarter with each failed probe, up to the plan's own values; a
+// Timeout of 10 s is reached after about 45 s. A response is therefore noticed
+// late by at most about a quarter of the time that has passed. After a pass, the
+// plan's own timeout and interval apply.
 //
-// A check that has passed isn't made again until the others have, too; the
-// target is then held to all of them at the same time.
+// A check that has passed isn't repeated until all others have passed, too. Then
+// all must keep passing for the hold time.
 type Run struct {
 	Plans  []Plan
 	Target Target
-	// Timeout is for all to pass.
+	// Timeout is how long the checks have, together, to pass.
 	Timeout time.Duration
-	// Hold is for how long all must go on passing after that, probed each
-	// Interval; a single failure then fails the run. Each check's last probe
-	// begins when Hold is over and has its whole timeout: a guest that fell
-	// silent within Hold is noticed.
+	// Hold is how long all checks must keep passing after that. They are probed
+	// every Interval, and a single failure fails the run. The last probe of each
+	// check starts when Hold is over and gets its full timeout, so a guest that
+	// goes silent during Hold is noticed.
 	Hold time.Duration
-	// Watch may be nil. It runs beside, and an error that it returns ends the
-	// run at once. It returns nil only when ctx is done.
+	// Watch may be nil. It runs alongside the checks, and if it returns an error,
+	// the run ends immediately. It returns nil only when ctx is done.
 	Watch func(ctx context.Context) error
-	// Progress may be nil. It gets a line when a check passes, and when what it
-	// sees changes: of those, each check has one in 10 s at most. There is one
-	// call at a time.
+	// Progress may be nil. It receives a line when a check passes, and when the
+	// result of its probes changes, at most every 10 s for each check. It is
+	// never called concurrently.
 	Progress func(line string)
 }
 
-// TimeUp is the reason of a run whose checks have not passed in time.
+// TimeUp is the error of a run whose checks did not pass in time.
 type TimeUp struct {
-	Failed, All int // checks
+	Failed, All int // number of checks
 	Timeout     time.Duration
 }
 
@@ -51,15 +51,16 @@ func (e TimeUp) Error() string {
 	return fmt.Sprintf("%d of %d checks did not pass within %s", e.Failed, e.All, e.Timeout)
 }
 
-// errPassed ends a run well.
+// errPassed is the cause with which a successful run ends.
 var errPassed = errors.New("passed")
 
-// Do returns as soon as all plans have passed and held; or an error that says
-// on its first line why they did not, and on one line for each check what it
-// saw last. The reason is one of: the timeout is over ([TimeUp]), a check failed
-// while it was to hold, a check is [Impossible], Watch's error, or the cause of ctx's
-// end; and, with nothing probed, invalid plans. The outcomes are in the plans'
-// order, in any case. Nothing goes on when Do has returned.
+// Do returns when all plans have passed and held, or with an error. The first
+// line of the error is the reason, and each check follows on a line of its own
+// with its last result. The reason is one of: time is up ([TimeUp]), a check
+// failed during the hold time, a check is [Impossible], Watch's error, or the
+// cause of ctx's end. If the plans are invalid, nothing is probed. The outcomes
+// are always in the order of the plans. When Do returns, nothing runs in the
+// background.
 func (r Run) Do(ctx context.Context) ([]Outcome, error) {
 	probers := r.probers()
 	if err := r.validate(); err != nil {
@@ -77,18 +78,18 @@ func (r Run) Do(ctx context.Context) ([]Outcome, error) {
 	}
 	r.pass(run, end, probers)
 	r.hold(run, end, probers)
-	end(errPassed) // of all the ends, the first counts
+	end(errPassed) // no effect if the run has already ended
 	watch.Wait()
-	return outcomes(probers), verdict(context.Cause(run), probers)
+	return outcomes(probers), runError(context.Cause(run), probers)
 }
 
 func (r Run) validate() error {
 	var f faults
 	if len(r.Plans) == 0 {
-		f.add("there is no check, and a guest that is asked nothing would pass: add one")
+		f.add("there are no checks: add at least one")
 	}
 	if r.Timeout <= 0 {
-		f.add("timeout %s: checks need time to pass: give them 10m, say", r.Timeout)
+		f.add("timeout is %s: must be positive, for example 10m", r.Timeout)
 	}
 	for i, plan := range r.Plans {
 		if err := plan.Validate(); err != nil {
@@ -100,7 +101,7 @@ func (r Run) validate() error {
 
 func (r Run) probers() []*prober {
 	var one sync.Mutex
-	say := func(line string) {
+	progress := func(line string) {
 		one.Lock()
 		defer one.Unlock()
 		if r.Progress != nil {
@@ -109,18 +110,18 @@ func (r Run) probers() []*prober {
 	}
 	probers := make([]*prober, len(r.Plans))
 	for i, plan := range r.Plans {
-		probers[i] = newProber(plan, r.Target, say)
+		probers[i] = newProber(plan, r.Target, progress)
 	}
 	return probers
 }
 
-// pass has all probed until they have passed, and ends the run if they don't.
+// pass probes until all checks have passed, and ends the run if they don't.
 func (r Run) pass(ctx context.Context, end context.CancelCauseFunc, probers []*prober) {
 	ctx, cancel := context.WithTimeout(ctx, r.Timeout)
 	defer cancel()
 	each(probers, func(p *prober) {
 		if !p.untilPassed(ctx) {
-			end(Impossible{fmt.Errorf("check %s can't be made", p.plan.title())})
+			end(Impossible{fmt.Errorf("check %s can't run", p.plan.title())})
 		}
 	})
 	failed := 0
@@ -134,7 +135,7 @@ func (r Run) pass(ctx context.Context, end context.CancelCauseFunc, probers []*p
 	}
 }
 
-// hold has all probed until Hold is over, and ends the run at the first failure.
+// hold probes until Hold is over, and ends the run at the first failure.
 func (r Run) hold(ctx context.Context, end context.CancelCauseFunc, probers []*prober) {
 	if r.Hold <= 0 || ctx.Err() != nil {
 		return
@@ -142,12 +143,12 @@ func (r Run) hold(ctx context.Context, end context.CancelCauseFunc, probers []*p
 	until := time.Now().Add(r.Hold)
 	each(probers, func(p *prober) {
 		if !p.holds(ctx, until) {
-			end(fmt.Errorf("check %s failed in the %s that it was to hold", p.plan.title(), r.Hold))
+			end(fmt.Errorf("check %s failed during the hold time of %s", p.plan.title(), r.Hold))
 		}
 	})
 }
 
-// each calls do for all at the same time, and waits.
+// each calls do for all probers concurrently, and waits.
 func each(probers []*prober, do func(*prober)) {
 	var all sync.WaitGroup
 	for _, p := range probers {
@@ -164,14 +165,14 @@ func outcomes(probers []*prober) []Outcome {
 	return list
 }
 
-// verdict is nil where the run ended well.
-func verdict(cause error, probers []*prober) error {
+// runError is nil if the run ended successfully.
+func runError(cause error, probers []*prober) error {
 	if errors.Is(cause, errPassed) {
 		return nil
 	}
 	lines := make([]string, len(probers))
 	for i, p := range probers {
-		lines[i] = "\n  " + p.lastSight()
+		lines[i] = "\n  " + p.summary()
 	}
 	return fmt.Errorf("%w:%s", cause, strings.Join(lines, ""))
 }

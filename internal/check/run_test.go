@@ -17,34 +17,34 @@ func TestRunEnds(t *testing.T) {
 	tests := map[string]struct {
 		checks func() []Check
 		change func(*Run)
-		cancel time.Duration // when the caller cancels
+		cancel time.Duration // 0 if the caller doesn't cancel
 		want   string
 		is     error
 		took   time.Duration
 	}{
-		"passes": {checks: func() []Check { return []Check{scripted(nil), from(time.Minute)} }, took: time.Minute},
+		"passes": {checks: func() []Check { return []Check{scripted(nil), refusedUntil(time.Minute)} }, took: time.Minute},
 		"times out": {
-			checks: func() []Check { return []Check{scripted(nil), from(time.Hour), deafUntil(time.Hour)} },
+			checks: func() []Check { return []Check{scripted(nil), refusedUntil(time.Hour), silentUntil(time.Hour)} },
 			took:   10 * time.Minute,
 			want: `2 of 3 checks did not pass within 10m0s:
   web (ask script): passed
   web (ask late): refused; 607 attempts
-  web (ask deaf): no answer within 10s; 67 attempts`,
+  web (ask silent): no response within 10s; 67 attempts`,
 		},
 		"times out before the first timeout": {
-			checks: func() []Check { return []Check{deafUntil(time.Hour)} },
+			checks: func() []Check { return []Check{silentUntil(time.Hour)} },
 			change: func(r *Run) { r.Timeout = 200 * time.Millisecond },
 			took:   200 * time.Millisecond,
-			want:   "1 of 1 checks did not pass within 200ms:\n  web (ask deaf): no answer yet when the run ended; 1 attempt",
+			want:   "1 of 1 checks did not pass within 200ms:\n  web (ask silent): no response before the run ended; 1 attempt",
 		},
-		"passes too seldom": {
+		"passes too rarely": {
 			checks: func() []Check { return []Check{scripted(nil)} },
 			change: func(r *Run) { r.Plans[0].Consecutive, r.Timeout = 20, 9500*time.Millisecond },
 			took:   9500 * time.Millisecond,
-			want:   "1 of 1 checks did not pass within 9.5s:\n  web (ask script): answered well, but not often enough in a row; 10 attempts",
+			want:   "1 of 1 checks did not pass within 9.5s:\n  web (ask script): not enough passes in a row; 10 attempts",
 		},
-		"is seen to fail": {
-			checks: func() []Check { return []Check{from(time.Hour), scripted(nil)} },
+		"is reported to fail": {
+			checks: func() []Check { return []Check{refusedUntil(time.Hour), scripted(nil)} },
 			change: func(r *Run) {
 				r.Watch = func(context.Context) error { time.Sleep(5 * time.Second); return errCrashed }
 			},
@@ -52,7 +52,7 @@ func TestRunEnds(t *testing.T) {
 			is:   errCrashed,
 			want: "instance i-1 is terminated:\n  web (ask late): refused; 12 attempts\n  web (ask script): passed",
 		},
-		"is seen to fail while it holds": {
+		"is reported to fail during the hold time": {
 			checks: func() []Check { return []Check{silentAfter(4 * time.Second)} },
 			change: func(r *Run) {
 				r.Hold = time.Minute
@@ -60,37 +60,37 @@ func TestRunEnds(t *testing.T) {
 			},
 			took: 5500 * time.Millisecond,
 			is:   errCrashed,
-			want: "instance i-1 is terminated:\n  web (ask mortal): passed",
+			want: "instance i-1 is terminated:\n  web (ask dies): passed",
 		},
-		"is cancelled": {
-			checks: func() []Check { return []Check{deafUntil(time.Hour)} },
+		"is canceled": {
+			checks: func() []Check { return []Check{silentUntil(time.Hour)} },
 			cancel: 100 * time.Millisecond, took: 100 * time.Millisecond,
 			is:   errInterrupted,
-			want: "interrupted:\n  web (ask deaf): no answer yet when the run ended; 1 attempt",
+			want: "interrupted:\n  web (ask silent): no response before the run ended; 1 attempt",
 		},
-		"can't be": {
+		"is impossible": {
 			checks: func() []Check {
-				return []Check{scripted(errRefused, fmt.Errorf("ping: %w", Impossible{errors.New("no right to")})), deafUntil(time.Hour)}
+				return []Check{scripted(errRefused, fmt.Errorf("ping: %w", Impossible{errors.New("not permitted")})), silentUntil(time.Hour)}
 			},
 			took: 100 * time.Millisecond,
-			want: "check web (ask script) can't be made:\n  web (ask script): ping: no right to; 2 attempts\n  web (ask deaf): no answer yet when the run ended; 1 attempt",
+			want: "check web (ask script) can't run:\n  web (ask script): ping: not permitted; 2 attempts\n  web (ask silent): no response before the run ended; 1 attempt",
 		},
 		"holds": {
 			checks: func() []Check { return []Check{scripted(nil), scripted(nil)} },
 			change: func(r *Run) { r.Hold, r.Plans[1].Interval = 5*time.Second, time.Minute },
 			took:   5 * time.Second,
 		},
-		"fails while it holds": {
-			checks: func() []Check { return []Check{scripted(nil, nil, errRefused), deafUntil(0)} },
+		"fails during the hold time": {
+			checks: func() []Check { return []Check{scripted(nil, nil, errRefused), silentUntil(0)} },
 			change: func(r *Run) { r.Hold = 5 * time.Second },
 			took:   2 * time.Second,
-			want:   "check web (ask script) failed in the 5s that it was to hold:\n  web (ask script): refused; 3 attempts\n  web (ask deaf): passed",
+			want:   "check web (ask script) failed during the hold time of 5s:\n  web (ask script): refused; 3 attempts\n  web (ask silent): passed",
 		},
-		"falls silent while it holds": {
+		"goes silent during the hold time": {
 			checks: func() []Check { return []Check{silentAfter(4 * time.Second)} },
 			change: func(r *Run) { r.Hold = 5 * time.Second },
 			took:   14 * time.Second,
-			want:   "check web (ask mortal) failed in the 5s that it was to hold:\n  web (ask mortal): no answer within 10s; 5 attempts",
+			want:   "check web (ask dies) failed during the hold time of 5s:\n  web (ask dies): no response within 10s; 5 attempts",
 		},
 	}
 	for name, test := range tests {
@@ -101,8 +101,8 @@ func TestRunEnds(t *testing.T) {
 					test.change(&r)
 				}
 				r.Progress = func(line string) {
-					if strings.Contains(line, errCut.Error()) {
-						t.Errorf("what the run cut off is told of: %s", line)
+					if strings.Contains(line, errRunEnded.Error()) {
+						t.Errorf("an interrupted probe is reported: %s", line)
 					}
 				}
 				ctx, cancel := context.WithCancelCause(t.Context())
@@ -129,33 +129,33 @@ func TestRunEnds(t *testing.T) {
 }
 
 // checkOutcomes compares a run's outcomes with its plans, and with its error.
-func checkOutcomes(t *testing.T, r Run, outcomes []Outcome, verdict string) {
+func checkOutcomes(t *testing.T, r Run, outcomes []Outcome, message string) {
 	t.Helper()
 	if len(outcomes) != len(r.Plans) {
-		t.Fatalf("%d outcomes of %d plans", len(outcomes), len(r.Plans))
+		t.Fatalf("%d outcomes for %d plans", len(outcomes), len(r.Plans))
 	}
 	for i, o := range outcomes {
-		g := r.Plans[i].Check.(*guest)
+		g := r.Plans[i].Check.(*fakeCheck)
 		if n := g.running.Load(); n != 0 {
-			t.Errorf("%d probes of %s go on", n, g.kind)
+			t.Errorf("%d probes of %s are still running", n, g.kind)
 		}
 		if o.Kind != g.kind || o.Name != "web" || o.About != g.Describe() || int64(len(o.Attempts)) != g.probes.Load() {
-			t.Errorf("outcome %+v is not of %s, which was probed %d times", o, g.kind, g.probes.Load())
+			t.Errorf("outcome %+v does not match %s, which was probed %d times", o, g.kind, g.probes.Load())
 		}
-		if said := strings.Contains(verdict, "("+g.Describe()+"): passed"); verdict != "" && said != o.Passed {
+		if said := strings.Contains(message, "("+g.Describe()+"): passed"); message != "" && said != o.Passed {
 			t.Errorf("%s: Passed is %t", g.kind, o.Passed)
 		}
-		if verdict == "" && (!o.Passed || o.PassedAt.IsZero()) {
+		if message == "" && (!o.Passed || o.PassedAt.IsZero()) {
 			t.Errorf("%s: %+v", g.kind, o)
 		}
 	}
 }
 
-// A run that is over asks no more, not even in the background.
-func TestNothingGoesOn(t *testing.T) {
+// After a run, nothing is probed, not even in the background.
+func TestRunStopsProbing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		watching := true
-		r := run(scripted(nil), from(3*time.Second))
+		r := run(scripted(nil), refusedUntil(3*time.Second))
 		r.Watch = func(ctx context.Context) error {
 			<-ctx.Done()
 			watching = false
@@ -165,11 +165,11 @@ func TestNothingGoesOn(t *testing.T) {
 			t.Error(err)
 		}
 		if watching {
-			t.Error("Watch goes on")
+			t.Error("Watch is still running")
 		}
-		first := r.Plans[0].Check.(*guest)
+		first := r.Plans[0].Check.(*fakeCheck)
 		if n := first.probes.Load(); n != 1 {
-			t.Errorf("a check that had passed was made %d times", n)
+			t.Errorf("a check that had passed was probed %d times", n)
 		}
 		time.Sleep(time.Hour)
 		if n := first.probes.Load(); n != 1 {
@@ -181,9 +181,9 @@ func TestNothingGoesOn(t *testing.T) {
 func TestInvalidRun(t *testing.T) {
 	r := Run{Plans: []Plan{{Name: "web", Check: TCP{}}, {Name: "none", Timeout: 1, Interval: 1, Consecutive: 1}}}
 	outcomes, err := r.Do(t.Context())
-	want := `timeout 0s: checks need time to pass: give them 10m, say
-check 1 "web": port 0: a guest listens on a port from 1 to 65535: name it; timeout 0s: a probe needs time to be answered: give it 10s, say; interval 0s: a guest needs time between two probes: give it 1s, say; consecutive 0: a check passes with 1 or more good answers in a row
-check 2 "none": the check itself is missing`
+	want := `timeout is 0s: must be positive, for example 10m
+check 1 "web": port is 0: must be 1 to 65535; timeout is 0s: must be positive, for example 10s; interval is 0s: must be positive, for example 1s; consecutive is 0: must be at least 1
+check 2 "none": plan has no check`
 	if diff := cmp.Diff(want, text(err)); diff != "" {
 		t.Error(diff)
 	}
@@ -194,5 +194,5 @@ check 2 "none": the check itself is missing`
 		t.Error(diff)
 	}
 	_, err = Run{Timeout: time.Minute}.Do(t.Context())
-	expect(t, text(err), "there is no check, and a guest that is asked nothing would pass: add one")
+	expect(t, text(err), "there are no checks: add at least one")
 }

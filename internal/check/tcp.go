@@ -10,28 +10,30 @@ import (
 	"time"
 )
 
-// TCP asks whether the guest accepts connections on a port. Nothing is sent.
+// TCP checks that the guest accepts connections on a port. It sends nothing.
 //
-// A connection to an address of this machine was accepted by a forwarder (that
-// of QEMU, an SSH tunnel), maybe before the guest could. Forwarders close it
-// when the guest doesn't want it, so there it must stay open for 200 ms, or
-// bring data.
+// A connection to an address of this machine is accepted by a forwarder (QEMU's,
+// an SSH tunnel), possibly before the guest is ready. Forwarders close it if the
+// guest refuses, so such a connection must stay open for 200 ms or receive data.
 type TCP struct{ Port uint16 }
 
 // Kind is "tcp".
 func (TCP) Kind() string { return "tcp" }
 
-// Describe says what is asked.
+// Ingress returns the TCP port.
+func (c TCP) Ingress() (protocol string, port uint16) { return "tcp", c.Port }
+
+// Describe returns a short description.
 func (c TCP) Describe() string { return fmt.Sprintf("connect to TCP port %d", c.Port) }
 
-// Validate refuses port 0.
+// Validate rejects port 0.
 func (c TCP) Validate() error {
 	var f faults
 	f.port(c.Port)
 	return f.err()
 }
 
-// Probe opens a connection, and closes it.
+// Probe opens a connection and closes it.
 func (c TCP) Probe(ctx context.Context, target Target) error {
 	if target.Connect != nil {
 		return orCause(ctx, target.Connect(ctx, c.Port))
@@ -48,15 +50,14 @@ func (c TCP) Probe(ctx context.Context, target Target) error {
 }
 
 // forwarderTime is how long a forwarder on this machine may take to learn that
-// the guest refuses: a round trip to a guest under emulation is some
-// milliseconds.
+// the guest refuses. A round trip to an emulated guest takes a few milliseconds.
 const forwarderTime = 200 * time.Millisecond
 
 func staysOpen(ctx context.Context, conn net.Conn) error {
 	defer closeWith(ctx, conn)()
 	window := forwarderTime
 	if deadline, ok := ctx.Deadline(); ok {
-		window = min(window, time.Until(deadline)/2) // what stays open must not look like silence
+		window = min(window, time.Until(deadline)/2) // a connection that stays open must not time out
 	}
 	err := conn.SetReadDeadline(time.Now().Add(window))
 	if err == nil {
@@ -68,16 +69,16 @@ func staysOpen(ctx context.Context, conn net.Conn) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	}
-	return errors.New("closed at once")
+	return errors.New("connection closed immediately")
 }
 
-// closeWith closes conn when ctx is done, so that no read outlives it, until
-// the function that it returns is called.
+// closeWith closes conn when ctx is done, so that no read outlives ctx. The
+// returned function cancels that.
 func closeWith(ctx context.Context, conn interface{ Close() error }) (stop func() bool) {
 	return context.AfterFunc(ctx, func() { _ = conn.Close() })
 }
 
-// dial connects to a port of the guest. Its errors are fit to be shown.
+// dial connects to a port of the guest. Its errors are worded for reports.
 func (t Target) dial(ctx context.Context, network string, port uint16) (net.Conn, error) {
 	endpoint, err := t.endpoint(network, port)
 	if err != nil {
@@ -90,7 +91,7 @@ func dial(ctx context.Context, network, endpoint string) (net.Conn, error) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, network, endpoint)
 	if err != nil {
-		return nil, seen(ctx, err)
+		return nil, networkError(ctx, err)
 	}
 	return conn, nil
 }

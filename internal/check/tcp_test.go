@@ -16,10 +16,10 @@ func TestTCP(t *testing.T) {
 		timeout time.Duration
 		want    string
 	}{
-		"stays open":     {handle: untilGone},
-		"brings data":    {handle: func(c *net.TCPConn) { c.Write([]byte("220 ready\r\n")) }},
-		"is closed":      {handle: func(*net.TCPConn) {}, want: "closed at once"},
-		"in little time": {handle: untilGone, timeout: 190 * time.Millisecond},
+		"stays open":    {handle: untilGone},
+		"receives data": {handle: func(c *net.TCPConn) { c.Write([]byte("220 ready\r\n")) }},
+		"is closed":     {handle: func(*net.TCPConn) {}, want: "connection closed immediately"},
+		"short timeout": {handle: untilGone, timeout: 190 * time.Millisecond},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -28,7 +28,7 @@ func TestTCP(t *testing.T) {
 		})
 	}
 	t.Run("refused", func(t *testing.T) {
-		expect(t, probe(t, TCP{closedPort}, here("127.0.0.1"), 10*time.Second), "refused")
+		expect(t, probe(t, TCP{closedPort}, here("127.0.0.1"), 10*time.Second), "connection refused")
 	})
 	t.Run("is reset", func(t *testing.T) {
 		hangUp := make(chan struct{})
@@ -39,9 +39,9 @@ func TestTCP(t *testing.T) {
 		}
 		defer conn.Close()
 		close(hangUp)
-		expect(t, fmt.Sprint(staysOpen(t.Context(), conn)), "closed at once")
+		expect(t, fmt.Sprint(staysOpen(t.Context(), conn)), "connection closed immediately")
 	})
-	t.Run("is cut off", func(t *testing.T) {
+	t.Run("is interrupted", func(t *testing.T) {
 		conn, err := here("127.0.0.1").dial(t.Context(), "tcp", serve(t, untilGone))
 		if err != nil {
 			t.Fatal(err)
@@ -54,14 +54,14 @@ func TestTCP(t *testing.T) {
 	t.Run("no such host", func(t *testing.T) {
 		got := probe(t, TCP{80}, here("no-host.invalid"), 10*time.Second)
 		if !strings.HasPrefix(got, `look up "no-host.invalid": `) {
-			t.Errorf("saw %s", got)
+			t.Errorf("got %s", got)
 		}
 	})
 }
 
-// A connection that another machine accepts counts, even if it is closed at
-// once: no forwarder took it.
-func TestTCPElsewhere(t *testing.T) {
+// A connection that another machine accepts counts even if it is closed
+// immediately: no forwarder is involved.
+func TestTCPNotLoopback(t *testing.T) {
 	address := ownAddress(t)
 	listener, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
 	if err != nil {
@@ -76,7 +76,7 @@ func TestTCPElsewhere(t *testing.T) {
 	expect(t, probe(t, TCP{portOf(listener.Addr())}, here(address), 10*time.Second), "")
 }
 
-// ownAddress is one of this machine's that isn't a loopback address.
+// ownAddress is an address of this machine that isn't a loopback address.
 func ownAddress(t *testing.T) string {
 	t.Helper()
 	addresses, err := net.InterfaceAddrs()
@@ -88,6 +88,6 @@ func ownAddress(t *testing.T) string {
 			return network.IP.String()
 		}
 	}
-	t.Skip("this machine has loopback addresses only")
+	t.Skip("this machine has only loopback addresses")
 	return ""
 }

@@ -11,8 +11,8 @@ import (
 
 func itoa(port uint16) string { return strconv.Itoa(int(port)) }
 
-// answerUDP answers each datagram, with its number from 1, as handle says: nil
-// is silence.
+// answerUDP responds to each datagram with what handle returns, and not at all if
+// that is nil. The datagrams are numbered from 1.
 func answerUDP(t *testing.T, handle func(n int, datagram []byte) []byte) uint16 {
 	t.Helper()
 	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
@@ -27,8 +27,8 @@ func answerUDP(t *testing.T, handle func(n int, datagram []byte) []byte) uint16 
 			if err != nil {
 				return
 			}
-			if answer := handle(n, buffer[:size]); answer != nil {
-				conn.WriteTo(answer, from)
+			if response := handle(n, buffer[:size]); response != nil {
+				conn.WriteTo(response, from)
 			}
 		}
 	}()
@@ -37,8 +37,8 @@ func answerUDP(t *testing.T, handle func(n int, datagram []byte) []byte) uint16 
 
 func TestUDP(t *testing.T) {
 	echo := func(_ int, datagram []byte) []byte { return datagram }
-	says := func(answer string) func(int, []byte) []byte {
-		return func(int, []byte) []byte { return []byte(answer) }
+	responds := func(text string) func(int, []byte) []byte {
+		return func(int, []byte) []byte { return []byte(text) }
 	}
 	tests := map[string]struct {
 		check   UDP
@@ -46,14 +46,14 @@ func TestUDP(t *testing.T) {
 		timeout time.Duration
 		want    string
 	}{
-		"echo":            {check: UDP{Send: "ping"}, handle: echo},
-		"expected":        {check: UDP{Send: "ping\x00pong", Expect: "g\x00p"}, handle: echo},
-		"empty request":   {check: UDP{Expect: "2026"}, handle: says("Monday, 2026\r\n")},
-		"empty answer":    {check: UDP{Send: "x"}, handle: says("")},
-		"other answer":    {check: UDP{Send: "x", Expect: "pong"}, handle: says("go\x07away\n"), want: `answer has no "pong": "go\aaway\n"`},
-		"huge answer":     {check: UDP{Send: "x", Expect: "pong"}, handle: says(strings.Repeat("z", 65507)), want: `answer has no "pong": "` + strings.Repeat("z", 200) + `"...`},
-		"end of huge one": {check: UDP{Send: "x", Expect: "zp"}, handle: says(strings.Repeat("z", 65506) + "p")},
-		"silent":          {check: UDP{Send: "x"}, handle: func(int, []byte) []byte { return nil }, timeout: short, want: "no answer within 300ms"},
+		"echo":                   {check: UDP{Send: "ping"}, handle: echo},
+		"expected":               {check: UDP{Send: "ping\x00pong", Expect: "g\x00p"}, handle: echo},
+		"empty request":          {check: UDP{Expect: "2026"}, handle: responds("Monday, 2026\r\n")},
+		"empty response":         {check: UDP{Send: "x"}, handle: responds("")},
+		"wrong response":         {check: UDP{Send: "x", Expect: "pong"}, handle: responds("go\x07away\n"), want: `response does not contain "pong": "go\aaway\n"`},
+		"huge response":          {check: UDP{Send: "x", Expect: "pong"}, handle: responds(strings.Repeat("z", 65507)), want: `response does not contain "pong": "` + strings.Repeat("z", 200) + `"...`},
+		"end of a huge response": {check: UDP{Send: "x", Expect: "zp"}, handle: responds(strings.Repeat("z", 65506) + "p")},
+		"silent":                 {check: UDP{Send: "x"}, handle: func(int, []byte) []byte { return nil }, timeout: short, want: "no response within 300ms"},
 		"first one is lost": {check: UDP{Send: "ping", Expect: "ping"}, handle: func(n int, datagram []byte) []byte {
 			if n == 1 {
 				return nil
@@ -69,6 +69,6 @@ func TestUDP(t *testing.T) {
 		})
 	}
 	t.Run("refused", func(t *testing.T) {
-		expect(t, probe(t, UDP{Port: closedPort, Send: "x"}, here("127.0.0.1"), 10*time.Second), "refused")
+		expect(t, probe(t, UDP{Port: closedPort, Send: "x"}, here("127.0.0.1"), 10*time.Second), "connection refused")
 	})
 }

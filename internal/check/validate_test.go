@@ -9,7 +9,7 @@ import (
 )
 
 func TestValidate(t *testing.T) {
-	const noPort = "port 0: a guest listens on a port from 1 to 65535: name it"
+	const noPort = "port is 0: must be 1 to 65535"
 	tests := map[string]struct {
 		check Check
 		want  []string
@@ -33,63 +33,63 @@ func TestValidate(t *testing.T) {
 		"no port": {check: TCP{}, want: []string{noPort}},
 		"plan":    {check: planned(TCP{}), want: []string{noPort}},
 		"short plan": {check: Plan{Check: ICMP{}, Timeout: -time.Second, Interval: -1, Consecutive: -1}, want: []string{
-			"timeout -1s: a probe needs time to be answered: give it 10s, say",
-			"interval -1ns: a guest needs time between two probes: give it 1s, say",
-			"consecutive -1: a check passes with 1 or more good answers in a row",
+			"timeout is -1s: must be positive, for example 10s",
+			"interval is -1ns: must be positive, for example 1s",
+			"consecutive is -1: must be at least 1",
 		}},
-		"http, nothing right": {
+		"http, all wrong": {
 			check: HTTP{
 				Path: "a b\x01#%zz", Method: "GET /", Status: 199, BodyContains: "x", BodyMatches: "(", ServerName: "example.com", SkipVerify: true,
 				Headers: map[string]string{"": "", "a b": "", "host": "a b", "Host": "", "X-Test": "a\nb", "content-length": "5", "Connection": "close"},
 			},
 			want: []string{
 				noPort,
-				`path "a b\x01#%zz": a path begins with "/": put one in front`,
-				`path "a b\x01#%zz": a path has no blanks: write %20 for each`,
-				`path "a b\x01#%zz": a path has no control characters: write each as %xx, its byte in hexadecimal`,
-				`path "a b\x01#%zz": what follows a # is never sent: take it away, or write %23`,
-				`path "a b\x01#%zz": "%zz" is no escape: write %25 for a percent sign`,
-				`headers "": a header's name is one word of letters, digits and a few signs, above all the hyphen`,
-				`headers "Connection": that header is the connection's own: leave it out`,
-				`headers "Host": its value is no host: give a name, and maybe a port: www.example.com:8080`,
-				`headers "X-Test": its value has a line break or another control character: take it away`,
-				`headers "a b": a header's name is one word of letters, digits and a few signs, above all the hyphen`,
-				`headers "content-length": that header is the connection's own: leave it out`,
-				`headers "Host" and "host" are the same header: leave one out`,
-				`headers "host": its value is no host: give a name, and maybe a port: www.example.com:8080`,
-				"body_matches \"(\": missing closing ): `(`: write it as https://golang.org/s/re2syntax says",
-				`method "GET /": a method is one word of letters, digits and a few signs: give GET, HEAD or POST`,
-				"status 199: answers have a status from 200 to 599: give one of these, or leave it out for any from 200 to 399",
-				`server_name "example.com": without TLS nothing has a certificate: make an https check`,
-				"skip_verify: without TLS nothing has a certificate: make an https check",
+				`path is "a b\x01#%zz": must begin with "/"`,
+				`path is "a b\x01#%zz": must not contain spaces: write %20 instead`,
+				`path is "a b\x01#%zz": must not contain control characters: write each byte as %xx, in hexadecimal`,
+				`path is "a b\x01#%zz": a fragment (#) is never sent: remove it, or write %23 instead`,
+				`path is "a b\x01#%zz": "%zz" is not an escape: write %25 for a percent sign`,
+				`header "": name must consist of letters, digits and hyphens`,
+				`header "Connection": is set automatically: remove it`,
+				`header "Host": value is not a host: use a name and an optional port, such as www.example.com:8080`,
+				`header "X-Test": value must not contain line breaks or other control characters: remove them`,
+				`header "a b": name must consist of letters, digits and hyphens`,
+				`header "content-length": is set automatically: remove it`,
+				`headers "Host" and "host" are the same header: remove one`,
+				`header "host": value is not a host: use a name and an optional port, such as www.example.com:8080`,
+				"body_matches is \"(\": missing closing ): `(`: see https://golang.org/s/re2syntax",
+				`method is "GET /": must be one word such as GET, HEAD or POST`,
+				"status is 199: must be 200 to 599, or unset to accept any from 200 to 399",
+				`server_name is "example.com": needs TLS: use an https check`,
+				"skip_verify is set: needs TLS: use an https check",
 			},
 		},
-		"http, percent at the end": {check: HTTP{Port: 80, Path: "/50%"}, want: []string{`path "/50%": "%" is no escape: write %25 for a percent sign`}},
-		"http, status too high":    {check: HTTP{Port: 80, Status: 600}, want: []string{"status 600: answers have a status from 200 to 599: give one of these, or leave it out for any from 200 to 399"}},
+		"http, percent at the end": {check: HTTP{Port: 80, Path: "/50%"}, want: []string{`path is "/50%": "%" is not an escape: write %25 for a percent sign`}},
+		"http, status too high":    {check: HTTP{Port: 80, Status: 600}, want: []string{"status is 600: must be 200 to 599, or unset to accept any from 200 to 399"}},
 		"http, body of HEAD": {check: HTTP{Port: 80, Method: "HEAD", BodyContains: "x"}, want: []string{
-			"body_contains and body_matches: answers to HEAD, and those of status 204 and 304, have no body: leave both out"}},
+			"body_contains or body_matches is set: responses to HEAD, and those of status 204 and 304, have no body: remove both"}},
 		"http, body of 204": {check: HTTP{Port: 80, Status: 204, BodyMatches: "x"}, want: []string{
-			"body_contains and body_matches: answers to HEAD, and those of status 204 and 304, have no body: leave both out"}},
+			"body_contains or body_matches is set: responses to HEAD, and those of status 204 and 304, have no body: remove both"}},
 		"udp, nothing": {check: UDP{}, want: []string{noPort,
-			"send and expect are both empty: say what the guest is to be sent, or what its answer must have"}},
+			"send and expect are both empty: set at least one of them"}},
 		"udp, too much": {check: UDP{Port: 7, Send: strings.Repeat("x", 1401), Expect: strings.Repeat("x", 65537)}, want: []string{
-			"send has 1401 bytes, and at most 1400 get through every network in one packet: make it 1 shorter",
-			"expect has 65537 bytes, more than any answer can have: give a part of the answer"}},
+			"send has 1401 bytes: must be at most 1400, to fit in one packet",
+			"expect has 65537 bytes: must be at most 65536, the size of a datagram"}},
 		"dns, nothing": {check: DNS{Type: "B"}, want: []string{noPort,
-			`type "B": no record type of DNS has that name: give A, AAAA, MX, NS, TXT or another`,
-			`name "": a name is needed: give one such as www.example.com`}},
+			`type is "B": unknown record type: use A, AAAA, MX, NS, TXT or another`,
+			`name is "": must not be empty: use a name such as www.example.com`}},
 		"dns, zone transfer": {check: DNS{Port: 53, Name: "a b", Type: "axfr"}, want: []string{
-			"type AXFR: zones are transferred over TCP, and this check asks over UDP: ask for SOA",
-			`name "a b": a name has no blanks and no control characters: give one such as www.example.com`}},
+			"type is AXFR: zone transfers need TCP, and this check uses UDP: use SOA",
+			`name is "a b": must not contain spaces or control characters: use a name such as www.example.com`}},
 		"dns, no question": {check: DNS{Port: 53, Name: "a..b", Type: "OPT"}, want: []string{
-			"type OPT: nothing can be asked for by that type: give A, AAAA, MX, NS, TXT or another",
-			`name "a..b": a name's parts have 1 to 63 bytes, and all of it at most 253: give one such as www.example.com`}},
+			"type is OPT: can't be queried: use A, AAAA, MX, NS, TXT or another",
+			`name is "a..b": labels must be 1 to 63 bytes, and the name at most 253: use a name such as www.example.com`}},
 		"dns, too long": {check: DNS{Port: 53, Name: strings.Repeat("a", 64)}, want: []string{
-			`name "` + strings.Repeat("a", 64) + `": a name's parts have 1 to 63 bytes, and all of it at most 253: give one such as www.example.com`}},
-		"console, nothing": {check: Console{}, want: []string{"contains and matches are both empty: say in one of them what the console must show"}},
+			`name is "` + strings.Repeat("a", 64) + `": labels must be 1 to 63 bytes, and the name at most 253: use a name such as www.example.com`}},
+		"console, nothing": {check: Console{}, want: []string{"contains and matches are both empty: set one of them"}},
 		"console, both": {check: Console{Contains: "a", Matches: "["}, want: []string{
-			"contains and matches are both set: write a check for each",
-			"matches \"[\": missing closing ]: `[`: write it as https://golang.org/s/re2syntax says"}},
+			"contains and matches are both set: use one check for each",
+			"matches is \"[\": missing closing ]: `[`: see https://golang.org/s/re2syntax"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -102,21 +102,26 @@ func TestValidate(t *testing.T) {
 
 func TestDescribe(t *testing.T) {
 	tests := map[string]struct {
-		check Check
-		kind  string
+		check    Check
+		kind     string
+		protocol string // of Ingress
+		port     uint16
 	}{
-		"connect to TCP port 22":                                {TCP{22}, "tcp"},
-		"GET / on port 80":                                      {HTTP{Port: 80}, "http"},
-		"HEAD /a?b=c on port 443, get status 301":               {HTTP{TLS: true, Port: 443, Path: "/a?b=c", Method: "HEAD", Status: 301}, "https"},
-		`GET / on port 80, get "a", get what matches "b"`:       {HTTP{Port: 80, BodyContains: "a", BodyMatches: "b"}, "http"},
-		`send 4 bytes to UDP port 7, get "pong"`:                {UDP{Port: 7, Send: "ping", Expect: "pong"}, "udp"},
-		`ask UDP port 53 for A of example.com, get "192.0.2.1"`: {DNS{Port: 53, Name: "example.com", Expect: "192.0.2.1"}, "dns"},
-		"ping":                                   {ICMP{}, "icmp"},
-		`find "up\n" on the console`:             {Console{Contains: "up\n"}, "console"},
-		`find what matches "^up" on the console`: {Console{Matches: "^up"}, "console"},
+		"connect to TCP port 22":                                     {TCP{22}, "tcp", "tcp", 22},
+		"GET / on port 80":                                           {HTTP{Port: 80}, "http", "tcp", 80},
+		"HEAD /a?b=c on port 443, expect status 301":                 {HTTP{TLS: true, Port: 443, Path: "/a?b=c", Method: "HEAD", Status: 301}, "https", "tcp", 443},
+		`GET / on port 80, expect "a", expect a match of "b"`:        {HTTP{Port: 80, BodyContains: "a", BodyMatches: "b"}, "http", "tcp", 80},
+		`send 4 bytes to UDP port 7, expect "pong"`:                  {UDP{Port: 7, Send: "ping", Expect: "pong"}, "udp", "udp", 7},
+		`query UDP port 53 for A of example.com, expect "192.0.2.1"`: {DNS{Port: 53, Name: "example.com", Expect: "192.0.2.1"}, "dns", "udp", 53},
+		"ICMP echo":                      {ICMP{}, "icmp", "icmp", 0},
+		`console output contains "up\n"`: {Console{Contains: "up\n"}, "console", "", 0},
+		`console output matches "^up"`:   {Console{Matches: "^up"}, "console", "", 0},
 	}
 	for want, test := range tests {
 		expect(t, test.check.Describe(), want)
 		expect(t, test.check.Kind(), test.kind)
+		if protocol, port := test.check.Ingress(); protocol != test.protocol || port != test.port {
+			t.Errorf("%s needs %s port %d, want %s port %d", want, protocol, port, test.protocol, test.port)
+		}
 	}
 }

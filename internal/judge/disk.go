@@ -12,20 +12,20 @@ import (
 	"testing"
 )
 
-// A Disk is a raw disk for the judges to look at, and what they must find.
+// A Disk is a raw disk and its expected contents.
 type Disk struct {
-	Path        string            // of the disk's file
-	Partitioned bool              // one ext2 partition from 1 MiB on; else ext2 from byte 0 on
+	Path        string            // of the disk image
+	Partitioned bool              // one ext2 partition at 1 MiB; otherwise ext2 at byte 0
 	CommandLine string            // of the kernel
-	Kernel      string            // the local file that /boot/kernel equals, perhaps once it is unpacked
-	Ramdisk     string            // the local file that /boot/ramdisk equals; none where it is empty
-	Menu        []string          // the lines behind the kernel's in menu.lst
-	Files       map[string]string // paths on the disk, and the local files that they equal
+	Kernel      string            // local file with the contents of /boot/kernel, which may be compressed on the disk
+	Ramdisk     string            // local file with the contents of /boot/ramdisk; "" for none
+	Menu        []string          // lines after the kernel's in menu.lst
+	Files       map[string]string // local files by their paths on the disk
 }
 
-// Check has all judges look at the disk: e2fsck and debugfs at its file
-// system, partx and blkid at its partitions, GRUB legacy's shell and pygrub at
-// what boots.
+// Check checks the disk with all oracles: the file system with e2fsck and debugfs,
+// the partitions with partx and blkid, and the boot files with GRUB legacy's shell
+// and pygrub.
 func (d Disk) Check(t testing.TB) {
 	t.Helper()
 	d.partitions(t)
@@ -35,7 +35,7 @@ func (d Disk) Check(t testing.TB) {
 	d.pygrub(t)
 }
 
-// fileSystem is the file system in the words of e2fsprogs' programs.
+// fileSystem is the file system's name for the programs of e2fsprogs.
 func (d Disk) fileSystem() string {
 	if d.Partitioned {
 		return d.Path + "?offset=1048576"
@@ -43,11 +43,11 @@ func (d Disk) fileSystem() string {
 	return d.Path
 }
 
-// output runs a judge and returns what it prints.
+// output runs an oracle and returns its output.
 func output(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	var stderr bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), Need(t, name), args...) //nolint:gosec // G204: a test runs its own judges
+	cmd := exec.CommandContext(t.Context(), Need(t, name), args...) //nolint:gosec // G204: tests choose the program
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -56,13 +56,13 @@ func output(t testing.TB, name string, args ...string) string {
 	return string(out)
 }
 
-// partitions wants partx and blkid, which read partition tables as Linux does,
-// to see one bootable partition, filled by ext2, or none.
+// partitions checks with partx and blkid, which read partition tables as Linux
+// does, that there is one bootable partition filled by ext2, or none.
 func (d Disk) partitions(t testing.TB) {
 	t.Helper()
 	if !d.Partitioned {
 		if got := output(t, "blkid", "-p", "-s", "TYPE", "-s", "PTTYPE", "-o", "export", d.Path); !strings.Contains(got, "\nTYPE=ext2\n") || strings.Contains(got, "PTTYPE") {
-			t.Errorf("blkid says %q of a disk without partitions", got)
+			t.Errorf("blkid prints %q for a disk without partitions", got)
 		}
 		return
 	}
@@ -71,27 +71,27 @@ func (d Disk) partitions(t testing.TB) {
 		t.Fatalf("partx lists %q", table)
 	}
 	if got := output(t, "blkid", "-p", "-s", "PTTYPE", "-s", "PTUUID", "-o", "export", d.Path); !strings.Contains(got, "PTTYPE=dos\n") || !strings.Contains(got, "PTUUID=") {
-		t.Errorf("blkid says %q of a disk with an MBR", got)
+		t.Errorf("blkid prints %q for a disk with an MBR", got)
 	}
 	super := output(t, "blkid", "-p", "-O", "1048576", "-S", table[2], "-s", "TYPE", "-o", "export", d.Path)
 	if !strings.Contains(super, "TYPE=ext2\n") {
-		t.Errorf("blkid says %q of the partition", super)
+		t.Errorf("blkid prints %q for the partition", super)
 	}
 	if header := d.header(t); !strings.Contains(header, "\nBlock count: "+blocks(table[2])+"\n") {
-		t.Errorf("the partition has %s bytes, and its file system\n%s", table[2], header)
+		t.Errorf("the partition has %s bytes, but its file system has\n%s", table[2], header)
 	}
 }
 
-// blocks turns a number of bytes into one of ext2's blocks of 4 KiB.
+// blocks converts bytes to ext2 blocks of 4 KiB.
 func blocks(size string) string {
 	var n int64
 	if _, err := fmt.Sscan(size, &n); err != nil || n%4096 != 0 {
-		return "no multiple of 4096: " + size
+		return "not a multiple of 4096: " + size
 	}
 	return fmt.Sprint(n / 4096)
 }
 
-// header is debugfs's account of the superblock, with single blanks.
+// header is debugfs's description of the superblock, with single spaces.
 func (d Disk) header(t testing.TB) string {
 	t.Helper()
 	var b strings.Builder
@@ -104,11 +104,11 @@ func (d Disk) header(t testing.TB) string {
 func (d Disk) fsck(t testing.TB) {
 	t.Helper()
 	if out := output(t, "e2fsck", "-fn", d.fileSystem()); strings.Contains(out, "? no") {
-		t.Errorf("e2fsck -fn has questions:\n%s", out)
+		t.Errorf("e2fsck -fn finds errors:\n%s", out)
 	}
 }
 
-// debugfs wants the files to have the contents that they came from.
+// debugfs checks the contents of the files.
 func (d Disk) debugfs(t testing.TB) {
 	t.Helper()
 	if out := output(t, "debugfs", "-R", "ls -p /boot", d.fileSystem()); !strings.Contains(out, "/100644/0/0/kernel/") {
@@ -123,7 +123,7 @@ func (d Disk) debugfs(t testing.TB) {
 	}
 }
 
-// dump has debugfs copy a file from the disk.
+// dump copies a file from the disk with debugfs.
 func (d Disk) dump(t testing.TB, path string) string {
 	t.Helper()
 	dump := filepath.Join(t.TempDir(), "dump")
@@ -131,7 +131,7 @@ func (d Disk) dump(t testing.TB, path string) string {
 	return dump
 }
 
-// grub has GRUB legacy's shell find the kernel and print the menu.
+// grub checks that GRUB legacy's shell finds the kernel and prints the menu.
 func (d Disk) grub(t testing.TB) {
 	t.Helper()
 	out := d.GrubShell(t, "find /boot/kernel", "cat /boot/grub/menu.lst")
@@ -142,12 +142,12 @@ func (d Disk) grub(t testing.TB) {
 	menu := append([]string{"root " + root, strings.TrimSuffix("kernel /boot/kernel "+d.CommandLine, " ")}, d.Menu...)
 	for _, want := range []string{mounted, found, "\n" + strings.Join(menu, "\n") + "\n"} {
 		if !strings.Contains(out, asGrubPrints(want)) {
-			t.Errorf("GRUB doesn't say %q but:\n%s", want, out)
+			t.Errorf("GRUB does not print %q but:\n%s", want, out)
 		}
 	}
 }
 
-// asGrubPrints puts a question mark for each byte beyond ASCII, as GRUB's cat.
+// asGrubPrints replaces each non-ASCII byte by a question mark, as GRUB's cat does.
 func asGrubPrints(s string) string {
 	printed := []byte(s)
 	for i, c := range printed {
@@ -158,9 +158,9 @@ func asGrubPrints(s string) string {
 	return string(printed)
 }
 
-// GrubShell has GRUB legacy's shell run commands on the disk and returns what
-// it prints. A disk without partitions is shown to it as a floppy: without
-// PV-GRUB's patches it wants partitions on a hard disk.
+// GrubShell runs commands on the disk in GRUB legacy's shell and returns its
+// output. A disk without partitions is attached as a floppy disk: without PV-GRUB's
+// patches, GRUB requires partitions on a hard disk.
 func (d Disk) GrubShell(t testing.TB, commands ...string) string {
 	t.Helper()
 	device, root := "(fd0)", "(fd0)"
@@ -177,30 +177,30 @@ func (d Disk) GrubShell(t testing.TB, commands ...string) string {
 	return string(out)
 }
 
-// pygrub wants the boot loader of Xen's own tools to hand over what was given.
-// It knows no modules.
+// pygrub checks that Xen's own boot loader finds the kernel, ramdisk and command
+// line. It does not support modules.
 func (d Disk) pygrub(t testing.TB) {
 	t.Helper()
 	out := output(t, "pygrub", "-q", "--output-directory="+t.TempDir(), "--output-format=simple", d.Path)
-	said := map[string]string{}
+	printed := map[string]string{}
 	for line := range strings.Lines(out) {
 		key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
-		said[key] = value
+		printed[key] = value
 	}
-	if said["args"] != d.CommandLine {
-		t.Errorf("pygrub's args are %q, want %q", said["args"], d.CommandLine)
+	if printed["args"] != d.CommandLine {
+		t.Errorf("pygrub prints the arguments %q, want %q", printed["args"], d.CommandLine)
 	}
-	compare(t, "pygrub", said["kernel"], d.Kernel)
-	if (said["ramdisk"] != "") != (d.Ramdisk != "") {
-		t.Fatalf("pygrub's ramdisk is %q, want one of %q", said["ramdisk"], d.Ramdisk)
+	compare(t, "pygrub", printed["kernel"], d.Kernel)
+	if (printed["ramdisk"] != "") != (d.Ramdisk != "") {
+		t.Fatalf("pygrub prints the ramdisk %q, want one with the contents of %q", printed["ramdisk"], d.Ramdisk)
 	}
 	if d.Ramdisk != "" {
-		compare(t, "pygrub", said["ramdisk"], d.Ramdisk)
+		compare(t, "pygrub", printed["ramdisk"], d.Ramdisk)
 	}
 }
 
-// compare wants a file that a judge made to equal, or to be packed by gzip
-// from, another.
+// compare checks that a file that an oracle extracted equals another, possibly
+// after decompression with gzip.
 func compare(t testing.TB, who, got, want string) {
 	t.Helper()
 	expected, err := os.ReadFile(want)
@@ -220,6 +220,6 @@ func compare(t testing.TB, who, got, want string) {
 		}
 	}
 	if !bytes.Equal(data, expected) {
-		t.Errorf("%s reads %d bytes that aren't the %d of %s", who, len(data), len(expected), want)
+		t.Errorf("%s reads %d bytes that differ from the %d of %s", who, len(data), len(expected), want)
 	}
 }

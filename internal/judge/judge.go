@@ -1,11 +1,10 @@
-// Package judge finds the independent programs that decide in tests: e2fsck,
-// debugfs, GRUB legacy's shell, pygrub, awscli, packer and others that this
-// project did not write.
+// Package judge finds the oracles that tests check our output with: independent
+// programs such as e2fsck, debugfs, GRUB legacy's shell, pygrub, awscli and packer.
 //
-// A test that needs one calls [Need]. On a user's machine a missing judge
-// skips the test with a printed reason. Where UNIKERNEL_JUDGES=required (as
-// "make test" sets it after installing them all) it fails the test instead, so
-// that nothing goes unjudged in CI.
+// A test that needs an oracle calls [Need]. On a user's machine, a missing oracle
+// skips the test, with a reason. If UNIKERNEL_ORACLES=required, which "make test"
+// sets after installing all of them, it fails the test instead, so that CI skips
+// nothing.
 package judge
 
 import (
@@ -17,28 +16,28 @@ import (
 	"testing"
 )
 
-// folders are searched after PATH: system programs, which an ordinary user's
-// PATH lacks on Debian although they run for everybody, and Xen's.
-var folders = []string{"/usr/sbin", "/sbin", "/usr/lib/xen-4.17/bin"}
+// directories are searched before PATH: those of system programs, which are not
+// in an ordinary user's PATH on Debian, and Xen's.
+var directories = []string{"/usr/sbin", "/sbin", "/usr/lib/xen-4.17/bin"}
 
-// Path is the PATH on which all judges are found. Debian's own folder comes
-// first: the judges are Debian's, not what a user has of the same name.
+// Path is the PATH with which all oracles are found. Debian's own directory is
+// first, so that a user's programs of the same name aren't used.
 func Path() string {
-	return strings.Join(append(append([]string{"/usr/bin"}, folders...), os.Getenv("PATH")), ":")
+	return strings.Join(append(append([]string{"/usr/bin"}, directories...), os.Getenv("PATH")), ":")
 }
 
-// Find tells whether the program called name is installed. It is an error that
-// it isn't where judges are required.
+// Find reports whether a program is installed. If oracles are required, it returns
+// an error when it isn't.
 func Find(name string) (bool, error) {
 	if _, err := find(name); err == nil {
 		return true, nil
 	} else if required() {
-		return false, fmt.Errorf("%w, and UNIKERNEL_JUDGES=required", err)
+		return false, fmt.Errorf("%w, and UNIKERNEL_ORACLES=required", err)
 	}
 	return false, nil
 }
 
-// Need returns the path of the program called name.
+// Need returns the path of a program.
 func Need(t testing.TB, name string) string {
 	t.Helper()
 	path, err := find(name)
@@ -48,7 +47,7 @@ func Need(t testing.TB, name string) string {
 	return path
 }
 
-// NeedOne returns the path of the first of some programs, of which any will do.
+// NeedOne returns the path of the first of several programs that is installed.
 func NeedOne(t testing.TB, names ...string) string {
 	t.Helper()
 	for _, name := range names {
@@ -60,17 +59,17 @@ func NeedOne(t testing.TB, names ...string) string {
 	return ""
 }
 
-// Missing skips the test for the given reason, or fails it where judges are
+// Missing skips the test with the given reason, or fails it if oracles are
 // required.
 func Missing(t testing.TB, reason string) {
 	t.Helper()
 	if required() {
-		t.Fatalf("%s, and UNIKERNEL_JUDGES=required", reason)
+		t.Fatalf("%s, and UNIKERNEL_ORACLES=required", reason)
 	}
 	t.Skipf("%s; \"make test\" installs it", reason)
 }
 
-func required() bool { return os.Getenv("UNIKERNEL_JUDGES") == "required" }
+func required() bool { return os.Getenv("UNIKERNEL_ORACLES") == "required" }
 
 func find(name string) (string, error) {
 	for _, dir := range filepath.SplitList(Path()) {
@@ -81,22 +80,23 @@ func find(name string) (string, error) {
 	return "", fmt.Errorf("%s is not installed", name)
 }
 
-// DebianImages is the folder of the Xen images that Debian packages, which
-// scripts/debian-images.sh fills: $UNIKERNEL_DEBIAN_IMAGES, or build/debian-images. The
-// test is skipped, or fails, where it isn't there.
+// DebianImages returns the directory of the Xen images from Debian's packages,
+// which scripts/debian-images.sh fills: $UNIKERNEL_DEBIAN_IMAGES, or
+// build/debian-images. If it doesn't exist, the test is skipped or fails.
 func DebianImages(t testing.TB) string {
 	t.Helper()
 	dir := os.Getenv("UNIKERNEL_DEBIAN_IMAGES")
 	if dir == "" {
 		dir = filepath.Join(root(), "build", "debian-images")
 	}
-	if _, err := os.Stat(dir); err != nil { //nolint:gosec // G703: the tester names the folder
-		Missing(t, "the folder of Debian's Xen images isn't there: "+dir)
+	if _, err := os.Stat(dir); err != nil { //nolint:gosec // G703: the directory is the tester's choice
+		Missing(t, "no directory of Debian's Xen images at "+dir)
 	}
 	return dir
 }
 
-// root is the folder of go.mod: a test runs in its package's folder below it.
+// root is the directory of go.mod. A test runs in the directory of its package,
+// below it.
 func root() string {
 	dir, err := os.Getwd()
 	for err == nil && dir != filepath.Dir(dir) {

@@ -1,6 +1,6 @@
-// Package lifeline lets work that creates things end in order when Packer has
-// gone: killed, or hung up with its terminal. The plugin's process would end
-// with the connection, and leave behind whatever was made.
+// Package lifeline lets work that creates resources clean up after Packer dies,
+// because it was killed or its terminal was closed. Without it, the plugin's
+// process would end with the connection and leave the resources behind.
 package lifeline
 
 import (
@@ -16,11 +16,11 @@ var (
 	work      sync.WaitGroup
 )
 
-// ErrGone is the cause of the end of a context when Packer has gone.
-var ErrGone = errors.New("packer has gone")
+// ErrGone is the cause with which contexts end when Packer has died.
+var ErrGone = errors.New("packer has died")
 
-// Hold returns a context that also ends when Packer has gone. The process lives
-// until done is called.
+// Hold returns a context that also ends when Packer has died. The process stays
+// alive until done is called.
 func Hold(ctx context.Context) (_ context.Context, done func()) {
 	work.Add(1)
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -32,10 +32,10 @@ func Hold(ctx context.Context) (_ context.Context, done func()) {
 	}
 }
 
-// Watch ends all contexts when this process's parent, which is Packer, has
-// gone. The SDK's server tells only when the work is done.
+// Watch ends all contexts when this process's parent, which is Packer, has died.
+// The SDK's server reports that only after the work is done.
 func Watch() {
-	const interval = time.Second // soon enough for what costs money by the minute
+	const interval = time.Second // soon enough for resources that cost money by the minute
 	parent := os.Getppid()
 	go func() {
 		for os.Getppid() == parent {
@@ -45,7 +45,7 @@ func Watch() {
 	}()
 }
 
-// Cut ends all contexts, and returns when all work is done.
+// Cut ends all contexts and returns when all work is done.
 func Cut() {
 	cut(ErrGone)
 	work.Wait()

@@ -6,17 +6,17 @@ import (
 	"testing"
 )
 
-// Work hears that Packer has gone, and is waited for while it tidies up.
+// Cut ends the work's context and waits while the work cleans up.
 func TestCutWaitsForWork(t *testing.T) {
 	ctx, done := Hold(t.Context())
-	tidied := false
+	cleaned := false
 	go func() {
 		defer done()
 		<-ctx.Done()
-		tidied = true
+		cleaned = true
 	}()
 	Cut()
-	if !tidied || !errors.Is(context.Cause(ctx), ErrGone) {
-		t.Errorf("tidied %v, cause %v", tidied, context.Cause(ctx))
+	if !cleaned || !errors.Is(context.Cause(ctx), ErrGone) {
+		t.Errorf("cleaned up: %v, cause: %v", cleaned, context.Cause(ctx))
 	}
 }

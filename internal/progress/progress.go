@@ -1,7 +1,7 @@
-// Package progress tells people how far work is that takes more than a second:
-// by a bar on a terminal, and by lines everywhere else, such as in Packer's
-// output or the log of a CI job. Both have size, rate and time left, and are
-// rendered by schollz/progressbar.
+// Package progress shows the progress of work that takes more than a second: as a
+// bar on a terminal, and as lines elsewhere, such as in Packer's output or the log
+// of a CI job. Both show size, rate and time left, and are rendered by
+// schollz/progressbar.
 //
 //	reporter := progress.Lines(ui.Say)
 //	defer reporter.Done()
@@ -9,9 +9,9 @@
 //		reporter.Report("upload", done, total)
 //	}
 //
-// Nothing is shown before [Quiet] has passed, nor when the work is done: its
-// result is what says that. Nothing is ever printed but to the terminal or the
-// function that the reporter was made with: a plugin's stdout belongs to Packer.
+// Nothing is shown until [Quiet] has passed, and nothing announces the end of the
+// work: that is up to the caller. A reporter writes only to its terminal or calls
+// its function, because a plugin's stdout belongs to Packer.
 package progress
 
 import (
@@ -27,27 +27,27 @@ import (
 )
 
 const (
-	// Quiet is how long each piece of work goes on before it is talked about. A
-	// second is about as long as a person waits without wondering; what is done by
-	// then, as most disks are, adds no noise.
+	// Quiet is how long a task runs before its progress is shown. A person waits
+	// about a second without wondering, and faster tasks, such as writing most
+	// disks, should add no noise.
 	Quiet = time.Second
 
-	// linePace is the time between two lines. At ten seconds a build's log shows
-	// that something moves well before anybody gives up on it, and the longest
-	// upload (128 MiB at 300 kbit/s, an hour) stays below 400 lines.
+	// linePace is the time between two lines. Ten seconds is short enough that
+	// nobody takes the build for stuck, and keeps the longest upload (128 MiB at
+	// 300 kbit/s, an hour) below 400 lines.
 	linePace = 10 * time.Second
 
-	// barPace is the time between two drawings of a bar: it seems to move, and
-	// costs a terminal behind a slow line a few hundred bytes a second.
+	// barPace is the time between two updates of a bar: smooth enough, at a few
+	// hundred bytes per second for a terminal on a slow connection.
 	barPace = 200 * time.Millisecond
 
 	barWidth = 30 // characters: bar, sizes, rate and times together fit in 80
 )
 
-// A Reporter shows one piece of work after the other. It may be used by several
-// goroutines at once.
+// A Reporter shows the progress of one task after another. It is safe for
+// concurrent use.
 type Reporter struct {
-	out  io.Writer // what bars are drawn on
+	out  io.Writer // bars are drawn on it
 	line *line     // the same as out; nil on a terminal
 	say  func(string)
 	pace time.Duration
@@ -63,15 +63,13 @@ func Terminal(terminal *os.File) *Reporter {
 	return &Reporter{out: terminal, pace: barPace}
 }
 
-// Lines says a line when [Quiet] has passed, and one every ten seconds from
-// then on.
+// Lines calls say with a line when [Quiet] has passed, and then every ten seconds.
 func Lines(say func(line string)) *Reporter {
 	line := new(line)
 	return &Reporter{out: line, line: line, say: say, pace: linePace}
 }
 
-// To draws bars if w is a terminal, and else prints lines to it, each behind the
-// prefix.
+// To draws bars if w is a terminal, and otherwise prints lines with the prefix.
 func To(w io.Writer, prefix string) *Reporter {
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		return Terminal(f)
@@ -79,11 +77,11 @@ func To(w io.Writer, prefix string) *Reporter {
 	return Lines(func(line string) { fmt.Fprintln(w, prefix+line) })
 }
 
-// Report says that done of total bytes of a piece of work are done; a total of 0
-// or less is not known, and shown are size and rate alone. The work begins with
-// its first report, and ends when another begins, or with [Reporter.Done]. A
-// report of no more than an earlier one of the same work, as when several
-// goroutines overtake each other, is of no interest.
+// Report reports that done of total bytes of a task are done. A total of 0 or less
+// means unknown; only size and rate are shown then. A task starts with its first
+// report, and ends when another task starts or with [Reporter.Done]. A report that
+// is not higher than an earlier one of the same task, for example because
+// goroutines overtook each other, is ignored.
 func (r *Reporter) Report(what string, done, total int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -98,11 +96,11 @@ func (r *Reporter) Report(what string, done, total int64) {
 		return
 	}
 	r.done = done
-	_ = r.bar.Set64(done) // can only fail as the terminal does, and no work ends for that
+	_ = r.bar.Set64(done) // fails only if the terminal does, which must not stop the work
 	r.flush()
 }
 
-// Done ends the work: a bar that is on the terminal is removed.
+// Done ends the task and clears its bar.
 func (r *Reporter) Done() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -112,7 +110,7 @@ func (r *Reporter) Done() {
 func (r *Reporter) begin(what string, total int64) {
 	r.what, r.done, r.total = what, 0, total
 	if total <= 0 {
-		total = -1 // progressbar's word for it
+		total = -1 // progressbar's value for an unknown total
 	}
 	r.bar = progressbar.NewOptions64(total, append([]progressbar.Option{
 		progressbar.OptionSetWriter(r.out),
@@ -123,13 +121,13 @@ func (r *Reporter) begin(what string, total int64) {
 		progressbar.OptionClearOnFinish(),
 		progressbar.OptionSetWidth(barWidth),
 		progressbar.OptionSetTheme(progressbar.ThemeASCII),
-		progressbar.OptionSetSpinnerChangeInterval(0), // or it would start a goroutine
-		progressbar.OptionThrottle(Quiet),             // until there was something to see
+		progressbar.OptionSetSpinnerChangeInterval(0), // otherwise it starts a goroutine
+		progressbar.OptionThrottle(Quiet),             // until the first output
 	}, r.plain()...)...)
-	r.bar.Reset() // starts its clock, by which it is quiet at first
+	r.bar.Reset() // starts the throttle
 }
 
-// plain are the options that leave the sizes and the rate for a line.
+// plain returns the options that reduce a bar to sizes and rate, for a line.
 func (r *Reporter) plain() []progressbar.Option {
 	if r.line == nil {
 		return nil
@@ -140,13 +138,13 @@ func (r *Reporter) plain() []progressbar.Option {
 		progressbar.OptionSetTheme(progressbar.Theme{}),
 		progressbar.OptionSpinnerCustom([]string{""}),
 	}
-	if r.total > 0 { // an unknown total is counted in widths of the bar
+	if r.total > 0 { // with an unknown total, progress is measured in widths of the bar
 		options = append(options, progressbar.OptionSetWidth(0))
 	}
 	return options
 }
 
-// flush says the line that the bar has rendered, if it has.
+// flush passes on the line that the bar has rendered, if any.
 func (r *Reporter) flush() {
 	if r.bar.String() != "" {
 		progressbar.OptionThrottle(r.pace)(r.bar)
@@ -167,13 +165,13 @@ func (r *Reporter) end() {
 	if r.bar == nil {
 		return
 	}
-	_ = r.bar.Clear() // as in Report
+	_ = r.bar.Clear() // see Report
 	_ = r.bar.Exit()  // never fails
 	r.bar = nil
 }
 
-// line is the "terminal" on which a bar without its bar is drawn. It keeps the
-// last text: a line is cleared by writing blanks, and drawn after that.
+// line stands in for the terminal when lines are printed. It keeps the last text
+// that isn't blank: progressbar clears a line by writing spaces.
 type line struct{ text string }
 
 func (l *line) Write(p []byte) (int, error) {

@@ -15,8 +15,8 @@ import (
 
 const mib = 1 << 20
 
-// work reports n steps of one MiB each, with a pause before each of them. The
-// clock is that of a synctest bubble: it costs no time.
+// work reports n steps of one MiB each, with a pause before each of them, under
+// the fake clock of synctest.
 func work(r *Reporter, what string, n int, pause time.Duration) {
 	r.Report(what, 0, int64(n)*mib)
 	for i := range n {
@@ -31,8 +31,8 @@ func TestLines(t *testing.T) {
 		work func(r *Reporter)
 		want []string
 	}{
-		{"work of less than a second is silent", func(r *Reporter) { work(r, "upload", 99, 10*time.Millisecond) }, nil},
-		{"work of three seconds gives a line", func(r *Reporter) { work(r, "upload", 12, 250*time.Millisecond) },
+		{"a task of less than a second is silent", func(r *Reporter) { work(r, "upload", 99, 10*time.Millisecond) }, nil},
+		{"a task of three seconds prints a line", func(r *Reporter) { work(r, "upload", 12, 250*time.Millisecond) },
 			[]string{"upload: 33% (4.0/12 MiB, 4.0 MiB/s), 2s left"}},
 		{"a line every ten seconds", func(r *Reporter) { work(r, "upload", 120, 250*time.Millisecond) }, []string{
 			"upload: 3% (4.0/120 MiB, 4.0 MiB/s), 29s left",
@@ -44,7 +44,7 @@ func TestLines(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			r.Report("upload", 0, mib)
 		}, nil},
-		{"each piece of work for itself", func(r *Reporter) {
+		{"each task on its own", func(r *Reporter) {
 			work(r, "compress", 12, 250*time.Millisecond)
 			work(r, "write", 12, 10*time.Millisecond)
 			work(r, "upload", 8, 250*time.Millisecond)
@@ -57,7 +57,7 @@ func TestLines(t *testing.T) {
 			time.Sleep(time.Minute)
 			r.Report("upload", 4*mib, 4*mib)
 		}, nil},
-		{"no step back, and no step too far", func(r *Reporter) {
+		{"never backward, never beyond the total", func(r *Reporter) {
 			r.Report("upload", 3*mib, 8*mib)
 			time.Sleep(2 * time.Second)
 			r.Report("upload", 2*mib, 8*mib)
@@ -71,7 +71,7 @@ func TestLines(t *testing.T) {
 				time.Sleep(250 * time.Millisecond)
 			}
 		}, []string{"download: (4.0 MiB, 4.0 MiB/s)", "download: (44 MiB, 4.0 MiB/s)"}},
-		{"a total of nothing", func(r *Reporter) { r.Report("upload", 0, 0) }, nil},
+		{"zero total", func(r *Reporter) { r.Report("upload", 0, 0) }, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -106,7 +106,7 @@ func TestLinesFromManyGoroutines(t *testing.T) {
 	})
 }
 
-// A pipe is no terminal; what it gets are lines.
+// A pipe is not a terminal, so it gets lines.
 func TestToPrintsLines(t *testing.T) {
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -128,8 +128,8 @@ func TestToPrintsLines(t *testing.T) {
 	}
 }
 
-// A terminal is drawn on one line, which is blank in the end: here the work
-// fails half way.
+// A bar stays on one line, which is cleared in the end. Here the task fails half
+// way.
 func TestBar(t *testing.T) {
 	var screen bytes.Buffer
 	synctest.Test(t, func(*testing.T) {
@@ -142,7 +142,7 @@ func TestBar(t *testing.T) {
 		r.Done()
 	})
 	if strings.Contains(screen.String(), "\n") {
-		t.Errorf("the bar leaves its line: %q", screen.String())
+		t.Errorf("the bar breaks the line: %q", screen.String())
 	}
 	var drawn []string
 	for text := range strings.SplitSeq(screen.String(), "\r") {

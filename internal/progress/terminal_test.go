@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// On a real terminal there is a bar, which fits its width and is gone in the
+// On a real terminal there is a bar, which fits the width and is cleared in the
 // end.
 func TestToDrawsBarOnTerminal(t *testing.T) {
 	const columns = 60
@@ -26,7 +26,7 @@ func TestToDrawsBarOnTerminal(t *testing.T) {
 	})
 	terminal.Close()
 	screen, err := io.ReadAll(master)
-	if err != nil && !errors.Is(err, syscall.EIO) { // how Linux says that the terminal is closed
+	if err != nil && !errors.Is(err, syscall.EIO) { // Linux's error for a closed terminal
 		t.Fatal(err)
 	}
 	if strings.Contains(string(screen), "\n") || strings.Contains(string(screen), "xenpv: ") {
@@ -49,7 +49,7 @@ func TestToDrawsBarOnTerminal(t *testing.T) {
 	}
 }
 
-// openTerminal makes a pseudo-terminal (pts(4)).
+// openTerminal creates a pseudo-terminal (pts(4)).
 func openTerminal(t *testing.T, columns uint16) (master, terminal *os.File) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)

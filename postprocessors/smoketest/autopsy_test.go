@@ -61,10 +61,10 @@ func TestLastWords(t *testing.T) {
 		want    string // "" where the test is passed
 	}{
 		"shown after the end":   {puppet{lastWords: "booting\nserving\n"}, nil, ""},
-		"never shown":           {puppet{lastWords: "booting\n"}, nil, `console has no "serving"`},
+		"never shown":           {puppet{lastWords: "booting\n"}, nil, `console output does not contain "serving"`},
 		"shown before a panic":  {puppet{lastWords: "serving\nKernel panic - not syncing: Oops\n"}, nil, "did not pass within"},
 		"shown before a crash":  {puppet{lastWords: "serving\n", crash: errors.New("the guest crashed")}, nil, "the guest crashed"},
-		"kept, so never looked": {puppet{lastWords: "serving\n"}, block{"keep_on_failure": true}, `console has no "serving"`},
+		"kept, so never looked": {puppet{lastWords: "serving\n"}, block{"keep_on_failure": true}, `console output does not contain "serving"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			options := block{"icmp": []block{{}}, "console": []block{{"contains": "serving", "interval": "5ms"}}, "timeout": "100ms"}

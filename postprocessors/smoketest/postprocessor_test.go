@@ -61,7 +61,7 @@ func TestFailureIsSaidAndTagged(t *testing.T) {
 	options := never()
 	options["result"] = result
 	err := c.test(t.Context(), t, options)
-	if err == nil || !strings.Contains(err.Error(), `console has no "nobody writes this"`) {
+	if err == nil || !strings.Contains(err.Error(), `console output does not contain "nobody writes this"`) {
 		t.Errorf("error %v", err)
 	}
 	text, readErr := os.ReadFile(result)

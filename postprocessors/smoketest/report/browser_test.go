@@ -2,7 +2,7 @@ package report
 
 import (
 	"context"
-	_ "embed" // what the browser is asked
+	_ "embed" // the script that measures a page
 	"net/url"
 	"os"
 	"path/filepath"
@@ -19,31 +19,32 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
 )
 
-// A look is what the browser tells about a page, see testdata/look.js.
-type look struct {
-	Title, Headline, Verdict string
-	Foreign                  []string  // elements that no report has
-	Marks                    int       // of the timeline, that can be seen
-	Charts                   int       // timelines that can be seen
-	Overflow                 float64   // of the page's width, in pixels
-	Escaped                  []string  // text that is outside the window or its scrolling box
-	Cut                      []string  // text of the timeline that is longer than was thought
-	Worst                    float64   // contrast of any text with what is below it
-	WorstText                string    //
-	WorstMark                float64   // contrast of any mark of the timeline
-	Background               []float64 // of the page: red, green, blue, from 0 to 255
-	Console                  string    // what can be seen of it
+// measurements are what the browser reports about a page, see testdata/measure.js.
+type measurements struct {
+	Title, Headline, Header string
+	Unexpected              []string  // elements that no report has
+	Markers                 int       // visible ones on the timeline
+	Charts                  int       // visible timelines
+	Overflow                float64   // beyond the window's width, in pixels
+	Escaped                 []string  // text outside the window or its scrolling box
+	Cut                     []string  // text on the timeline that is cut off
+	Worst                   float64   // the lowest contrast of text with its background
+	WorstText               string    //
+	WorstMarker             float64   // the lowest contrast of a marker
+	Background              []float64 // of the page: red, green, blue, from 0 to 255
+	Color                   []float64 // of the headline: red, green, blue, from 0 to 255
+	Console                 string    // its visible text
 }
 
-//go:embed testdata/look.js
-var lookScript string
+//go:embed testdata/measure.js
+var measureScript string
 
-// browser opens pages, and notes what they ask of the network and complain of.
+// browser opens pages, and records their requests and errors.
 type browser struct {
-	ctx        context.Context
-	mu         sync.Mutex
-	requests   []string
-	complaints []string
+	ctx      context.Context
+	mu       sync.Mutex
+	requests []string
+	errors   []string
 }
 
 func newBrowser(t *testing.T) *browser {
@@ -51,7 +52,7 @@ func newBrowser(t *testing.T) *browser {
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(judge.NeedOne(t, "chromium-headless-shell", "chromium")),
 		chromedp.UserDataDir(t.TempDir()),
-		chromedp.NoSandbox, // root has none, and containers may have none; the pages are our own
+		chromedp.NoSandbox, // root and many containers have no sandbox; the pages are our own
 		chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
@@ -61,7 +62,7 @@ func newBrowser(t *testing.T) *browser {
 	b := &browser{}
 	b.ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	if err := chromedp.Listen(b.ctx, b.note); err != nil {
+	if err := chromedp.Listen(b.ctx, b.record); err != nil {
 		t.Fatal(err)
 	}
 	call(t, b, network.Enable, network.EnableParams{})
@@ -70,7 +71,7 @@ func newBrowser(t *testing.T) *browser {
 	return b
 }
 
-// call has the browser do something.
+// call runs a command of the browser.
 func call[P, R any](t *testing.T, b *browser, command cdp.Command[P, R], params P) {
 	t.Helper()
 	if _, err := chromedp.Call(b.ctx, command, params); err != nil {
@@ -78,7 +79,7 @@ func call[P, R any](t *testing.T, b *browser, command cdp.Command[P, R], params 
 	}
 }
 
-// do has the page do something, and returns what comes of it.
+// do runs an action on the page and returns its result.
 func do[T any](t *testing.T, b *browser, action chromedp.Action[T]) T {
 	t.Helper()
 	result, err := chromedp.Run(b.ctx, action)
@@ -88,18 +89,18 @@ func do[T any](t *testing.T, b *browser, action chromedp.Action[T]) T {
 	return result
 }
 
-func (b *browser) note(event any) {
+func (b *browser) record(event any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch e := event.(type) {
 	case *network.EventRequestWillBeSent:
 		b.requests = append(b.requests, e.Request.URL)
 	case *log.EventEntryAdded:
-		b.complaints = append(b.complaints, e.Entry.Text)
+		b.errors = append(b.errors, e.Entry.Text)
 	case *runtime.EventConsoleAPICalled:
-		b.complaints = append(b.complaints, string(e.Type))
+		b.errors = append(b.errors, string(e.Type))
 	case *runtime.EventExceptionThrown:
-		b.complaints = append(b.complaints, e.ExceptionDetails.Text)
+		b.errors = append(b.errors, e.ExceptionDetails.Text)
 	}
 }
 
@@ -108,31 +109,31 @@ func (b *browser) open(t *testing.T, path, scheme string, width int64) {
 	t.Helper()
 	page := url.URL{Scheme: "file", Path: path}
 	b.mu.Lock()
-	b.requests, b.complaints = nil, nil
+	b.requests, b.errors = nil, nil
 	b.mu.Unlock()
 	call(t, b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
 	call(t, b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 844, DeviceScaleFactor: 2, Mobile: width < 640})
 	do(t, b, chromedp.Navigate(page.String()))
 }
 
-func (b *browser) look(t *testing.T) look {
+func (b *browser) measure(t *testing.T) measurements {
 	t.Helper()
-	return do(t, b, chromedp.Evaluate[look](lookScript))
+	return do(t, b, chromedp.Evaluate[measurements](measureScript))
 }
 
-// shoot writes a picture of the whole page into the folder that the environment
-// names.
-func (b *browser) shoot(t *testing.T, name string) {
+// screenshot saves a picture of the whole page in the directory that
+// UNIKERNEL_SCREENSHOTS names, if any.
+func (b *browser) screenshot(t *testing.T, name string) {
 	t.Helper()
-	folder := os.Getenv("UNIKERNEL_SCREENSHOTS")
-	if folder == "" {
+	dir := os.Getenv("UNIKERNEL_SCREENSHOTS")
+	if dir == "" {
 		return
 	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	picture := do(t, b, chromedp.FullScreenshot(100)) // at 100 it is a PNG
-	if err := os.WriteFile(filepath.Join(folder, name+".png"), picture, 0o644); err != nil {
+	picture := do(t, b, chromedp.FullScreenshot(100)) // quality 100 selects PNG
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), picture, 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

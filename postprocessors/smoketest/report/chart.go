@@ -10,40 +10,40 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/check"
 )
 
-// A chart is the timeline as it is drawn. Positions along the time are shares of
-// the width, so that the drawing fills any width with text of the same size; what
-// must not overlap is laid out for the least width. All else is in CSS pixels.
+// A chart is the drawing of the timeline. Positions on the time axis are shares of
+// the width, so that the chart fills any width with text of the same size.
+// Overlap is avoided for the smallest width. All else is in CSS pixels.
 type chart struct {
 	Class  string
-	About  string // for who can't see it
+	About  string // for screen readers
 	Height int
-	Top    int // of the grid
-	Axis   int // its lower end
+	Top    int // upper end of the grid
+	Axis   int // lower end of the grid
 	Ticks  []tick
 	Flags  []flag
 	Rows   []row
 }
 
-// A flag is an event: its line, and its label on top.
+// A flag is an event: a line with a label at its top.
 type flag struct {
-	place
+	position
 	Class, Name, Clock, Title string
-	Y                         int // of the label's top; its level, as long as it is laid out
+	Y                         int // top of the label; its level during the layout
 }
 
-// A row is a check.
+// A row shows a check.
 type row struct {
 	Name, About, Outcome string
-	Passed               bool
-	Label, Base          int // y of the name's base line, and of the line between passed and failed
-	Marks                []mark
+	Class                string // of the outcome
+	Label, Base          int    // y of the name's baseline, and of the line between passed and failed probes
+	Markers              []marker
 }
 
 const (
-	levelHeight = 19 // of a line of flags' labels
-	rowHeight   = 60 // of a check: its name, the passed and the failed probes
-	// letter is about the width of a letter of 12 px: a wide system font's, so
-	// that labels rather have a gap than touch.
+	levelHeight = 19 // of a line of labels of flags
+	rowHeight   = 60 // of a check: its name, passed probes and failed probes
+	// letter is about the width of a 12 px letter in a wide system font, so that
+	// labels have a gap rather than touch.
 	letter = 7
 )
 
@@ -63,25 +63,25 @@ func newChart(r Result, class string, width float64) chart {
 	}
 	c.Axis = c.Top + len(r.Checks)*rowHeight + 10
 	c.Height = c.Axis + 22
-	c.About = fmt.Sprintf("Timeline of %s with %s and %s; the tables below have them in words",
-		clock(t.end), count(len(c.Flags), "event"), count(len(c.Rows), "check"))
+	c.About = fmt.Sprintf("Timeline of %s with %s and %s. The tables below have the same data.",
+		elapsed(t.end), count(len(c.Flags), "event"), count(len(c.Rows), "check"))
 	return c
 }
 
-// row lays a check out. The name gets what the outcome leaves of the line, and
-// what was asked gets what the name leaves.
+// row lays out a check. The name gets the space that the outcome leaves, and the
+// description the space that the name leaves.
 func (t timeline) row(o check.Outcome, top int, width float64) row {
-	r := row{Outcome: t.outcome(o), Passed: o.Passed, Label: top + 24, Base: top + 43}
+	r := row{Outcome: t.outcome(o), Class: t.class(o), Label: top + 24, Base: top + 43}
 	room := int(width/letter) - len(r.Outcome) - 2
 	r.Name = line(o.Name, room)
-	if room -= uniseg.StringWidth(r.Name) + 2; room > 8 { // less says nothing
+	if room -= uniseg.StringWidth(r.Name) + 2; room > 8 { // less is too short to be useful
 		r.About = line(o.About, room)
 	}
-	r.Marks = append(t.marks(o.Attempts, passes, r.Base, width), t.marks(o.Attempts, fails, r.Base, width)...)
+	r.Markers = append(t.markers(o.Attempts, passes, r.Base, width), t.markers(o.Attempts, fails, r.Base, width)...)
 	return r
 }
 
-// flags lays the events out.
+// flags lays out the events.
 func (t timeline) flags(events []Event, width float64) []flag {
 	var flags []flag
 	for _, e := range events {
@@ -89,7 +89,7 @@ func (t timeline) flags(events []Event, width float64) []flag {
 		if at > t.end {
 			continue
 		}
-		f := flag{place: newPlace(t.share(at)), Name: line(e.Name, 14), Clock: clock(at)}
+		f := flag{position: newPosition(t.share(at)), Name: line(e.Name, 14), Clock: elapsed(at)}
 		f.Title = strings.TrimSpace(f.Clock + ": " + f.Name + " " + line(e.Text, 200))
 		switch e.Name {
 		case "passed", "held":
@@ -103,19 +103,19 @@ func (t timeline) flags(events []Event, width float64) []flag {
 	return flags
 }
 
-// A span is what a label takes of the width, in pixels.
+// A span is the horizontal space of a label, in pixels.
 type span struct{ left, right float64 }
 
-// stack sets Y to the level of each label, counted from the lowest: from the
-// right to the left, each is put on the first on which it touches no other.
+// stack sets Y to the level of each label, counted from the lowest. From right to
+// left, each label goes to the first level on which it touches no other.
 func stack(flags []flag, width float64) {
 	var levels [][]span
 	for i := range slices.Backward(flags) {
 		f := &flags[i]
-		at, long := f.X/100*width, float64(letter*(uniseg.StringWidth(f.Name)+len(f.Clock)+2))
-		own := span{at, at + long}
+		at, length := f.X/100*width, float64(letter*(uniseg.StringWidth(f.Name)+len(f.Clock)+2))
+		own := span{at, at + length}
 		if f.Anchor = "start"; own.right > width && at > width/2 {
-			own, f.Anchor = span{at - long, at}, "end"
+			own, f.Anchor = span{at - length, at}, "end"
 		}
 		touches := func(s span) bool { return own.left < s.right && s.left < own.right }
 		for f.Y < len(levels) && slices.ContainsFunc(levels[f.Y], touches) {

@@ -5,43 +5,47 @@ import (
 	"strings"
 )
 
-// A page shows so much of a console: all that EC2 keeps (64 KiB) and more, while
-// a guest that prints without end can't make the page slow. The boot's beginning
-// tells what it was, and the end what became of it.
+// Limits of what a page shows of a console: more than EC2 keeps (64 KiB), but not
+// so much that a guest that prints endlessly makes the page slow. The beginning
+// identifies the guest, and the end shows what happened to it.
 const (
 	consoleHead = 32 << 10
 	consoleTail = 96 << 10
 )
 
-// console is what the page shows of one.
+// console is the shown part of a console.
 type console struct {
-	Head, Gap, Tail string // Gap says what was left out between the two
+	Head, Gap, Tail string // Gap describes what was left out between the two
 	Size            string
-	Note            string // why there is none
+	Note            string // why the console is missing
 }
 
 func newConsole(r Result) console {
-	c := console{Note: strings.TrimSpace(visible(r.ConsoleNote))}
+	c := console{Note: strings.TrimSpace(printable(r.ConsoleNote))}
 	if strings.TrimSpace(r.Console) == "" {
-		if c.Note == "" {
+		switch {
+		case c.Note != "":
+		case r.Instance == (Instance{}):
+			c.Note = "There was no guest."
+		default:
 			c.Note = "The guest wrote nothing to its console."
 		}
 		return c
 	}
 	c.Size = count(strings.Count(strings.TrimRight(r.Console, "\r\n"), "\n")+1, "line") + ", " + size(len(r.Console))
 	head, gap, tail := cut(r.Console)
-	c.Head, c.Tail = visible(head), visible(tail)
+	c.Head, c.Tail = printable(head), printable(tail)
 	if gap != "" {
-		c.Gap = fmt.Sprintf("%s in %s left out of this report", size(len(gap)), count(strings.Count(gap, "\n"), "line"))
+		c.Gap = fmt.Sprintf("%s (%s) omitted", size(len(gap)), count(strings.Count(gap, "\n"), "line"))
 	}
 	return c
 }
 
-// longLine is how much of a line is left out, in bytes, before lines are cut
-// through. A guest may write no line's end at all.
+// longLine is the longest line, in bytes, that is kept whole at the cut: a guest
+// may write no line breaks at all.
 const longLine = 4 << 10
 
-// cut takes the middle out of a long console.
+// cut splits a long console into the shown beginning and end, and the gap.
 func cut(s string) (head, gap, tail string) {
 	if len(s) <= consoleHead+consoleTail {
 		return s, "", ""

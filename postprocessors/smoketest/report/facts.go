@@ -6,20 +6,20 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/check"
 )
 
-// maxReason is how much of a reason is shown, in bytes: about a screen. It may
-// quote what the guest has sent.
+// maxReason is how much of a reason is shown, in bytes: about a screenful. It may
+// quote data from the guest.
 const maxReason = 2 << 10
 
-// head is the beginning of a reason.
-func head(reason string) string {
+// shortReason cuts a long reason off.
+func shortReason(reason string) string {
 	if len(reason) <= maxReason {
 		return reason
 	}
 	return reason[:maxReason] + "…"
 }
 
-// lede names the subject in a line.
-func lede(s Subject) string {
+// subjectLine names the subject on one line.
+func subjectLine(s Subject) string {
 	if name := line(s.Name, 80); name != "" {
 		return line(s.ID, 120) + " (" + name + ")"
 	}
@@ -27,47 +27,48 @@ func lede(s Subject) string {
 }
 
 func figures(s Seconds) []fact {
-	facts := []fact{{"Running after", ""}, {"First answer after", ""}, {"Passed after", ""}, {"Whole test", ""}}
+	facts := []fact{{"Running", ""}, {"First answer", ""}, {"Passed", ""}, {"Total", ""}}
 	for i, seconds := range []float64{s.Running, s.FirstAnswer, s.Passed, s.Total} {
 		if seconds > 0 {
-			facts[i].Value = clock(seconds)
+			facts[i].Value = elapsed(seconds)
 		}
 	}
 	return facts
 }
 
-func subject(s Subject) shown {
+func subject(s Subject) subjectView {
 	id := "AMI"
 	if s.Kind == "disk" {
 		id = "Disk"
 	}
-	return shown{ID: line(s.ID, 120), Name: line(s.Name, 80), Facts: known(
+	return subjectView{ID: line(s.ID, 120), Name: line(s.Name, 80), Facts: nonEmpty(
 		fact{id, s.ID}, fact{"Name", s.Name}, fact{"Region", s.Region}, fact{"Environment", s.Environment},
 		fact{"System", s.System}, fact{"Architecture", s.Architecture}, fact{"Kernel (AKI)", s.Kernel},
 	)}
 }
 
 func instance(i Instance) []fact {
-	return known(fact{"Instance", i.ID}, fact{"Type", i.Type}, fact{"Zone", i.Zone},
+	return nonEmpty(fact{"Instance", i.ID}, fact{"Type", i.Type}, fact{"Zone", i.Zone},
 		fact{"Address", i.Address}, fact{"Private address", i.PrivateAddress})
 }
 
-// known are those of the facts that have a value.
-func known(facts ...fact) []fact {
-	var have []fact
+// nonEmpty returns the facts that have a value.
+func nonEmpty(facts ...fact) []fact {
+	var kept []fact
 	for _, f := range facts {
 		if f.Value = line(f.Value, 300); f.Value != "" {
-			have = append(have, f)
+			kept = append(kept, f)
 		}
 	}
-	return have
+	return kept
 }
 
-// checked puts a check in words. The last error is shown where it isn't the first.
-func (t timeline) checked(o check.Outcome) checked {
+// checkView describes a check. The last error is left out if it is the same as
+// the first.
+func (t timeline) checkView(o check.Outcome) checkView {
 	first, last, failed := failures(o)
-	c := checked{
-		Name: line(o.Name, 120), About: line(o.About, 300), Outcome: t.outcome(o), Passed: o.Passed,
+	c := checkView{
+		Name: line(o.Name, 120), About: line(o.About, 300), Outcome: t.outcome(o), Class: t.class(o),
 		First: line(first, 600), Last: line(last, 600),
 	}
 	switch probes := len(o.Attempts); {

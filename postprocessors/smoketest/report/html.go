@@ -2,7 +2,7 @@ package report
 
 import (
 	"crypto/sha256"
-	_ "embed" // the page and its style
+	_ "embed" // the page and its style sheet
 	"encoding/base64"
 	"fmt"
 	"html/template"
@@ -16,45 +16,44 @@ var pageSource string
 //go:embed page.css
 var styleSource string
 
-// Some judges of policies leave blanks at the ends out of a style's hash.
+// Some implementations of content security policies ignore leading and trailing
+// space when they hash a style sheet.
 var style = strings.TrimSpace(styleSource)
 
 var pageTemplate = template.Must(template.New("page").Parse(pageSource))
 
-// The least widths for which the timeline is laid out: of a window just too
-// narrow for a phone's layout (640 px, see page.css), and of a phone (360 px),
-// both without the margins.
+// The widths for which the timeline is laid out, without margins: the smallest
+// window with the wide layout (640 px, see page.css), and a phone (360 px).
 const (
 	wide   = 580
 	narrow = 310
 )
 
-// policy forbids the page everything but the one style that it has: no script,
-// no image, no font, no request.
+// policy allows the page nothing but its own style sheet: no scripts, images,
+// fonts or requests.
 func policy() string {
 	hash := sha256.Sum256([]byte(style))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) + "'; base-uri 'none'; form-action 'none'"
 }
 
-// page is what the template shows. All its text is visible.
+// page is the template's data. All its text is safe to show.
 type page struct {
 	Policy, Title string
 	Style         template.CSS
-	Passed        bool
-	Headline      string
+	Status        status
 	Reason        string
 	Tool, Started string
-	Subject       shown
+	Subject       subjectView
 	Figures       []fact
 	Charts        []chart
 	Events        []event
-	Checks        []checked
+	Checks        []checkView
 	Instance      []fact
 	Console       console
 }
 
-// shown is the subject on the page.
-type shown struct {
+// subjectView is the subject as the page shows it.
+type subjectView struct {
 	ID, Name string
 	Facts    []fact
 }
@@ -64,17 +63,17 @@ type fact struct{ Name, Value string }
 
 type event struct{ Clock, Name, Text string }
 
-// checked is a check's line in the table.
-type checked struct {
+// checkView is a check's row in the table.
+type checkView struct {
 	Name, About, Outcome string
-	Passed               bool
+	Class                string // of the outcome
 	Probes               string
-	First, Last          string // errors
+	First, Last          string // errors; Last is empty if it is the same
 }
 
 // HTML writes the result as a page that needs no other file.
 func HTML(w io.Writer, r Result) error {
-	r = tidy(r)
+	r = normalize(r)
 	p := newPage(r)
 	if err := pageTemplate.Execute(w, p); err != nil {
 		return fmt.Errorf("write report: %w", err)
@@ -85,21 +84,21 @@ func HTML(w io.Writer, r Result) error {
 func newPage(r Result) page {
 	p := page{
 		Policy: policy(), Style: template.CSS(style), //nolint:gosec // G203: the package's own style
-		Passed: r.Verdict == Passed, Headline: "Failed", Reason: strings.TrimSpace(visible(head(r.Reason))),
-		Tool: line(r.Tool, 200), Started: r.Started.Format("2 January 2006, 15:04:05 UTC"),
+		Status: statusOf(r), Reason: strings.TrimSpace(printable(shortReason(r.Reason))),
+		Tool: line(r.Tool, 200), Started: r.Started.Format("January 2, 2006, 15:04:05 UTC"),
 		Subject: subject(r.Subject), Figures: figures(r.Seconds),
 		Instance: instance(r.Instance), Console: newConsole(r),
 	}
-	if p.Passed {
-		p.Headline, p.Reason = "Passed", ""
+	if r.Verdict == Passed {
+		p.Reason = ""
 	}
-	p.Title = p.Headline + ": smoke test of " + lede(r.Subject)
+	p.Title = p.Status.Headline + ": smoke test of " + subjectLine(r.Subject)
 	t := newTimeline(r)
 	for _, e := range r.Events {
-		p.Events = append(p.Events, event{Clock: clock(t.seconds(e.At)), Name: line(e.Name, 60), Text: line(e.Text, 500)})
+		p.Events = append(p.Events, event{Clock: elapsed(t.seconds(e.At)), Name: line(e.Name, 60), Text: line(e.Text, 500)})
 	}
 	for _, o := range r.Checks {
-		p.Checks = append(p.Checks, t.checked(o))
+		p.Checks = append(p.Checks, t.checkView(o))
 	}
 	if len(p.Events)+len(p.Checks) > 0 {
 		p.Charts = []chart{newChart(r, "wide", wide), newChart(r, "narrow", narrow)}

@@ -34,65 +34,64 @@ func TestTicks(t *testing.T) {
 	}
 }
 
-// However many probes there are, and however they end, marks don't touch, and
-// every probe is counted by one.
-func TestMarks(t *testing.T) {
+// Markers never touch, and every probe is counted in exactly one.
+func TestMarkers(t *testing.T) {
 	for _, result := range []Result{passed(), status500(), silent(), flapping()} {
 		for _, width := range []float64{wide, narrow} {
 			timeline := newTimeline(result)
 			for _, o := range result.Checks {
 				drawn := 0
-				for _, k := range []kind{passes, fails} {
-					marks := timeline.marks(o.Attempts, k, 0, width)
-					for i, m := range marks {
-						if i > 0 && (m.X-marks[i-1].X)*width/100 < markWidth-0.1 {
-							t.Errorf("%s: marks at %v%% and %v%% of %v px", o.Name, marks[i-1].X, m.X, width)
+				for _, style := range []markerStyle{passes, fails} {
+					markers := timeline.markers(o.Attempts, style, 0, width)
+					for i, m := range markers {
+						if i > 0 && (m.X-markers[i-1].X)*width/100 < markerWidth-0.1 {
+							t.Errorf("%s: markers at %v%% and %v%% of %v px", o.Name, markers[i-1].X, m.X, width)
 						}
 						n := 1
-						if m.Shape == k.many {
+						if m.Shape == style.many {
 							fmt.Sscanf(m.Title, "%d probes", &n)
 						}
 						drawn += n
 					}
 				}
 				if drawn != len(o.Attempts) {
-					t.Errorf("%s: marks for %d probes of %d", o.Name, drawn, len(o.Attempts))
+					t.Errorf("%s: markers for %d of %d probes", o.Name, drawn, len(o.Attempts))
 				}
 			}
 		}
 	}
 }
 
-// Labels of events stand above another where they would touch.
+// Labels of events that would touch are on different levels.
 func TestFlags(t *testing.T) {
 	var events []Event
 	for i := range 12 {
 		events = append(events, Event{Name: "event", At: at(float64(i * i))})
 	}
-	drawing := timeline{start: launch, end: 121}
+	line := timeline{start: launch, end: 121}
 	levels := map[int]float64{}
-	for _, f := range drawing.flags(events, wide) {
-		long := float64(letter * (len(f.Name) + 1 + len(f.Clock)))
+	for _, f := range line.flags(events, wide) {
+		length := float64(letter * (len(f.Name) + 1 + len(f.Clock)))
 		left := f.X / 100 * wide
 		if f.Anchor == "end" {
-			left -= long
+			left -= length
 		}
-		if left < levels[f.Y] || left+long > wide {
-			t.Errorf("the label at %v%% of level %d touches another, or the edge", f.X, f.Y)
+		if left < levels[f.Y] || left+length > wide {
+			t.Errorf("the label at %v%% of level %d touches another or the edge", f.X, f.Y)
 		}
-		levels[f.Y] = left + long
+		levels[f.Y] = left + length
 	}
 	if len(levels) < 2 || len(levels) > 5 {
 		t.Errorf("%d levels", len(levels))
 	}
 }
 
-// What follows the verdict long after doesn't squeeze the drawing.
+// Slow cleanup after the test doesn't squeeze the chart.
 func TestEnd(t *testing.T) {
 	for ended, want := range map[float64]float64{11: 11, 100: 10} {
 		r := Result{Started: launch, Events: []Event{{Name: "passed", At: at(10)}, {Name: "ended", At: at(ended)}}, Checks: []check.Outcome{{Attempts: probes(1, 9, 1, 1, always(""))}}}
-		if got := newTimeline(tidy(r)).end; got != want {
-			t.Errorf("ended at %v: the drawing ends at %v, want %v", ended, got, want)
+		if got := newTimeline(normalize(r)).end; got != want {
+			t.Errorf("ended at %v: the chart ends at %v, want %v", ended, got, want)
 		}
 	}
 }

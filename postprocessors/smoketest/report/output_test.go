@@ -29,8 +29,8 @@ func TestSameBytes(t *testing.T) {
 	}
 }
 
-// Writing a result must not change it: its writers may be called in any order.
-func TestResultStays(t *testing.T) {
+// Writing a result must not change it.
+func TestResultUnchanged(t *testing.T) {
 	result := passed()
 	for format := range writers {
 		render(t, format, result)
@@ -40,7 +40,7 @@ func TestResultStays(t *testing.T) {
 	}
 }
 
-func TestNothingInvisibleIsWritten(t *testing.T) {
+func TestOutputIsPrintable(t *testing.T) {
 	for name, result := range results() {
 		for _, format := range []string{"html", "txt"} {
 			text := string(render(t, format, result))
@@ -54,13 +54,31 @@ func TestNothingInvisibleIsWritten(t *testing.T) {
 	}
 }
 
-func TestSecondsThatAreNone(t *testing.T) {
+// A test that was cancelled or could not run is never shown as failed.
+func TestNoResultIsNotFailure(t *testing.T) {
+	for name, r := range map[string]Result{"CANCELLED": cancelled(), "ERROR": noCapacity()} {
+		if text := string(render(t, "txt", r)); !strings.HasPrefix(text, "smoke test "+name+": ") || strings.Contains(text, "never passed") {
+			t.Errorf("%s is shown as:\n%s", name, text)
+		}
+		page := string(render(t, "html", r))
+		for _, failed := range []string{"Failed", "never passed", `<strong class="failed">`, `class="outcome end failed"`, `<body class="failed">`} {
+			if strings.Contains(page, failed) {
+				t.Errorf("the page of a test with the result %s contains %q", name, failed)
+			}
+		}
+		if !strings.Contains(page, `<p class="note">`+statusOf(r).Note+`</p>`) {
+			t.Errorf("the page of a test with the result %s does not explain it", name)
+		}
+	}
+}
+
+func TestInvalidSeconds(t *testing.T) {
 	r := passed()
 	r.Seconds = Seconds{Running: math.NaN(), FirstAnswer: math.Inf(1), Passed: -1, Total: 1e300}
 	r.Checks[0].Attempts[0].Seconds = math.NaN()
 	for format := range writers {
 		if out := render(t, format, r); bytes.Contains(out, []byte("NaN")) || bytes.Contains(out, []byte("Inf")) {
-			t.Errorf("%s has no number", format)
+			t.Errorf("%s contains NaN or Inf", format)
 		}
 	}
 }

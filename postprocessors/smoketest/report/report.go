@@ -1,18 +1,17 @@
-// Package report tells how a smoke test went: as JSON for programs, as one
-// self-contained HTML page for people, and as some lines for the terminal.
+// Package report writes the result of a smoke test: as JSON for programs, as a
+// self-contained HTML page for people, and as a short text for the terminal.
 //
 //	err := report.HTML(file, report.Result{Verdict: report.Passed, Started: launch, ...})
 //
-// The same [Result] always gives the same bytes: no clock is read, and times are
-// shown in UTC, or in seconds since [Result.Started].
+// The same [Result] always produces the same bytes. No clock is read, and times
+// are in UTC or in seconds since [Result.Started].
 //
-// What the guest has written or sent (its console, the bodies of its answers)
-// and what users have named is taken for hostile. On the page and in the
-// terminal escape sequences are gone from it, control characters are shown as
-// pictures, and what is no text as U+FFFD; the page has no script, and its policy
-// allows it nothing but its own style. Only JSON has all at its full length and
-// with its control characters, in JSON's escapes; it, too, has U+FFFD for invalid
-// UTF-8.
+// Data from the guest (its console, its responses) and from users is untrusted.
+// On the page and in the terminal, escape sequences are removed from it, control
+// characters are replaced by their symbols, and invalid text by U+FFFD. The page
+// has no script, and its content security policy allows only its own style sheet.
+// JSON keeps the full text, with control characters escaped and invalid UTF-8
+// replaced by U+FFFD.
 package report
 
 import (
@@ -31,16 +30,16 @@ import (
 const (
 	Passed    = "passed"
 	Failed    = "failed"
-	Cancelled = "cancelled" // the build was, before the test had a result
-	Error     = "error"     // the test could not be made: nothing is known of the subject
+	Cancelled = "cancelled" // the user interrupted the test
+	Error     = "error"     // the test could not run, for example for lack of capacity
 )
 
-// A Result is all that is known of one smoke test.
+// A Result is the record of one smoke test.
 type Result struct {
-	Tool    string    `json:"tool"`             // what made the test, and its version
-	Verdict string    `json:"verdict"`          // Passed; everything else counts as Failed
-	Reason  string    `json:"reason,omitempty"` // of a failure; it may have several lines
-	Started time.Time `json:"started"`          // when the launch was asked for: the origin of the timeline
+	Tool    string    `json:"tool"`             // the tool that ran the test, and its version
+	Verdict string    `json:"verdict"`          // Passed, Failed, Cancelled or Error; any other value is shown as Failed
+	Reason  string    `json:"reason,omitempty"` // why it did not pass; may have several lines
+	Started time.Time `json:"started"`          // when the launch was requested: the origin of the timeline
 
 	Subject  Subject         `json:"subject"`
 	Instance Instance        `json:"instance"`
@@ -48,14 +47,14 @@ type Result struct {
 	Seconds  Seconds         `json:"seconds"`
 	Checks   []check.Outcome `json:"checks"`
 
-	Console     string `json:"console,omitempty"`      // as the guest has written it
-	ConsoleNote string `json:"console_note,omitempty"` // why there is no console
+	Console     string `json:"console,omitempty"`      // exactly as the guest wrote it
+	ConsoleNote string `json:"console_note,omitempty"` // why the console is missing
 }
 
-// A Subject is what was tested.
+// A Subject is the image under test.
 type Subject struct {
 	Kind         string `json:"kind"` // "ami" or "disk"
-	ID           string `json:"id"`   // of the AMI, or the disk's path
+	ID           string `json:"id"`   // the AMI's ID, or the disk's path
 	Name         string `json:"name,omitempty"`
 	Region       string `json:"region,omitempty"`
 	Environment  string `json:"environment,omitempty"`
@@ -64,7 +63,7 @@ type Subject struct {
 	Kernel       string `json:"kernel,omitempty"` // the AKI
 }
 
-// An Instance is where the subject ran.
+// An Instance is what the subject ran on.
 type Instance struct {
 	ID             string `json:"id,omitempty"`
 	Type           string `json:"type,omitempty"`
@@ -73,15 +72,15 @@ type Instance struct {
 	PrivateAddress string `json:"private_address,omitempty"`
 }
 
-// An Event is a moment of the test: "launched", "running", "first answer",
-// "passed", "held", "failed" or "ended".
+// An Event is a step of the test: "launched", "running", "first answer",
+// "passed", "held", "failed", "cancelled", "error", "kept" or "ended".
 type Event struct {
 	Name string    `json:"name"`
 	At   time.Time `json:"at"`
 	Text string    `json:"text,omitempty"`
 }
 
-// Seconds are counted from [Result.Started]; 0 is what was never reached.
+// Seconds are durations since [Result.Started]; 0 means never reached.
 type Seconds struct {
 	Running     float64 `json:"running,omitempty"`
 	FirstAnswer float64 `json:"first_answer,omitempty"`
@@ -89,10 +88,10 @@ type Seconds struct {
 	Total       float64 `json:"total,omitempty"`
 }
 
-// JSON writes the result, indented. Times are in UTC and, as all seconds,
+// JSON writes the result, indented. Times are in UTC; times and durations are
 // rounded to milliseconds.
 func JSON(w io.Writer, r Result) error {
-	data, err := json.MarshalIndent(tidy(r), "", "  ")
+	data, err := json.MarshalIndent(normalize(r), "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode result: %w", err)
 	}
@@ -102,9 +101,9 @@ func JSON(w io.Writer, r Result) error {
 	return nil
 }
 
-// tidy returns a copy in which times are in UTC, times and seconds have whole
-// milliseconds, lists aren't nil, and the events are in the order of time.
-func tidy(r Result) Result {
+// normalize returns a copy in which times are in UTC, times and durations are
+// rounded to milliseconds, lists aren't nil, and events are in chronological order.
+func normalize(r Result) Result {
 	r.Started = utc(r.Started)
 	s := &r.Seconds
 	for _, seconds := range []*float64{&s.Running, &s.FirstAnswer, &s.Passed, &s.Total} {
@@ -115,7 +114,7 @@ func tidy(r Result) Result {
 		r.Events[i].At = utc(r.Events[i].At)
 	}
 	slices.SortStableFunc(r.Events, func(a, b Event) int {
-		return cmp.Or(a.At.Compare(b.At), cmp.Compare(slices.Index(course, a.Name), slices.Index(course, b.Name)))
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(slices.Index(eventOrder, a.Name), slices.Index(eventOrder, b.Name)))
 	})
 	r.Checks = append([]check.Outcome{}, r.Checks...)
 	for i := range r.Checks {
@@ -128,19 +127,21 @@ func tidy(r Result) Result {
 	return r
 }
 
-// course is the order of events at the same millisecond: the first answer may be
-// the last thing that was waited for.
-var course = []string{"launched", "running", "first answer", "passed", "held", "failed", "ended"}
+// eventOrder is the order of events in the same millisecond: the first answer may
+// also be the last one that was needed.
+var eventOrder = []string{"launched", "running", "first answer", "passed", "held", "failed", "cancelled", "error", "kept", "ended"}
 
 func utc(t time.Time) time.Time { return t.UTC().Round(time.Millisecond) }
 
-// aDecade is beyond any test, and below what a time.Duration holds.
-const aDecade = 10 * 365 * 24 * 3600.0
+// maxSeconds is ten years: longer than any test, and within the range of a
+// time.Duration.
+const maxSeconds = 10 * 365 * 24 * 3600.0
 
-// rounded also keeps what is no length of time out of JSON and the drawing.
+// rounded replaces negative durations and NaN, which JSON and the chart can't
+// show, by 0.
 func rounded(seconds float64) float64 {
-	if !(seconds > 0) { // NaN, too
+	if !(seconds > 0) { // also true for NaN
 		return 0
 	}
-	return math.Round(min(seconds, aDecade)*1000) / 1000
+	return math.Round(min(seconds, maxSeconds)*1000) / 1000
 }

@@ -11,24 +11,21 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/check"
 )
 
-// Text fits where Packer puts the name of a build before its lines, and in the
-// 80 columns that many terminals still have.
+// Text fits in 80 columns, the usual width of a terminal.
 const (
 	textWidth  = 78
-	trackWidth = 32 // of a check's probes
+	trackWidth = 32 // of the line of a check's probes
 	nameWidth  = 20 // of a check's name
 )
 
-// Text writes the result's timeline in lines of at most 78 columns: the events,
-// and the probes of each check, with "+" for passed and "x" for failed ones.
+// Text writes the result's timeline in lines of at most 78 columns: the events
+// and the probes of each check. "+" is a passed probe, "x" a failed one, and "*"
+// stands for both.
 func Text(w io.Writer, r Result) error {
-	r = tidy(r)
+	r = normalize(r)
 	var b strings.Builder
-	verdict := "smoke test FAILED: "
-	if r.Verdict == Passed {
-		verdict = "smoke test PASSED: "
-	}
-	b.WriteString(clip(verdict+lede(r.Subject), textWidth) + "\n")
+	headline := "smoke test " + strings.ToUpper(statusOf(r).Headline) + ": "
+	b.WriteString(clip(headline+subjectLine(r.Subject), textWidth) + "\n")
 	if r.Verdict != Passed {
 		writeReason(&b, r.Reason)
 	}
@@ -37,7 +34,7 @@ func Text(w io.Writer, r Result) error {
 		b.WriteByte('\n')
 	}
 	for _, e := range r.Events {
-		writeEvent(&b, clock(t.seconds(e.At)), e)
+		writeEvent(&b, elapsed(t.seconds(e.At)), e)
 	}
 	if len(r.Checks) > 0 {
 		t.writeChecks(&b, r.Checks)
@@ -49,7 +46,7 @@ func Text(w io.Writer, r Result) error {
 }
 
 func writeReason(b *strings.Builder, reason string) {
-	text := strings.TrimSpace(strings.ReplaceAll(visible(head(reason)), "\t", " "))
+	text := strings.TrimSpace(strings.ReplaceAll(printable(shortReason(reason)), "\t", " "))
 	if text == "" {
 		return
 	}
@@ -63,24 +60,24 @@ func writeEvent(b *strings.Builder, at string, e Event) {
 	b.WriteString(clip(strings.TrimRight(fmt.Sprintf("%12s  %s  %s", at, name, line(e.Text, textWidth)), " "), textWidth) + "\n")
 }
 
-// writeChecks puts the track of each check's probes under the same axis.
+// writeChecks draws the probes of all checks below one time axis.
 func (t timeline) writeChecks(b *strings.Builder, checks []check.Outcome) {
-	end := clock(t.end)
+	end := elapsed(t.end)
 	fmt.Fprintf(b, "\n  %s  0%*s\n", pad("+ passed, x failed", nameWidth), trackWidth-1, end)
 	for _, o := range checks {
 		row := fmt.Sprintf("  %s  %s  %s", pad(line(o.Name, nameWidth), nameWidth), t.track(o.Attempts), t.outcome(o))
 		b.WriteString(clip(row, textWidth) + "\n")
 		if _, last, n := failures(o); !o.Passed && n > 0 {
-			b.WriteString("    " + clip("last seen: "+line(last, textWidth), textWidth-4) + "\n")
+			b.WriteString("    " + clip("last failure: "+line(last, textWidth), textWidth-4) + "\n")
 		}
 	}
 }
 
-// track draws probes on a line: "*" is where some passed and some failed.
+// track draws a check's probes on a line.
 func (t timeline) track(attempts []check.Attempt) string {
 	cells := []byte(strings.Repeat(".", trackWidth))
 	for _, a := range attempts {
-		cell, sign := &cells[int(t.share(t.seen(a))*(trackWidth-1))], byte('+')
+		cell, sign := &cells[int(t.share(t.doneAt(a))*(trackWidth-1))], byte('+')
 		if a.Error != "" {
 			sign = 'x'
 		}
@@ -92,7 +89,7 @@ func (t timeline) track(attempts []check.Attempt) string {
 	return string(cells)
 }
 
-// pad fills up with blanks.
+// pad appends spaces.
 func pad(s string, columns int) string {
 	return s + strings.Repeat(" ", max(0, columns-uniseg.StringWidth(s)))
 }

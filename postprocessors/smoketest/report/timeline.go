@@ -6,18 +6,19 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/check"
 )
 
-// A timeline counts seconds from the launch.
+// A timeline converts times to seconds since the launch.
 type timeline struct {
 	start time.Time
-	end   float64 // of what is drawn; at least a tenth of a second
+	end   float64 // of the chart; at least a tenth of a second
+	final bool    // whether checks that have not passed have failed
 }
 
-// lateness is how far beyond the verdict events are still drawn, as a factor:
-// ending an instance may take longer than the test, and would squeeze it.
-const lateness = 1.25
+// maxOverrun limits, as a factor, how far the "ended" event may extend the chart:
+// ending an instance may take longer than the test, which would then be squeezed.
+const maxOverrun = 1.25
 
 func newTimeline(r Result) timeline {
-	t := timeline{start: r.Started, end: 0.1}
+	t := timeline{start: r.Started, end: 0.1, final: r.Verdict != Cancelled && r.Verdict != Error}
 	for _, o := range r.Checks {
 		for _, a := range o.Attempts {
 			t.end = max(t.end, t.seconds(a.Start)+a.Seconds)
@@ -29,38 +30,38 @@ func newTimeline(r Result) timeline {
 		}
 	}
 	for _, e := range r.Events {
-		if at := t.seconds(e.At); e.Name == "ended" && at > t.end && at < t.end*lateness {
+		if at := t.seconds(e.At); e.Name == "ended" && at > t.end && at < t.end*maxOverrun {
 			t.end = at
 		}
 	}
-	t.end = min(t.end, aDecade)
+	t.end = min(t.end, maxSeconds)
 	return t
 }
 
-// seconds counts from the launch; what was before it counts as 0.
+// seconds is the time since the launch, and 0 for earlier times.
 func (t timeline) seconds(at time.Time) float64 { return rounded(at.Sub(t.start).Seconds()) }
 
-// seen is when a probe's answer, or its absence, was known.
-func (t timeline) seen(a check.Attempt) float64 { return t.seconds(a.Start) + a.Seconds }
+// doneAt is when a probe ended.
+func (t timeline) doneAt(a check.Attempt) float64 { return t.seconds(a.Start) + a.Seconds }
 
-// share is where a moment lies between the launch, 0, and the end, 1.
+// share maps the launch to 0 and the end to 1.
 func (t timeline) share(seconds float64) float64 { return min(seconds/t.end, 1) }
 
-// firstPass is when a check has passed, as often in a row as it must, or when
-// it last came near.
+// firstPass is when a check had enough passes in a row, or else when a probe
+// first passed.
 func (t timeline) firstPass(o check.Outcome) (seconds float64, ok bool) {
 	if !o.PassedAt.IsZero() {
 		return t.seconds(o.PassedAt), true
 	}
 	for _, a := range o.Attempts {
 		if a.Error == "" {
-			return t.seen(a), true
+			return t.doneAt(a), true
 		}
 	}
 	return 0, false
 }
 
-// failures are the first and the last error that a check has seen, and their number.
+// failures returns the first and the last error of a check, and their number.
 func failures(o check.Outcome) (first, last string, n int) {
 	for _, a := range o.Attempts {
 		if a.Error == "" {
@@ -74,18 +75,31 @@ func failures(o check.Outcome) (first, last string, n int) {
 	return first, last, n
 }
 
-// outcome says how a check went.
+// outcome describes a check's result.
 func (t timeline) outcome(o check.Outcome) string {
 	at, ever := t.firstPass(o)
 	switch {
 	case o.Passed && ever:
-		return "passed at " + clock(at)
+		return "passed at " + elapsed(at)
 	case o.Passed:
 		return "passed"
 	case len(o.Attempts) == 0:
 		return "not probed"
+	case !t.final:
+		return "not passed yet"
 	case ever:
-		return "failed after a pass"
+		return "passed, then failed"
 	}
 	return "never passed"
+}
+
+// class is the style of a check's outcome: none if it is unknown.
+func (t timeline) class(o check.Outcome) string {
+	switch {
+	case o.Passed:
+		return Passed
+	case t.final:
+		return Failed
+	}
+	return ""
 }

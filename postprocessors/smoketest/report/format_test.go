@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestVisible(t *testing.T) {
+func TestPrintable(t *testing.T) {
 	for raw, want := range map[string]string{
 		"plain\ttext\n":                          "plain\ttext\n",
 		"\x1b[1;31mred\x1b[0m":                   "red",
@@ -24,8 +24,8 @@ func TestVisible(t *testing.T) {
 		"é ü שלום 統一":                            "é ü שלום 統一",
 		"Z" + strings.Repeat("\u0301", 50) + "!": "Z" + strings.Repeat("\u0301", maxCombining) + "!",
 	} {
-		if got := visible(raw); got != want {
-			t.Errorf("visible(%q) = %q, want %q", raw, got, want)
+		if got := printable(raw); got != want {
+			t.Errorf("printable(%q) = %q, want %q", raw, got, want)
 		}
 	}
 }
@@ -53,8 +53,8 @@ func TestLine(t *testing.T) {
 func TestLongConsole(t *testing.T) {
 	for name, c := range map[string]struct{ text, gap string }{
 		"fits":    {strings.Repeat("x", consoleHead+consoleTail), ""},
-		"lines":   {strings.Repeat("0123456789abcde\r\n", 1<<20), "16.9 MiB in 1040867 lines left out of this report"},
-		"no line": {strings.Repeat("é", 1<<20), "1.9 MiB in 0 lines left out of this report"},
+		"lines":   {strings.Repeat("0123456789abcde\r\n", 1<<20), "16.9 MiB (1040867 lines) omitted"},
+		"no line": {strings.Repeat("é", 1<<20), "1.9 MiB (0 lines) omitted"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := passed()

@@ -10,25 +10,25 @@ import (
 	"github.com/rivo/uniseg"
 )
 
-// escapes are the sequences that tell terminals to do something (ECMA-48):
-// control sequences such as colours; strings such as a window's title, which end
-// on their own line or don't count as one; and the rest, of two or three bytes.
+// escapes matches terminal escape sequences (ECMA-48): control sequences such as
+// colors; strings such as a window's title, if they end on the same line; and the
+// others, of two or three bytes.
 var escapes = regexp.MustCompile("(?:\x1b\\[|\u009b)[0-?]*[ -/]*[@-~]" +
 	"|\x1b[\\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\\\)" +
 	"|\x1b[ -/]*[0-~]")
 
-// Consoles end lines with both characters, some in the wrong order or with one
-// more; a lone return begins a line anew.
+// Consoles end lines with CR LF, some in the wrong order or with an extra CR. A
+// lone CR overwrites the line, and is treated as a line break.
 var lineEnds = strings.NewReplacer("\r\r\n", "\n", "\r\n", "\n", "\n\r", "\n", "\r", "\n")
 
 // maxCombining is how many combining marks a character keeps. No script needs
-// more; without end they would paint over what stands above and below.
+// more, and unlimited ones would paint over the lines above and below.
 const maxCombining = 4
 
-// visible makes text that others have written safe to be shown: without escape
-// sequences, with control characters as their pictures, and with U+FFFD for what
-// is no text or would turn its direction around. Lines and tabs stay.
-func visible(s string) string {
+// printable makes untrusted text safe to show. It removes escape sequences,
+// replaces control characters by their symbols, and replaces invalid text and
+// changes of the text direction by U+FFFD. It keeps line breaks and tabs.
+func printable(s string) string {
 	s = escapes.ReplaceAllString(strings.ToValidUTF8(s, "\uFFFD"), "")
 	combining := 0
 	return strings.Map(func(r rune) rune {
@@ -51,17 +51,17 @@ func visible(s string) string {
 	}, lineEnds.Replace(s))
 }
 
-// line makes text visible on one line of so many columns at most.
+// line makes untrusted text safe to show on one line of at most the given width.
 func line(s string, columns int) string {
-	// At up to 4 bytes a column, and twice that for escapes and blanks, more
-	// would be cut off anyway.
-	if most := 8 * columns; len(s) > most {
-		s = s[:most] + "…"
+	// A column takes up to 4 bytes, and twice that with escapes and spaces. The
+	// rest would be cut off anyway.
+	if limit := 8 * columns; len(s) > limit {
+		s = s[:limit] + "…"
 	}
-	return clip(strings.Join(strings.Fields(visible(s)), " "), columns)
+	return clip(strings.Join(strings.Fields(printable(s)), " "), columns)
 }
 
-// clip shortens a line to so many columns of a terminal.
+// clip shortens a line to the given number of terminal columns.
 func clip(s string, columns int) string {
 	if uniseg.StringWidth(s) <= columns {
 		return s
@@ -79,10 +79,10 @@ func clip(s string, columns int) string {
 	return kept.String() + "…"
 }
 
-// clock is a time since the launch, for people.
-func clock(seconds float64) string {
+// elapsed formats a time since the launch.
+func elapsed(seconds float64) string {
 	switch whole := int(math.Round(seconds)); {
-	case seconds < 99.95: // a minute and more is compared more easily in seconds, too
+	case seconds < 99.95: // up to here, seconds are easier to compare than minutes
 		return fmt.Sprintf("%.1f s", seconds)
 	case whole < 3600:
 		return fmt.Sprintf("%d min %02d s", whole/60, whole%60)
@@ -91,15 +91,15 @@ func clock(seconds float64) string {
 	}
 }
 
-// took is how long a probe lasted.
-func took(seconds float64) string {
+// duration formats how long a probe took.
+func duration(seconds float64) string {
 	if seconds < 0.9995 {
 		return fmt.Sprintf("%.0f ms", seconds*1000)
 	}
-	return clock(seconds)
+	return elapsed(seconds)
 }
 
-// count is a number of things, in the plural where it must be.
+// count formats a number of things: "1 probe", "2 probes".
 func count(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
@@ -107,7 +107,7 @@ func count(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// size is a number of bytes.
+// size formats a number of bytes.
 func size(n int) string {
 	switch {
 	case n < 1<<10:

@@ -9,22 +9,21 @@ import (
 	"time"
 )
 
-// short is a probe's time where silence is expected. Nothing waits for it
-// elsewhere.
+// short is a probe's timeout if silence is expected.
 const short = 300 * time.Millisecond
 
-// probe makes one probe as a Run does, and returns what was seen, "" for a pass.
+// probe makes one probe as a Run does, and returns its error, or "" if it passed.
 func probe(t *testing.T, c Check, target Target, timeout time.Duration) string {
 	t.Helper()
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeoutCause(t.Context(), timeout, noAnswer(timeout))
+	ctx, cancel := context.WithTimeoutCause(t.Context(), timeout, noResponse(timeout))
 	defer cancel()
 	start := time.Now()
 	err := c.Probe(ctx, target)
 	if took := time.Since(start); took > timeout+2*time.Second {
-		t.Errorf("the probe took %s, and had %s", took, timeout)
+		t.Errorf("the probe took %s, want at most %s", took, timeout)
 	}
 	if err == nil {
 		return ""
@@ -35,15 +34,15 @@ func probe(t *testing.T, c Check, target Target, timeout time.Duration) string {
 func expect(t *testing.T, got, want string) {
 	t.Helper()
 	if got != want {
-		t.Errorf("saw  %s\nwant %s", got, want)
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 
-// here is the target whose ports are those of a host.
+// here is a target on the given host, without forwarding.
 func here(host string) Target { return Target{Host: host} }
 
-// serve accepts connections on 127.0.0.1, and returns the port. Each is closed
-// when its handler returns, and all of them when the test ends.
+// serve accepts connections on 127.0.0.1 and returns the port. A connection is
+// closed when its handler returns or the test ends.
 func serve(t *testing.T, handle func(*net.TCPConn)) uint16 {
 	t.Helper()
 	listener, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -78,7 +77,7 @@ func portOf(address net.Addr) uint16 {
 	panic("no port in " + address.String())
 }
 
-// closedPort is one on which nobody listens (tcpmux, RFC 1078).
+// closedPort is a port on which nothing listens (tcpmux, RFC 1078).
 const closedPort = 1
 
 func reset(conn *net.TCPConn) { conn.SetLinger(0) } // closing then sends RST
@@ -112,12 +111,12 @@ func TestTarget(t *testing.T) {
 		"none for udp":      {UDP{Port: 22, Send: "x"}, Target{Endpoint: forwarded}, "find udp port 22 of the guest: not forwarded"},
 		"connects":          {TCP{22}, Target{Connect: wants(t, 22, nil)}, ""},
 		"does not connect":  {TCP{22}, Target{Connect: wants(t, 22, errors.New("refused"))}, "refused"},
-		"connects in vain":  {TCP{22}, Target{Connect: func(ctx context.Context, _ uint16) error { return untilDone(ctx) }}, "no answer within 300ms"},
+		"connect is silent": {TCP{22}, Target{Connect: func(ctx context.Context, _ uint16) error { return untilDone(ctx) }}, "no response within 300ms"},
 		"pings":             {ICMP{}, Target{Ping: func(context.Context) error { return nil }}, ""},
-		"pings in vain":     {ICMP{}, Target{Ping: untilDone}, "no answer within 300ms"},
+		"ping is silent":    {ICMP{}, Target{Ping: untilDone}, "no response within 300ms"},
 		"can't ping":        {ICMP{}, Target{Ping: func(context.Context) error { return errors.New("no way") }}, "no way"},
-		"pings itself":      {ICMP{}, here("127.3.2.1"), "127.3.2.1 is this machine, whose own kernel would answer in the guest's place"},
-		"pings itself IPv6": {ICMP{}, here("::1"), "::1 is this machine, whose own kernel would answer in the guest's place"},
+		"pings itself":      {ICMP{}, here("127.3.2.1"), "127.3.2.1 is this machine: its own kernel would reply instead of the guest"},
+		"pings itself IPv6": {ICMP{}, here("::1"), "::1 is this machine: its own kernel would reply instead of the guest"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { expect(t, probe(t, test.check, test.target, short), test.want) })
@@ -128,7 +127,7 @@ func wants(t *testing.T, port uint16, answer error) func(context.Context, uint16
 	t.Helper()
 	return func(_ context.Context, got uint16) error {
 		if got != port {
-			t.Errorf("was asked for port %d, not %d", got, port)
+			t.Errorf("connected to port %d, want %d", got, port)
 		}
 		return answer
 	}
@@ -139,8 +138,8 @@ func untilDone(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// TestMain makes the test certificate of net/http/httptest one of the system's
-// roots, which crypto/x509 reads once.
+// TestMain adds the test certificate of net/http/httptest to the system's roots,
+// which crypto/x509 reads only once.
 func TestMain(m *testing.M) {
 	file, err := trustTestCertificate()
 	if err != nil {

@@ -21,8 +21,8 @@ func TestOneLine(t *testing.T) {
 
 func TestExcerpt(t *testing.T) {
 	tests := map[string]struct{ in, want string }{
-		"all":         {strings.Repeat("x", 200), `"` + strings.Repeat("x", 200) + `"`},
-		"part":        {strings.Repeat("x", 201), `"` + strings.Repeat("x", 200) + `"...`},
+		"short":       {strings.Repeat("x", 200), `"` + strings.Repeat("x", 200) + `"`},
+		"long":        {strings.Repeat("x", 201), `"` + strings.Repeat("x", 200) + `"...`},
 		"whole runes": {strings.Repeat("x", 199) + "éé", `"` + strings.Repeat("x", 199) + `"...`},
 		"garbage":     {strings.Repeat("\x80", 300), `"` + strings.Repeat(`\x80`, 196) + `"...`},
 	}
@@ -34,13 +34,13 @@ func TestExcerpt(t *testing.T) {
 	}
 }
 
-func TestSeenCauses(t *testing.T) {
+func TestNetworkError(t *testing.T) {
 	tests := map[string]error{
-		"refused":          os.NewSyscallError("connect", syscall.ECONNREFUSED),
-		"reset":            os.NewSyscallError("read", syscall.EPIPE),
-		"no route to host": os.NewSyscallError("connect", syscall.EHOSTUNREACH),
+		"connection refused": os.NewSyscallError("connect", syscall.ECONNREFUSED),
+		"connection reset":   os.NewSyscallError("read", syscall.EPIPE),
+		"no route to host":   os.NewSyscallError("connect", syscall.EHOSTUNREACH),
 	}
 	for want, err := range tests {
-		expect(t, seen(t.Context(), err).Error(), want)
+		expect(t, networkError(t.Context(), err).Error(), want)
 	}
 }

@@ -1,12 +1,12 @@
-// What a reader of the report sees, measured in the browser. It evaluates to an
-// object of the test's type "look".
+// Measures what a reader of the report sees. It evaluates to an object of the
+// test's type "measurements".
 (() => {
   const visible = e => e.checkVisibility({ contentVisibilityAuto: true, opacityProperty: true, visibilityProperty: true });
 
   // WCAG 2.2's relative luminance and contrast.
-  const parse = colour => {
-    const m = colour.match(/^rgba?\(([\d.]+), ([\d.]+), ([\d.]+)(?:, ([\d.]+))?\)$/);
-    if (!m) throw new Error("colour " + colour);
+  const parse = color => {
+    const m = color.match(/^rgba?\(([\d.]+), ([\d.]+), ([\d.]+)(?:, ([\d.]+))?\)$/);
+    if (!m) throw new Error("color " + color);
     return { rgb: m.slice(1, 4).map(Number), alpha: m[4] === undefined ? 1 : Number(m[4]) };
   };
   const luminance = rgb => {
@@ -17,12 +17,12 @@
     const [low, high] = [luminance(a), luminance(b)].sort((x, y) => x - y);
     return (high + 0.05) / (low + 0.05);
   };
-  const opaque = colour => {
-    const c = parse(colour);
-    if (c.alpha !== 1) throw new Error("translucent " + colour);
+  const opaque = color => {
+    const c = parse(color);
+    if (c.alpha !== 1) throw new Error("translucent " + color);
     return c.rgb;
   };
-  const below = e => {
+  const background = e => {
     for (; e; e = e.parentElement) {
       const c = parse(getComputedStyle(e).backgroundColor);
       if (c.alpha === 1) return c.rgb;
@@ -31,7 +31,7 @@
     throw new Error("no background");
   };
 
-  // Text: its contrast, and whether it stays in the window or in a box that scrolls.
+  // Text: its contrast, and whether it stays in the window or a scrolling box.
   let worst = Infinity, worstText = "";
   const escaped = [], cut = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -39,7 +39,7 @@
     const text = walker.currentNode, e = text.parentElement;
     if (!text.data.trim() || e.tagName === "title" || !visible(e)) continue;
     const style = getComputedStyle(e);
-    const got = contrast(opaque(e instanceof SVGElement ? style.fill : style.color), below(e));
+    const got = contrast(opaque(e instanceof SVGElement ? style.fill : style.color), background(e));
     if (got < worst) [worst, worstText] = [got, text.data.trim().slice(0, 80)];
     const range = document.createRange();
     range.selectNodeContents(text);
@@ -53,7 +53,7 @@
   }
 
   const charts = [...document.querySelectorAll(".chart")].filter(visible);
-  const marks = charts.flatMap(chart => [...chart.querySelectorAll("use")]).filter(m => m.getBoundingClientRect().width > 0);
+  const markers = charts.flatMap(chart => [...chart.querySelectorAll("use")]).filter(m => m.getBoundingClientRect().width > 0);
   const known = ["p", "h1", "h2", "main", "header", "section", "footer", "div", "span", "strong", "small", "dl", "dt", "dd", "ol", "li",
     "table", "thead", "tbody", "tr", "th", "td", "details", "summary", "pre", "html", "head", "meta", "title", "style", "body",
     "svg", "defs", "g", "path", "circle", "rect", "line", "text", "tspan", "use"];
@@ -61,17 +61,18 @@
   return {
     Title: document.title,
     Headline: document.querySelector("h1").textContent,
-    Verdict: document.querySelector("header").innerText,
-    Foreign: [...document.querySelectorAll("*")].filter(e => !known.includes(e.tagName.toLowerCase()) || attributes(e).length).map(e => e.outerHTML.slice(0, 120)),
-    Marks: marks.length,
+    Header: document.querySelector("header").innerText,
+    Unexpected: [...document.querySelectorAll("*")].filter(e => !known.includes(e.tagName.toLowerCase()) || attributes(e).length).map(e => e.outerHTML.slice(0, 120)),
+    Markers: markers.length,
     Charts: charts.length,
     Overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
     Escaped: escaped,
     Cut: cut,
     Worst: worst,
     WorstText: worstText,
-    WorstMark: Math.min(21, ...marks.map(m => contrast(opaque(getComputedStyle(m).fill), below(m.closest("div"))))),
-    Background: below(document.body),
+    WorstMarker: Math.min(21, ...markers.map(m => contrast(opaque(getComputedStyle(m).fill), background(m.closest("div"))))),
+    Color: opaque(getComputedStyle(document.querySelector("h1")).color),
+    Background: background(document.body),
     Console: [...document.querySelectorAll(".console pre")].filter(visible).map(e => e.innerText).join("\n"),
   };
 })()

@@ -14,21 +14,20 @@ import (
 	"unicode/utf8"
 )
 
-// noAnswer is the cause with which a probe's time ends: silence is all there
-// was to see.
-type noAnswer time.Duration
+// noResponse is the cause of a probe's end when its timeout is over.
+type noResponse time.Duration
 
-func (d noAnswer) Error() string { return "no answer within " + time.Duration(d).String() }
+func (d noResponse) Error() string { return "no response within " + time.Duration(d).String() }
 
-// refused is [syscall.ECONNREFUSED] in a report's words.
+// refused is [syscall.ECONNREFUSED], worded for reports.
 type refused struct{}
 
-func (refused) Error() string { return "refused" }
+func (refused) Error() string { return "connection refused" }
 
 func (refused) Unwrap() error { return syscall.ECONNREFUSED }
 
-// orCause returns the cause of ctx's end in an error's place where ctx is done:
-// what was cut off says nothing.
+// orCause returns the cause of ctx's end if ctx is done, else err: the error of
+// an interrupted call has no meaning.
 func orCause(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -36,11 +35,12 @@ func orCause(ctx context.Context, err error) error {
 	return err
 }
 
-// seen puts an error of the network into a report's words, without the
-// addresses and system calls that Go names: the check's title says enough.
-func seen(ctx context.Context, err error) error {
+// networkError words an error of the network for reports. It leaves out the
+// addresses and system calls that Go adds, because the check's title names the
+// target.
+func networkError(ctx context.Context, err error) error {
 	if deadline, ok := ctx.Deadline(); ok && err != nil && !time.Now().Before(deadline) {
-		<-ctx.Done() // a connection's own clock can be a moment ahead of that of ctx
+		<-ctx.Done() // a connection's deadline can expire slightly before that of ctx
 	}
 	switch {
 	case err == nil, ctx.Err() != nil:
@@ -48,16 +48,16 @@ func seen(ctx context.Context, err error) error {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return refused{}
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return errors.New("reset")
+		return errors.New("connection reset")
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("closed too early")
+		return errors.New("connection closed before the end of the response")
 	case errors.Is(err, io.EOF):
-		return errors.New("closed without an answer")
+		return errors.New("connection closed without a response")
 	}
 	return errors.New(oneLine(innermost(err).Error()))
 }
 
-// innermost strips what Go's network packages wrap around a cause.
+// innermost removes what Go's network packages wrap around a cause.
 func innermost(err error) error {
 	if lookup, ok := errors.AsType[*net.DNSError](err); ok {
 		return fmt.Errorf("look up %s: %s", excerpt(lookup.Name), lookup.Err)
@@ -71,11 +71,11 @@ func innermost(err error) error {
 	return err
 }
 
-// excerptSize is how many bytes of the guest's are shown: the beginning of an
-// error page, in about two lines of a terminal.
+// excerptSize is how many bytes of the guest's data are shown: about two lines of
+// a terminal, enough for the beginning of an error page.
 const excerptSize = 200
 
-// excerpt quotes data, long data only in part.
+// excerpt quotes data, and shortens it if it is long.
 func excerpt[T string | []byte](data T) string {
 	if len(data) <= excerptSize {
 		return strconv.Quote(string(data))
@@ -87,11 +87,11 @@ func excerpt[T string | []byte](data T) string {
 	return strconv.Quote(string(data[:end])) + "..."
 }
 
-// maxLine bounds an error in bytes: two excerpts and the words around them,
+// maxLine bounds an error in bytes. Two excerpts and the words around them fit,
 // unless they are mostly control characters.
 const maxLine = 600
 
-// oneLine makes text from anywhere fit for a terminal and a report.
+// oneLine escapes and shortens untrusted text for a terminal and a report.
 func oneLine(text string) string {
 	var b strings.Builder
 	for _, r := range text {
@@ -109,15 +109,15 @@ func oneLine(text string) string {
 	return b.String()
 }
 
-// faults are the user's mistakes in one check, found all at once.
+// faults collects the user's mistakes in one check.
 type faults []error
 
 func (f *faults) add(format string, args ...any) { *f = append(*f, fmt.Errorf(format, args...)) }
 
-// port refuses the one number that fits the type and is no port.
+// port rejects 0, the only uint16 that isn't a port.
 func (f *faults) port(number uint16) {
 	if number == 0 {
-		f.add("port 0: a guest listens on a port from 1 to 65535: name it")
+		f.add("port is 0: must be 1 to 65535")
 	}
 }
 
