@@ -4,99 +4,100 @@ package smoketest
 
 import "time"
 
-// Patience is what all checks have in common.
+// Patience holds the options that all checks have.
 type Patience struct {
-	// How long one attempt may take. Default: `10s`.
+	// The maximum time of one attempt. Default: `10s`.
 	Timeout time.Duration `mapstructure:"timeout"`
 	// The pause between two attempts. Default: `1s`.
 	Interval time.Duration `mapstructure:"interval"`
-	// How many attempts in a row must succeed. Default: 1.
+	// How many consecutive attempts must pass. Default: 1.
 	Consecutive int `mapstructure:"consecutive"`
 }
 
-// TCPCheck asks for a connection.
+// TCPCheck opens a connection.
 type TCPCheck struct {
 	Patience `mapstructure:",squash"`
-	// What the check is called in the report. Default: its type and port.
+	// The name of the check in the report. Default: its type and port.
 	Name string `mapstructure:"name"`
 	// The port that must accept a connection.
 	Port int `mapstructure:"port" required:"true"`
 }
 
-// HTTPCheck asks for a page.
+// HTTPCheck requests a page.
 type HTTPCheck struct {
 	Patience `mapstructure:",squash"`
-	// What the check is called in the report. Default: its type and port.
+	// The name of the check in the report. Default: its type and port.
 	Name string `mapstructure:"name"`
 	// The port. Default: 80, or 443 for `https`.
 	Port int `mapstructure:"port"`
-	// What is asked for, with a query if need be. Default: `/`. The answer must
-	// come to its end, or have a MiB.
+	// The path, with a query if needed. Default: `/`. The response must be
+	// complete, or at least 1 MiB long.
 	Path string `mapstructure:"path"`
-	// The method. Default: `GET`.
+	// The request method. Default: `GET`.
 	Method string `mapstructure:"method"`
-	// Headers of the request. `Host` replaces the guest's address in it.
+	// Request headers. `Host` replaces the guest's address.
 	Headers map[string]string `mapstructure:"headers"`
-	// The status that the answer must have. Default: any from 200 to 399.
-	// Redirects are not followed.
+	// The required status of the response. Default: any from 200 to 399. Redirects
+	// are not followed.
 	Status int `mapstructure:"status"`
-	// What the answer's first MiB must contain.
+	// Text that the first MiB of the response must contain.
 	BodyContains string `mapstructure:"body_contains"`
-	// A [regular expression](https://pkg.go.dev/regexp/syntax) that the answer's
-	// first MiB must match.
+	// A [regular expression](https://pkg.go.dev/regexp/syntax) that the first MiB
+	// of the response must match.
 	BodyMatches string `mapstructure:"body_matches"`
 }
 
-// HTTPSCheck asks for a page over TLS.
+// HTTPSCheck requests a page over TLS.
 type HTTPSCheck struct {
 	HTTPCheck `mapstructure:",squash"`
-	// The name that the certificate must be for. Default: the guest's address.
+	// The name that the certificate must be valid for. Default: the guest's
+	// address.
 	ServerName string `mapstructure:"server_name"`
-	// Take any certificate.
+	// Accept any certificate.
 	SkipVerify bool `mapstructure:"skip_verify"`
 }
 
-// UDPCheck sends a datagram and waits for one.
+// UDPCheck sends a datagram and waits for a response.
 type UDPCheck struct {
 	Patience `mapstructure:",squash"`
-	// What the check is called in the report. Default: its type and port.
+	// The name of the check in the report. Default: its type and port.
 	Name string `mapstructure:"name"`
 	// The port.
 	Port int `mapstructure:"port" required:"true"`
-	// What is sent, at most 1400 bytes.
+	// The text to send, at most 1400 bytes.
 	Send string `mapstructure:"send"`
-	// What the answer must contain. Default: any answer will do.
+	// Text that the response must contain. Default: any response passes.
 	Expect string `mapstructure:"expect"`
 }
 
-// DNSCheck asks a name server.
+// DNSCheck queries a name server.
 type DNSCheck struct {
 	Patience `mapstructure:",squash"`
 	// The port. Default: 53.
 	Port int `mapstructure:"port"`
-	// The name that is asked for, for example `www.example.org`. The query
-	// doesn't ask for recursion.
+	// The name to query, for example `www.example.org`. The query doesn't request
+	// recursion.
 	Name string `mapstructure:"name" required:"true"`
 	// The type of record, for example `A` (the default), `AAAA`, `MX` or `TXT`.
 	Type string `mapstructure:"type"`
-	// What one of the answers must be, for example `10.0.0.2`. Default: any
-	// answer without an error will do.
+	// The value that one of the answers must have, for example `10.0.0.2`.
+	// Default: any response without an error passes.
 	Expect string `mapstructure:"expect"`
 }
 
-// ICMPCheck pings.
+// ICMPCheck pings the guest.
 type ICMPCheck struct {
 	Patience `mapstructure:",squash"`
-	// What the check is called in the report. Default: its type and port.
+	// The name of the check in the report. Default: its type and port.
 	Name string `mapstructure:"name"`
 }
 
 // ConsoleCheck reads the guest's console.
 type ConsoleCheck struct {
 	Patience `mapstructure:",squash"`
-	// What the check is called in the report. Default: its type and port.
+	// The name of the check in the report. Default: its type and port.
 	Name string `mapstructure:"name"`
-	// What the console must contain.
+	// Text that the console must contain.
 	Contains string `mapstructure:"contains"`
 	// A [regular expression](https://pkg.go.dev/regexp/syntax) that the console
 	// must match; `(?m)` makes `^` and `$` those of lines.

@@ -23,79 +23,81 @@ type Config struct {
 
 	// A port that must accept a connection.
 	TCP []TCPCheck `mapstructure:"tcp"`
-	// A page that must be served.
+	// A page that must be served over HTTP.
 	HTTP []HTTPCheck `mapstructure:"http"`
 	// The same over TLS.
 	HTTPS []HTTPSCheck `mapstructure:"https"`
-	// A datagram that must be answered.
+	// A UDP datagram that must get a response.
 	UDP []UDPCheck `mapstructure:"udp"`
-	// A name that must be known to the guest.
+	// A name that the guest must resolve.
 	DNS []DNSCheck `mapstructure:"dns"`
-	// The guest must answer a ping.
+	// The guest must respond to a ping.
 	ICMP []ICMPCheck `mapstructure:"icmp"`
-	// What the guest must have written to its console. EC2 shows that of a
-	// paravirtual instance some minutes after its start, and after its end: where
-	// nothing but checks of the console is open when the time is up, the instance
-	// is ended, and they are made once more (not with `keep_on_failure`).
+	// Text that must appear on the guest's console. EC2 shows the console of a
+	// paravirtual instance some minutes after it started, and after it ended. So
+	// if only console checks are still open when the time is up, the instance is
+	// terminated and they run once more (not with `keep_on_failure`).
 	Console []ConsoleCheck `mapstructure:"console"`
 
-	// How long the checks have to succeed, all of them, from the moment that the
-	// instance runs. Default: `10m`.
+	// The time in which all checks must pass, from the moment the instance runs.
+	// Default: `10m`.
 	Timeout time.Duration `mapstructure:"timeout"`
-	// How long the checks must go on to succeed after that: a guest that dies
-	// again has failed. Default: none.
+	// How long all checks must continue to pass after that, so that a guest which
+	// crashes shortly after its start fails. Default: no hold time.
 	Hold time.Duration `mapstructure:"hold"`
-	// A file that the result is written to, as JSON, whatever it is.
+	// A file for the result as JSON. It is written whatever the result is.
 	Result string `mapstructure:"result"`
-	// A file that the report is written to, an HTML page that needs no other
-	// file, whatever the result is. Builds of several sources need names of their
-	// own: `"${source.name}.html"`; so does `result`.
+	// A file for the report, a self-contained HTML page. It is written whatever
+	// the result is. If the build has several sources, give each its own file, for
+	// example `"${source.name}.html"`; the same applies to `result`.
 	Report string `mapstructure:"report"`
 
-	// The AMI to test, for example `ami-0123456789abcdef0`. Default: the one that
+	// The AMI to test, for example `ami-0123456789abcdef0`. Default: the AMI that
 	// the source made.
 	AMIID string `mapstructure:"ami_id"`
-	// The instance types to try, in this order: the next one where EC2 has no
-	// capacity for one, or doesn't offer it. Default: up to six that start the AMI
-	// and have no more memory than its system stands, those with the fewest
-	// processors first, and of these the ones with the least memory.
+	// The instance types to try, in this order. The next one is used if EC2 has no
+	// capacity for a type or doesn't offer it in the zone. Default: up to six types
+	// that can boot the AMI and don't have more memory than its system supports:
+	// those with the fewest vCPUs first, and then those with the least memory.
 	InstanceTypes []string `mapstructure:"instance_types"`
-	// The subnet to launch the instance in. Default: one of the default VPC.
+	// The subnet to launch the instance in. Default: a subnet of the default VPC.
 	SubnetID string `mapstructure:"subnet_id"`
-	// Filters that find the subnet, as [DescribeSubnets](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSubnets.html)
-	// has them. Of several, the one with the most free addresses is taken.
+	// Filters of [DescribeSubnets](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSubnets.html)
+	// that find the subnet. If several match, the one with the most free addresses
+	// is used.
 	SubnetFilter Filter `mapstructure:"subnet_filter"`
 	// The VPC to find a subnet in.
 	VPCID string `mapstructure:"vpc_id"`
-	// Filters that find the VPC, as [DescribeVpcs](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcs.html)
-	// has them.
+	// Filters of [DescribeVpcs](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcs.html)
+	// that find the VPC. Exactly one must match.
 	VPCFilter Filter `mapstructure:"vpc_filter"`
-	// The zone to find a subnet in, for example `us-east-1a`.
+	// The Availability Zone to find a subnet in, for example `us-east-1a`.
 	AvailabilityZone string `mapstructure:"availability_zone"`
-	// Security groups of the instance. Default: a temporary one that opens the
-	// ports of the checks, and nothing else.
+	// The instance's security groups. Default: a temporary one that opens only the
+	// ports of the checks.
 	SecurityGroupIDs []string `mapstructure:"security_group_ids"`
-	// The addresses that the temporary group opens the ports to. Default:
-	// `["0.0.0.0/0"]`, or `["::/0"]` with `address = "ipv6"`.
+	// The CIDR blocks that can reach the ports through the temporary security
+	// group. Default: `["0.0.0.0/0"]`, or `["::/0"]` with `address = "ipv6"`.
 	TemporarySecurityGroupSourceCIDRs []string `mapstructure:"temporary_security_group_source_cidrs"`
-	// Whether the instance gets a public address. Default: as the subnet has it.
+	// Whether the instance gets a public IP address. Default: the subnet's setting.
 	AssociatePublicIPAddress config.Trilean `mapstructure:"associate_public_ip_address"`
-	// Where the instance is reached: `public_ip`, `private_ip`, `public_dns` or
-	// `ipv6`. Default: its public address if it has one, else its private one.
+	// The address at which the checks reach the instance: `public_ip`,
+	// `private_ip`, `public_dns` or `ipv6`. Default: the public IP address if there
+	// is one, otherwise the private one.
 	Address string `mapstructure:"address"`
-	// The private address that the instance gets. An image with a fixed address
-	// compiled in needs that one, in a subnet that has it.
+	// The private IP address of the instance. An image with a fixed address
+	// compiled in needs that address, in a subnet that contains it.
 	PrivateIPAddress string `mapstructure:"private_ip_address"`
-	// What the instance can read at 169.254.169.254.
+	// User data of the instance.
 	UserData string `mapstructure:"user_data"`
-	// A file with what the instance can read there.
+	// A file with the user data of the instance.
 	UserDataFile string `mapstructure:"user_data_file"`
-	// The instance profile, by its name.
+	// The name of the instance profile.
 	IAMInstanceProfile string `mapstructure:"iam_instance_profile"`
-	// Tags of everything that is made for the test.
+	// Tags for everything that the test creates.
 	RunTags map[string]string `mapstructure:"run_tags"`
-	// The most to pay for an hour of a spot instance, in US dollars, or `auto`
-	// for the price on demand. Default: an instance on demand.
+	// The maximum hourly price of a Spot Instance in US dollars, or `auto` for the
+	// On-Demand price. Default: an On-Demand Instance.
 	SpotPrice string `mapstructure:"spot_price"`
 	// Keep the instance and the temporary security group if the test fails, and
 	// show how to remove them.
@@ -108,32 +110,32 @@ type Config struct {
 	// build didn't make it.
 	DeregisterOnFailure bool `mapstructure:"deregister_on_failure"`
 
-	// Disks only: the guest's memory in MiB. Default: what the domain
-	// configuration says that the disk was made of, else 256.
+	// Disks only: the guest's memory in MiB. Default: the memory in the domain
+	// configuration that the disk was made from, otherwise 256.
 	Memory int `mapstructure:"memory"`
-	// Disks only: the guest's address with its subnet, for example `10.0.0.2/24`,
-	// where it is compiled into the image. Default: DHCP.
+	// Disks only: the guest's address and prefix length, for example
+	// `10.0.0.2/24`, if it is compiled into the image. Default: DHCP.
 	GuestAddress string `mapstructure:"guest_address"`
 	// Disks only: the gateway that is compiled into the image. Default: the first
 	// address of the subnet that isn't the guest's.
 	GuestGateway string `mapstructure:"guest_gateway"`
 }
 
-// Filter finds things of EC2 by their properties.
+// Filter selects EC2 resources by their properties.
 type Filter struct {
-	// Names and values, for example `{ "tag:Class" = "test" }`.
+	// The names and values of the filters, for example `{ "tag:Class" = "test" }`.
 	Filters map[string]string `mapstructure:"filters"`
 }
 
 const (
 	defaultTimeout = 10 * time.Minute
-	// defaultMemory is enough for the unikernels that exist, and fits the
-	// machine that Xen's saved state is for.
+	// defaultMemory is enough for existing unikernels, and fits in the machine of
+	// Xen's saved state.
 	defaultMemory = 256
 )
 
-// Prepare reads the options, sets defaults and returns everything that is
-// wrong with them in one error.
+// Prepare reads the options and sets defaults. Its error lists all faults at
+// once.
 func (c *Config) Prepare(raws ...any) error {
 	err := config.Decode(c, &config.DecodeOpts{
 		PluginType:         "unikernel-smoke-test",
@@ -161,7 +163,6 @@ func (c *Config) Prepare(raws ...any) error {
 	return nil
 }
 
-// unknown stands for what comes from the build, such as build.AMI, as long as
-// there is none. Packer prepares the options again when there is, and errors
-// name the values.
+// unknown is the placeholder for values of the build, such as build.AMI, while
+// they aren't known. Packer prepares the options again when they are.
 const unknown = "<unknown>"

@@ -34,7 +34,7 @@ func (g *domain) launch(ctx context.Context, t *trial) (check.Target, error) {
 	}
 	t.result.Instance.Type, t.result.Instance.Address = "Xen in QEMU", "127.0.0.1"
 	t.result.Instance.PrivateAddress = spec.Network.Address.Addr().String()
-	t.ui.Say(fmt.Sprintf("its domain was created after %.1f s", g.running.Times().DomainCreated.Seconds()))
+	t.ui.Say(fmt.Sprintf("domain created after %.1f s", g.running.Times().DomainCreated.Seconds()))
 	return check.Target{
 		Host: "127.0.0.1",
 		Endpoint: func(network string, port uint16) (string, error) {
@@ -43,21 +43,21 @@ func (g *domain) launch(ctx context.Context, t *trial) (check.Target, error) {
 					return f.Host.String(), nil
 				}
 			}
-			return "", fmt.Errorf("the guest's %s port %d isn't forwarded", network, port)
+			return "", fmt.Errorf("%s port %d of the guest is not forwarded", network, port)
 		},
 		Ping:    g.running.Ping,
 		Connect: g.running.Connect,
 	}, nil
 }
 
-// spec describes the domain: the ports that are asked for are forwarded.
+// spec describes the domain. The ports of the checks are forwarded.
 func (g *domain) spec(ctx context.Context, t *trial) (hypervisor.Spec, error) {
 	spec := hypervisor.Spec{
 		Disk: g.disk, MemoryMiB: g.memory, Console: &g.screen,
 		Progress: func(line string) { t.ui.Say(line) },
 	}
 	if g.config.GuestAddress != "" {
-		spec.Network.Address = netip.MustParsePrefix(g.config.GuestAddress) // Configure has seen it
+		spec.Network.Address = netip.MustParsePrefix(g.config.GuestAddress) // Configure has checked it
 	}
 	if g.config.GuestGateway != "" {
 		spec.Network.Gateway = netip.MustParseAddr(g.config.GuestGateway)
@@ -85,20 +85,20 @@ func (g *domain) watch(ctx context.Context, _ func() bool) error {
 	case exit == hypervisor.Crash:
 		return errors.New("the guest crashed")
 	}
-	return fmt.Errorf("the guest ended by itself: %s", exit)
+	return fmt.Errorf("the guest exited: %s", exit)
 }
 
 func (g *domain) refuses() bool { return true }
 
 func (g *domain) network() string {
-	return "it must ask for its address by DHCP (LING: -dhcp; MirageOS: configured with dhcp), or guest_address and guest_gateway must be what is compiled into it"
+	return "it must use DHCP (LING: -dhcp; MirageOS: configured with dhcp), or guest_address and guest_gateway must be set to the addresses compiled into it"
 }
 
 func (g *domain) console(context.Context) (string, error) { return g.screen.String(), nil }
 
 func (g *domain) end(_ context.Context, t *trial, keep bool) error {
 	if keep {
-		t.ui.Say("keep_on_failure has no effect on a disk: the domain ends with the test")
+		t.ui.Say("keep_on_failure has no effect on disks: the domain ends with the test")
 	}
 	if g.running != nil {
 		g.running.Destroy()
@@ -108,15 +108,15 @@ func (g *domain) end(_ context.Context, t *trial, keep bool) error {
 
 func (g *domain) tag(context.Context, string) error { return nil }
 
-// screen keeps what a guest writes to its console: its beginning and its end,
-// so that a guest which writes for ever fills no memory.
+// screen keeps the beginning and the end of a guest's console, so that a guest
+// which never stops writing doesn't fill the memory.
 type screen struct {
 	mu         sync.Mutex
 	head, tail []byte
 	lost       int
 }
 
-// screenHalf is how much is kept of either. EC2 keeps 64 KiB of the end.
+// screenHalf is how much is kept of each. EC2 keeps the last 64 KiB.
 const screenHalf = 64 << 10
 
 func (s *screen) Write(p []byte) (int, error) {
@@ -136,7 +136,7 @@ func (s *screen) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.lost > 0 {
-		return fmt.Sprintf("%s\n[%d bytes left out]\n%s", s.head, s.lost, s.tail)
+		return fmt.Sprintf("%s\n[%d bytes omitted]\n%s", s.head, s.lost, s.tail)
 	}
 	return string(s.head) + string(s.tail)
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/postprocessors/smoketest/report"
 )
 
-// conclude sets the verdict and the figures.
+// conclude sets the result and the figures.
 func (t *trial) conclude(failure error) {
 	r := &t.result
 	switch {
@@ -40,7 +40,7 @@ func (t *trial) conclude(failure error) {
 	r.Seconds.Total = since(time.Now())
 }
 
-// allPassed is when the last check had passed.
+// allPassed is when the last check passed.
 func (t *trial) allPassed() (last time.Time) {
 	for _, o := range t.result.Checks {
 		if o.PassedAt.After(last) {

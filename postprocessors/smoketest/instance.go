@@ -45,14 +45,14 @@ func (g *ec2Instance) launch(ctx context.Context, t *trial) (check.Target, error
 	}
 	in := g.launched
 	for _, refused := range in.Refused {
-		t.ui.Say("EC2 refused " + refused.Error())
+		t.ui.Say("no capacity: " + refused.Error())
 	}
 	host, err := g.address()
 	if err != nil {
 		return check.Target{}, err
 	}
 	t.result.Instance.Address, t.result.Instance.PrivateAddress = host, in.PrivateIP
-	t.ui.Say(fmt.Sprintf("%s is running after %.1f s, and is asked at %s", in.ID, time.Since(t.result.Started).Seconds(), host))
+	t.ui.Say(fmt.Sprintf("%s: running after %.1f s; checking %s", in.ID, time.Since(t.result.Started).Seconds(), host))
 	return g.target(host), nil
 }
 
@@ -63,7 +63,7 @@ func (g *ec2Instance) say(t *trial, in *instance.Instance) {
 	t.ui.Say(fmt.Sprintf("launched %s: %s in %s", in.ID, in.Type, in.Zone))
 }
 
-// prepare connects and asks EC2 everything before something is created.
+// prepare connects to EC2 and plans the launch. It creates nothing.
 func (g *ec2Instance) prepare(ctx context.Context, t *trial) (err error) {
 	g.session, err = g.connect(ctx)
 	if err != nil {
@@ -89,7 +89,7 @@ func (g *ec2Instance) prepare(ctx context.Context, t *trial) (err error) {
 	return nil
 }
 
-// request says which instance is wanted.
+// request describes the wanted instance.
 func (g *ec2Instance) request(ports []instance.Port) (instance.Request, error) {
 	c := g.config
 	userData, err := c.userData()
@@ -106,18 +106,18 @@ func (g *ec2Instance) request(ports []instance.Port) (instance.Request, error) {
 	}, nil
 }
 
-// address is where the instance is asked.
+// address is where the checks reach the instance.
 func (g *ec2Instance) address() (string, error) {
 	in := g.launched
 	switch g.config.Address {
 	case "public_ip":
 		return in.PublicIP, noAddress(in.PublicIP, "public address", "set associate_public_ip_address = true, or address = \"private_ip\"")
 	case "public_dns":
-		return in.PublicDNS, noAddress(in.PublicDNS, "public DNS name", "turn DNS hostnames on in its VPC, and give it a public address; or use address = \"public_ip\"")
+		return in.PublicDNS, noAddress(in.PublicDNS, "public DNS name", "enable DNS hostnames in its VPC and assign a public IP address, or set address = \"public_ip\"")
 	case "private_ip":
-		return in.PrivateIP, noAddress(in.PrivateIP, "private address", "see what EC2 says about it")
+		return in.PrivateIP, noAddress(in.PrivateIP, "private address", "see its details in the EC2 console")
 	case "ipv6":
-		return in.IPv6, noAddress(in.IPv6, "IPv6 address", "have its subnet assign one to new interfaces, or use another address")
+		return in.IPv6, noAddress(in.IPv6, "IPv6 address", "let its subnet assign IPv6 addresses to new interfaces, or use another address")
 	}
 	if in.PublicIP != "" {
 		return in.PublicIP, nil
@@ -137,14 +137,14 @@ func (g *ec2Instance) target(host string) check.Target {
 		},
 	}
 	if ip, err := netip.ParseAddr(host); err == nil && ip.IsLoopback() {
-		// An embedded EC2: this machine would answer a ping to itself.
+		// An embedded EC2: this machine itself would respond to a ping.
 		target.Ping = func(ctx context.Context) error { return pingLoopback(ctx, g.session.Endpoint(), host) }
 	}
 	return target
 }
 
-// watch takes an instance whose network doesn't answer EC2's own check for
-// lost, unless it has answered ours.
+// watch ends the test if the instance fails EC2's own network check, unless it
+// has responded to one of ours.
 func (g *ec2Instance) watch(ctx context.Context, heard func() bool) error {
 	err := instance.Watch(ctx, g.session, g.launched)
 	for errors.Is(err, instance.ErrImpaired) && heard() {
@@ -153,17 +153,17 @@ func (g *ec2Instance) watch(ctx context.Context, heard func() bool) error {
 	return err
 }
 
-func (g *ec2Instance) refuses() bool { return g.session.Endpoint() != "" } // an embedded EC2's are addresses of this machine
+func (g *ec2Instance) refuses() bool { return g.session.Endpoint() != "" } // the addresses of an embedded EC2 are this machine's
 
 func (g *ec2Instance) network() string {
-	return "on EC2 it must ask for its address by DHCP (LING: -dhcp; MirageOS: configured with dhcp; Rumprun: \"method\":\"dhcp\"), " +
-		"or have the address compiled in that private_ip_address gives it; and security groups and routes must let the checks through"
+	return "on EC2 it must use DHCP (LING: -dhcp; MirageOS: configured with dhcp; Rumprun: \"method\":\"dhcp\"), " +
+		"or have the address set in private_ip_address compiled in; security groups and routes must allow the checks"
 }
 
 func (g *ec2Instance) console(ctx context.Context) (string, error) {
 	switch {
 	case g.launched == nil:
-		return "", errors.New("there was no instance")
+		return "", errors.New("no instance was launched")
 	case g.ended:
 		return instance.FinalConsole(ctx, g.session, g.launched)
 	}
@@ -173,11 +173,11 @@ func (g *ec2Instance) console(ctx context.Context) (string, error) {
 func (g *ec2Instance) end(ctx context.Context, t *trial, keep bool) error {
 	if keep {
 		for _, line := range g.ledger.Keep() {
-			t.ui.Say("kept, as keep_on_failure is set: " + line)
+			t.ui.Say("kept (keep_on_failure): " + line)
 		}
 		return nil
 	}
-	t.ui.Say("ending what the test made")
+	t.ui.Say("cleaning up")
 	removed, err := g.ledger.Undo(ctx, g.session.Waits)
 	for _, id := range removed {
 		t.ui.Say("removed " + id)

@@ -80,9 +80,9 @@ func TestWhichAMIsAreRemoved(t *testing.T) {
 		"failed, with -on-error=abort":         {"", failing(block{"packer_on_error": "abort"}), "failed", true},
 		"passed, and its group stays":          {"DeleteSecurityGroup=refuse", nil, "passed, and ami-", true},
 		"passed, and its report isn't written": {"", block{"report": "gone/report.html"}, "passed, and ami-", true},
-		"no capacity":                          {"RunInstances=fail,code=InsufficientInstanceCapacity,status=500", nil, "could not be made", true},
-		"no permission":                        {"RunInstances=refuse", nil, "could not be made", true},
-		"no such subnet":                       {"", block{"subnet_id": "subnet-0123456789abcdef0"}, "could not be made", true},
+		"no capacity":                          {"RunInstances=fail,code=InsufficientInstanceCapacity,status=500", nil, "could not run", true},
+		"no permission":                        {"RunInstances=refuse", nil, "could not run", true},
+		"no such subnet":                       {"", block{"subnet_id": "subnet-0123456789abcdef0"}, "could not run", true},
 		"the AMI isn't removed":                {"DeregisterImage=refuse", failing(nil), "aws ec2 deregister-image --region us-east-1 --image-id ami-", true},
 	} {
 		t.Run(name, func(t *testing.T) {

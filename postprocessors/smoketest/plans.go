@@ -12,16 +12,16 @@ import (
 )
 
 const (
-	defaultAttempt  = 10 * time.Second // a loaded guest under emulation has been seen to take several
-	defaultInterval = time.Second      // as ping(8) has it
+	defaultAttempt  = 10 * time.Second // a busy guest under emulation can take several seconds
+	defaultInterval = time.Second      // the default of ping(8)
 	maxPort         = 65535
 )
 
-// option is a check as the template has it.
+// option is a check as configured in the template.
 type option struct {
 	Patience
 	block string // for example "http[0]", as errors name it
-	name  string // as the user calls it
+	name  string // given by the user
 	port  int    // or noPort
 	kind  func(port uint16) check.Check
 }
@@ -80,7 +80,7 @@ func (o HTTPSCheck) check(port uint16) check.Check {
 	return h
 }
 
-// plans makes the checks and returns everything that is wrong with them.
+// plans returns the checks, and all faults of their options.
 func (c *Config) plans() ([]check.Plan, []error) {
 	var plans []check.Plan
 	var errs []error
@@ -88,7 +88,7 @@ func (c *Config) plans() ([]check.Plan, []error) {
 	for _, o := range c.options() {
 		plan, err := o.plan(c.Timeout)
 		if first, ok := taken[plan.Name]; ok && o.name != "" {
-			err = errors.Join(err, fmt.Errorf("name is %q, as that of %s: give one of them another name", o.name, first))
+			err = errors.Join(err, fmt.Errorf("name %q is already used by %s: use different names", o.name, first))
 		}
 		for n, name := 2, plan.Name; taken[plan.Name] != ""; n++ {
 			plan.Name = fmt.Sprintf("%s (%d)", name, n)
@@ -100,17 +100,17 @@ func (c *Config) plans() ([]check.Plan, []error) {
 		plans = append(plans, plan)
 	}
 	if len(plans) == 0 {
-		errs = append(errs, errors.New("there is no check: add a block such as http { port = 80 }, or tcp, https, udp, dns, icmp or console"))
+		errs = append(errs, errors.New("no check is configured: add a block such as http { port = 80 }, or tcp, https, udp, dns, icmp or console"))
 	}
 	return plans, errs
 }
 
-// plan sets defaults. budget is the time that all checks have.
+// plan sets defaults. budget is the time limit of all checks.
 func (o option) plan(budget time.Duration) (check.Plan, error) {
 	var errs []error
 	port := o.port
 	if port != noPort && (port < 1 || port > maxPort) {
-		errs = append(errs, fmt.Errorf("port is %d: use one from 1 to %d", port, maxPort))
+		errs = append(errs, fmt.Errorf("port is %d: it must be 1 to %d", port, maxPort))
 		port = maxPort // so that the rest can be checked
 	}
 	p := check.Plan{
@@ -124,25 +124,15 @@ func (o option) plan(budget time.Duration) (check.Plan, error) {
 	if p.Timeout < 0 || p.Interval < 0 || p.Consecutive < 0 {
 		errs = append(errs, fmt.Errorf("timeout %s, interval %s and consecutive %d must not be negative", p.Timeout, p.Interval, p.Consecutive))
 	} else if least := time.Duration(p.Consecutive-1) * p.Interval; least >= budget {
-		errs = append(errs, fmt.Errorf("%d passes in a row, %s apart, take %s, and all checks have %s: raise the smoke test's timeout, or lower consecutive or interval",
+		errs = append(errs, fmt.Errorf("%d consecutive passes every %s take %s, but the time limit of all checks is %s: raise the smoke test's timeout, or lower consecutive or interval",
 			p.Consecutive, p.Interval, least, budget))
 	}
 	return p, errors.Join(append(errs, p.Validate())...)
 }
 
-// portOf returns what of the guest must be open for a check.
-func portOf(c check.Check) (instance.Port, bool) {
-	switch c := c.(type) {
-	case check.TCP:
-		return instance.Port{Protocol: "tcp", Number: c.Port}, true
-	case check.HTTP:
-		return instance.Port{Protocol: "tcp", Number: c.Port}, true
-	case check.UDP:
-		return instance.Port{Protocol: "udp", Number: c.Port}, true
-	case check.DNS:
-		return instance.Port{Protocol: "udp", Number: c.Port}, true
-	case check.ICMP:
-		return instance.Port{Protocol: "icmp"}, true
-	}
-	return instance.Port{}, false // the console
+// portOf returns the port that must be open for a check. ok is false for one
+// that doesn't use the network.
+func portOf(c check.Check) (_ instance.Port, ok bool) {
+	protocol, number := c.Ingress()
+	return instance.Port{Protocol: protocol, Number: number}, protocol != ""
 }

@@ -1,11 +1,11 @@
 // Package smoketest is the Packer post-processor "unikernel-smoke-test": it
 // boots what a source has made, an AMI on EC2 or a raw disk under Xen on this
-// machine, and lets the build go on only where the guest does what it should on
-// the network.
+// machine, and continues the build only if the guest responds on the network as
+// it should.
 //
-// [PostProcessor.PostProcess] finds out what is to be tested; a trial is the
-// test itself: launch, check, end, report. What differs between an instance and
-// a domain on this machine is behind the interface guest.
+// [PostProcessor.PostProcess] finds the subject of the test; a trial is the test
+// itself: launch, check, clean up, report. The interface guest hides whether the
+// subject runs as an EC2 instance or as a domain on this machine.
 package smoketest
 
 import (
@@ -25,7 +25,7 @@ import (
 
 // PostProcessor implements packersdk.PostProcessor.
 type PostProcessor struct {
-	// Version is the plugin's, for the report.
+	// Version is the plugin's version, for the report.
 	Version string
 
 	config  Config
@@ -58,7 +58,7 @@ func (p *PostProcessor) test(ctx context.Context, ui packersdk.Ui, source packer
 	if err := errors.Join(writable("result", p.config.Result), writable("report", p.config.Report)); err != nil {
 		return nil, err
 	}
-	plans, _ := p.config.plans() // Configure has seen the errors
+	plans, _ := p.config.plans() // Configure has returned the errors
 	ctx, done := lifeline.Hold(ctx)
 	defer done()
 	t := newTrial(&p.config, ui, subject, plans, "packer-plugin-unikernel "+p.Version)
@@ -72,22 +72,22 @@ func (p *PostProcessor) test(ctx context.Context, ui packersdk.Ui, source packer
 	return subject.artifact(result), nil
 }
 
-// writable tells, before anything is paid for, whether a file can be written.
+// writable reports, before anything is created, whether a file can be written.
 func writable(option, path string) error {
 	if path == "" {
 		return nil
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s is %s: there is no folder %s: make it first", option, path, filepath.Dir(path))
+		return fmt.Errorf("%s is %s: the directory %s does not exist: create it first", option, path, filepath.Dir(path))
 	} else if err != nil {
-		return fmt.Errorf("%s is %s, which can't be written: %w", option, path, err)
+		return fmt.Errorf("%s is %s, which is not writable: %w", option, path, err)
 	}
 	return errors.Join(file.Close(), os.Remove(file.Name()))
 }
 
-// writeFile writes a file in one piece, readable to the user alone: a console
-// may hold what isn't for everyone.
+// writeFile writes a file atomically, readable only by the user: a console may
+// contain secrets.
 func writeFile(path string, write func(*os.File) error) (err error) {
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {

@@ -140,12 +140,12 @@ func TestRefusedBeforeTheLaunch(t *testing.T) {
 		options block
 		want    string
 	}{
-		"no folder for the report": {block{"report": "/nowhere/report.html"}, "there is no folder /nowhere: make it first"},
-		"an AMI that isn't there":  {block{"ami_id": "ami-0123456789abcdef0"}, "ami-0123456789abcdef0"},
-		"a type for HVM only":      {block{"instance_types": []string{"t3.micro"}}, "t3.micro"},
-		"no such subnet":           {block{"subnet_id": "subnet-0123456789abcdef0"}, "subnet-0123456789abcdef0"},
-		"no such group":            {block{"security_group_ids": []string{"sg-0123456789abcdef0"}}, "sg-0123456789abcdef0"},
-		"another region":           {block{"region": "eu-west-1", "ami_id": ""}, `region is "eu-west-1", and the artifact has AMIs in us-east-1`},
+		"no directory for the report": {block{"report": "/nowhere/report.html"}, "the directory /nowhere does not exist: create it first"},
+		"an AMI that isn't there":     {block{"ami_id": "ami-0123456789abcdef0"}, "ami-0123456789abcdef0"},
+		"a type for HVM only":         {block{"instance_types": []string{"t3.micro"}}, "t3.micro"},
+		"no such subnet":              {block{"subnet_id": "subnet-0123456789abcdef0"}, "subnet-0123456789abcdef0"},
+		"no such group":               {block{"security_group_ids": []string{"sg-0123456789abcdef0"}}, "sg-0123456789abcdef0"},
+		"another region":              {block{"region": "eu-west-1", "ami_id": ""}, `region is "eu-west-1", and the artifact has AMIs in us-east-1`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := len(c.server.Calls())

@@ -39,7 +39,7 @@ func (p *PostProcessor) subject(source packersdk.Artifact) (*subject, error) {
 		return nil, err
 	}
 	if !ok {
-		return nil, fmt.Errorf("test artifact %q of %q: it is neither an AMI nor a disk of unikernel-disk: use unikernel-smoke-test after one of these sources, or set ami_id", source.Id(), source.BuilderId())
+		return nil, fmt.Errorf("test artifact %q of %q: it is neither an AMI nor a disk of unikernel-disk: use unikernel-smoke-test after a source that makes one, or set ami_id", source.Id(), source.BuilderId())
 	}
 	artifact, err = artifact.In(p.config.Access)
 	if err != nil {
@@ -136,10 +136,10 @@ func (t *trial) outcome(failure, left error) error {
 	case report.Failed:
 		return errors.Join(fmt.Errorf("smoke test of %s failed: %w", id, failure), left)
 	}
-	return errors.Join(fmt.Errorf("smoke test of %s could not be made: %w", id, failure), left)
+	return errors.Join(fmt.Errorf("smoke test of %s could not run: %w", id, failure), left)
 }
 
-// result is the test's result as JSON.
+// resultJSON is the test's result as JSON.
 func (t *trial) resultJSON() (string, error) {
 	var text strings.Builder
 	if err := report.JSON(&text, t.result); err != nil {

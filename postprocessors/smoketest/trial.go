@@ -19,28 +19,27 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/postprocessors/smoketest/report"
 )
 
-// guest is what is tested: an instance of an AMI, or a domain on this machine.
+// guest is the running subject: an instance of an AMI, or a domain on this machine.
 type guest interface {
-	// launch brings it up and returns as soon as it can be asked. It calls
+	// launch starts the guest and returns as soon as it can be checked. It calls
 	// [trial.begin] before it creates anything.
 	launch(context.Context, *trial) (check.Target, error)
-	// watch returns an error as soon as the guest has ended or can't be
-	// reached any more; nil when ctx is done. heard tells whether its network
-	// has answered so far.
+	// watch returns an error as soon as the guest has ended or is out of reach, and
+	// nil when ctx is done. heard reports whether its network has responded so far.
 	watch(ctx context.Context, heard func() bool) error
-	// refuses tells whether this machine refuses connections in its place as long
-	// as it doesn't listen.
+	// refuses reports whether this machine refuses connections on the guest's
+	// behalf while the guest isn't listening.
 	refuses() bool
-	// console returns what the guest has written; after end, its last words,
-	// for which it may wait.
+	// console returns what the guest has written so far. After end, it may wait for
+	// the final console.
 	console(context.Context) (string, error)
-	// end removes the guest and all that was made for it. It doesn't end with
-	// ctx, which may be done. With keep it leaves all as it is, and tells how to
+	// end removes the guest and everything created for it. It doesn't end with ctx,
+	// which may be done. With keep, it leaves everything in place and shows how to
 	// remove it.
 	end(ctx context.Context, t *trial, keep bool) error
-	// network says what a guest that nobody hears of may lack.
+	// network describes what a guest without any response may be missing.
 	network() string
-	// tag puts the result, passed or failed, on the subject for others to see.
+	// tag records the result, passed or failed, on the subject.
 	tag(ctx context.Context, result string) error
 }
 
@@ -50,14 +49,14 @@ type trial struct {
 	ui     packersdk.Ui
 	*subject
 	plans  []check.Plan
-	ports  []instance.Port // what the plans need open
+	ports  []instance.Port // must be open for the plans
 	result report.Result
 
-	launched bool // there is, or may be, something to end
-	tested   bool // the result tells something about the guest
+	launched bool // there may be something to clean up
+	tested   bool // the checks ran, so the result is about the guest
 
 	passed atomic.Bool // a check on the network has passed
-	heard  atomic.Bool // the guest's network has answered in whatever way, or isn't asked
+	heard  atomic.Bool // the guest's network has responded in any way, or isn't checked
 }
 
 func newTrial(config *Config, ui packersdk.Ui, of *subject, plans []check.Plan, tool string) *trial {
@@ -74,7 +73,7 @@ func newTrial(config *Config, ui packersdk.Ui, of *subject, plans []check.Plan, 
 	return t
 }
 
-// noted notes what the guest's network has answered.
+// noted records responses of the guest's network.
 type noted struct {
 	check.Check
 	trial *trial
@@ -96,7 +95,7 @@ func (n noted) Probe(ctx context.Context, target check.Target) error {
 
 func onNetwork(kind string) bool { return kind != "console" }
 
-// begin sets the origin of all times: what is to be tested is asked for now.
+// begin sets the origin of all times: the launch is requested now.
 func (t *trial) begin() {
 	t.launched, t.result.Started = true, time.Now()
 }
@@ -105,8 +104,8 @@ func (t *trial) event(name, format string, args ...any) {
 	t.result.Events = append(t.result.Events, report.Event{Name: name, At: time.Now(), Text: fmt.Sprintf(format, args...)})
 }
 
-// run makes the test. Whatever happens, nothing is left of it but the reports,
-// unless the user wants it kept.
+// run runs the test. Whatever happens, it leaves nothing but the reports, unless
+// the user wants the guest kept.
 func (t *trial) run(ctx context.Context) error {
 	failure := t.test(ctx)
 	cancelled := ctx.Err() != nil
@@ -118,7 +117,7 @@ func (t *trial) run(ctx context.Context) error {
 	if failure != nil && cancelled {
 		failure = errCancelled
 	} else if failure != nil && t.launched {
-		failure = t.autopsy(ctx, failure, keep)
+		failure = t.explainFailure(ctx, failure, keep)
 	}
 	t.conclude(failure)
 	left = errors.Join(left, t.settle(ctx))
@@ -132,7 +131,7 @@ func (t *trial) run(ctx context.Context) error {
 
 var errCancelled = errors.New("the build was cancelled")
 
-// end ends the guest, or keeps it.
+// end removes the guest, or keeps it.
 func (t *trial) end(ctx context.Context, keep bool) error {
 	if !t.launched {
 		return nil
@@ -147,7 +146,7 @@ func (t *trial) end(ctx context.Context, keep bool) error {
 	return err
 }
 
-// test launches the guest and puts the checks to it.
+// test launches the guest and runs the checks.
 func (t *trial) test(ctx context.Context) error {
 	target, err := t.guest.launch(ctx, t)
 	if err != nil {
@@ -176,13 +175,13 @@ func (t *trial) test(ctx context.Context) error {
 	return nil
 }
 
-// consoleInterval is the pause between two looks at the console for a crash:
-// EC2 renews it every minute or so, and answers many such calls.
+// consoleInterval is the pause between two reads of the console in search of a
+// crash: EC2 updates it about once a minute, and allows many such calls.
 const consoleInterval = 5 * time.Second
 
-// watch ends the test early where the guest has ended, or its console shows,
-// twice in a row, that it never will answer. A guest that has passed a check is
-// believed more than its console.
+// watch ends the test early if the guest has ended, or if its console shows,
+// twice in a row, that it will never respond. If a network check has passed, the
+// console is ignored.
 func (t *trial) watch(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var ending error
@@ -207,20 +206,19 @@ func (t *trial) watch(ctx context.Context) error {
 		}
 		sign, line := diagnose(text)
 		if sign != nil && seen == line {
-			return fmt.Errorf("%s: the console says %q: %s", sign.what, line, sign.remedy)
+			return fmt.Errorf("%s: the console shows %q: %s", sign.what, line, sign.remedy)
 		}
 		seen = line
 	}
 }
 
-// write writes the reports that were asked for, and tells the timeline and
-// where they are.
+// write shows the timeline, writes the reports, and shows where they are.
 func (t *trial) write() error {
 	var lines strings.Builder
 	err := report.Text(&lines, t.result)
 	t.ui.Say(strings.TrimRight(lines.String(), "\n"))
 	if t.result.Verdict == report.Failed && t.result.Console != "" {
-		t.ui.Say("the console's last lines:\n" + lastLines(t.result.Console))
+		t.ui.Say("last lines of the console:\n" + lastLines(t.result.Console))
 	}
 	write := func(name, path string, as func(io.Writer, report.Result) error) {
 		if path == "" {
