@@ -57,7 +57,7 @@ func TestPrepareRefuses(t *testing.T) {
 		{"paths and types", block{"http": []block{{"path": "health", "status": 99}}, "dns": []block{{"name": "example.org", "type": "NONE"}}},
 			[]string{"http[0]: path", "http[0]: status", "dns[0]: type"}},
 		{"a console of nothing", block{"console": []block{{}}}, []string{"console[0]: "}},
-		{"one name twice", block{"tcp": []block{{"port": 1, "name": "a"}}, "http": []block{{"name": "a"}}}, []string{`http[0]: name is "a" is already used by tcp[0]`}},
+		{"one name twice", block{"tcp": []block{{"port": 1, "name": "a"}}, "http": []block{{"name": "a"}}}, []string{`http[0]: name "a" is already used by tcp[0]`}},
 		{"never", block{"icmp": []block{{"consecutive": 100, "interval": "10s"}}},
 			[]string{"icmp[0]: 100 consecutive passes every 10s take 16m30s, but the time limit of all checks is 10m0s"}},
 		{"times", block{"icmp": []block{{"timeout": "-1s"}}, "hold": "-1s"}, []string{"icmp[0]: timeout -1s", "hold is -1s"}},
