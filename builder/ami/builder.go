@@ -30,8 +30,8 @@ type Builder struct {
 	connect component.Connector // cloud.Connect, if nil
 }
 
-// build is what the steps of one run share: what was asked for, then what each
-// step has made of it.
+// build is the state that the steps of one run share: the request, and then the
+// result of each step.
 type build struct {
 	config  *Config
 	ui      packersdk.Ui
@@ -55,8 +55,8 @@ func (b *Builder) ConfigSpec() hcldec.ObjectSpec {
 	return b.config.FlatMapstructure().HCL2Spec()
 }
 
-// Prepare checks the options. It returns the names of the values that a build
-// gives to post-processors.
+// Prepare checks the options. It returns the names of the values that
+// post-processors can use.
 func (b *Builder) Prepare(raws ...any) (generated, warnings []string, err error) {
 	return generatedNames, nil, b.config.Prepare(raws...)
 }
@@ -120,7 +120,7 @@ func (b *build) undo(keep bool) {
 }
 
 // fail ends the build with an error. Packer shows it at the end; a user who is
-// asked what to do, or who wants no cleanup, has to see it before.
+// asked what to do, or who wants no cleanup, must see it first.
 func (b *build) fail(err error) multistep.StepAction {
 	b.err = err
 	if onError := b.config.PackerOnError; onError == "ask" || onError == "abort" {

@@ -27,31 +27,31 @@ type Config struct {
 	unikernel.Config    `mapstructure:",squash"`
 	component.Access    `mapstructure:",squash"`
 
-	// The environment that the AMI is for, for example `dev`, `staging` or
-	// `prod`: letters, digits and `-_.`, at most 64. AMI and snapshot carry it in
-	// the tag `Environment`, and `{{ .Environment }}` stands for it in
-	// `ami_name`, `ami_description`, `tags` and `snapshot_tags`.
+	// The environment of the AMI, for example `dev`, `staging` or `prod`: up to 64
+	// letters, digits, and `-_.`. It is the value of the tag `Environment` on the
+	// AMI and its snapshot, and of `{{ .Environment }}` in `ami_name`,
+	// `ami_description`, `tags` and `snapshot_tags`.
 	Environment string `mapstructure:"environment"`
-	// The name of the AMI: 3 to 128 letters, digits, blanks and `()[]./-'@_`. It
-	// must be free in the region. Of the template functions,
-	// `clean_resource_name` replaces what EC2 doesn't take.
+	// The name of the AMI: 3 to 128 letters, digits, spaces, and `()[]./-'@_`. It
+	// must be unique in the region. The template function `clean_resource_name`
+	// replaces characters that EC2 rejects.
 	AMIName string `mapstructure:"ami_name" required:"true"`
 	// The description of the AMI, at most 255 characters.
 	AMIDescription string `mapstructure:"ami_description"`
-	// Tags of the AMI, set when it is registered.
+	// Tags for the AMI, set when it is registered.
 	Tags map[string]string `mapstructure:"tags"`
-	// Tags of the snapshot, set when it is started.
+	// Tags for the snapshot, set when it is started.
 	SnapshotTags map[string]string `mapstructure:"snapshot_tags"`
-	// The kernel image (AKI) that starts the instances. Default: the newest
-	// PV-GRUB hd0 that Amazon offers in the region for the image's architecture.
+	// The kernel image (AKI) that boots the instances. Default: the newest PV-GRUB
+	// hd0 image that Amazon offers in the region for the image's architecture.
 	KernelID string `mapstructure:"kernel_id"`
-	// The size of the root volume in GiB. Default: 1, the least that EBS makes,
-	// which holds every disk that this plugin writes. EBS makes volumes of the
-	// type `gp2` up to 16384 GiB, of `gp3` up to 65536, of `standard` up to 1024.
+	// The size of the root volume in GiB. Default: 1, the smallest EBS volume, which
+	// holds every disk that this plugin writes. The maximum is 16384 for `gp2`,
+	// 65536 for `gp3`, and 1024 for `standard`.
 	VolumeSize int32 `mapstructure:"volume_size"`
 	// The type of the root volume: `gp2` (the default), `gp3` or `standard`.
 	VolumeType string `mapstructure:"volume_type"`
-	// Check everything and show what would be made, then stop without making it.
+	// Check everything, show what would be created, and stop.
 	PlanOnly bool `mapstructure:"plan_only"`
 }
 
@@ -64,18 +64,18 @@ var (
 	environmentForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 	kernelIDForm    = regexp.MustCompile(`^aki-([0-9a-f]{8}|[0-9a-f]{17})$`)
 
-	// volumeTypes are those that can be a root volume with no further options,
-	// and their largest sizes in GiB
+	// volumeTypes are the types that need no further options as a root volume, and
+	// their maximum sizes in GiB
 	// (https://docs.aws.amazon.com/ebs/latest/userguide/ebs-volume-types.html).
 	volumeTypes = map[string]int32{"gp2": 16384, "gp3": 65536, "standard": 1024}
 )
 
-// templated are the options in which {{ .Environment }} may stand: they are
-// rendered after the others are known.
+// templated are the options that may contain {{ .Environment }}. They are rendered
+// when the other options are known.
 var templated = []string{"ami_name", "ami_description", "tags", "snapshot_tags"}
 
-// Prepare reads the options, sets defaults and returns everything that is
-// wrong with them in one error.
+// Prepare reads the options and sets defaults. Its error lists all faults at
+// once.
 func (c *Config) Prepare(raws ...any) error {
 	// Outside of the configuration, which Decode empties first.
 	names := interpolate.Context{Funcs: map[string]any{"clean_resource_name": cloud.CleanName}}
@@ -99,8 +99,8 @@ func (c *Config) Prepare(raws ...any) error {
 	return nil
 }
 
-// noEnvironment stands for an environment that is not set. In a condition it is
-// false, as an empty string is; where a template prints it, it leaves a mark.
+// noEnvironment is the value of an environment that is not set. In a condition it
+// is false, like an empty string; a template that prints it leaves a mark.
 type noEnvironment string
 
 const missingMark = "\x00environment\x00"
@@ -149,24 +149,24 @@ func (c *Config) checkAMI() []error {
 		errs = append(errs, component.Explain(cloud.CheckName(c.AMIName)))
 	}
 	if c.Environment != "" && !environmentForm.MatchString(c.Environment) {
-		errs = append(errs, fmt.Errorf("environment is %q: use up to 64 letters, digits and -_., for example prod", c.Environment))
+		errs = append(errs, fmt.Errorf("environment is %q: it must be up to 64 letters, digits, and -_., for example prod", c.Environment))
 	}
 	if n := utf8.RuneCountInString(c.AMIDescription); n > maxDescription {
-		errs = append(errs, fmt.Errorf("ami_description has %d characters: EC2 takes %d", n, maxDescription))
+		errs = append(errs, fmt.Errorf("ami_description has %d characters: the maximum is %d", n, maxDescription))
 	}
 	if c.KernelID != "" && !kernelIDForm.MatchString(c.KernelID) {
-		errs = append(errs, fmt.Errorf("kernel_id is %q: an AKI is aki- and 8 or 17 hexadecimal digits", c.KernelID))
+		errs = append(errs, fmt.Errorf("kernel_id is %q: an AKI is aki- followed by 8 or 17 hexadecimal digits", c.KernelID))
 	}
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }
 
-// checkEnvironmentTag refuses two values for one tag.
+// checkEnvironmentTag refuses two values for the same tag.
 func (c *Config) checkEnvironmentTag(option string, tags map[string]string) error {
 	value, ok := tags[cloud.EnvironmentTag]
 	if !ok || c.Environment == "" || value == c.Environment {
 		return nil
 	}
-	return fmt.Errorf("%s sets %s to %q and environment is %q: leave one of them out", option, cloud.EnvironmentTag, value, c.Environment)
+	return fmt.Errorf("%s sets %s to %q, but environment is %q: remove one of them", option, cloud.EnvironmentTag, value, c.Environment)
 }
 
 func (c *Config) checkVolume() []error {
@@ -178,10 +178,10 @@ func (c *Config) checkVolume() []error {
 	}
 	largest, ok := volumeTypes[c.VolumeType]
 	if !ok {
-		return []error{fmt.Errorf("volume_type is %q: use gp2, gp3 or standard", c.VolumeType)}
+		return []error{fmt.Errorf("volume_type is %q: it must be gp2, gp3 or standard", c.VolumeType)}
 	}
 	if c.VolumeSize < 1 || c.VolumeSize > largest {
-		return []error{fmt.Errorf("volume_size is %d: EBS makes volumes of type %s of 1 to %d GiB", c.VolumeSize, c.VolumeType, largest)}
+		return []error{fmt.Errorf("volume_size is %d: a volume of type %s has 1 to %d GiB", c.VolumeSize, c.VolumeType, largest)}
 	}
 	return nil
 }

@@ -10,12 +10,12 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/snapshot"
 )
 
-// stepPlan asks AWS what can be asked before anything is created, and shows
-// what will be.
+// stepPlan checks with AWS everything that can be checked before anything is
+// created, and shows the plan.
 type stepPlan struct{ *build }
 
 func (s *stepPlan) Run(ctx context.Context, _ multistep.StateBag) multistep.StepAction {
-	s.err = nil // of an earlier try, which the user wants repeated
+	s.err = nil // from an earlier attempt, if the user chose to retry
 	blocks, err := s.wrapped.Disk.Blocks(ctx)
 	if err != nil {
 		return s.fail(err)
@@ -55,8 +55,8 @@ func (s *stepPlan) Cleanup(multistep.StateBag) {}
 
 func (s *stepPlan) show() {
 	s.ui.Say(fmt.Sprintf("plan: AMI %q in %s, account %s", s.plan.Name, s.plan.Region, s.plan.Account))
-	s.ui.Say(fmt.Sprintf("boots %s with arguments %q", s.plan.Kernel, s.wrapped.CommandLine))
-	s.ui.Say(fmt.Sprintf("root volume of %d GiB (%s), %d of its 512 KiB blocks to upload",
+	s.ui.Say(fmt.Sprintf("boots with %s, command line %q", s.plan.Kernel, s.wrapped.CommandLine))
+	s.ui.Say(fmt.Sprintf("root volume: %d GiB (%s), %d blocks of 512 KiB to upload",
 		s.plan.VolumeSize, s.plan.VolumeType, len(s.blocks)))
 	if s.plan.Environment != "" {
 		s.ui.Say("environment " + s.plan.Environment)

@@ -13,7 +13,7 @@ import (
 type stepRegister struct{ *build }
 
 func (s *stepRegister) Run(ctx context.Context, _ multistep.StateBag) multistep.StepAction {
-	s.err = nil // of an earlier try, which the user wants repeated
+	s.err = nil // from an earlier attempt, if the user chose to retry
 	id, err := ami.Register(ctx, s.session, s.plan, s.snapshotID, &s.ledger)
 	if err != nil {
 		return s.fail(err)

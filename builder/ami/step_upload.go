@@ -15,7 +15,7 @@ import (
 type stepUpload struct{ *build }
 
 func (s *stepUpload) Run(ctx context.Context, _ multistep.StateBag) multistep.StepAction {
-	s.err = nil // of an earlier try, which the user wants repeated
+	s.err = nil // from an earlier attempt, if the user chose to retry
 	start := time.Now()
 	reporter := progress.Lines(s.ui.Say)
 	defer reporter.Done()

@@ -11,7 +11,7 @@ import (
 type stepWrap struct{ *build }
 
 func (s *stepWrap) Run(ctx context.Context, _ multistep.StateBag) multistep.StepAction {
-	s.err = nil // of an earlier try, which the user wants repeated
+	s.err = nil // from an earlier attempt, if the user chose to retry
 	wrapped, err := s.config.Wrap(ctx, s.ui, int64(s.config.VolumeSize)<<30)
 	if err != nil {
 		return s.fail(err)

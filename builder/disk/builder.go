@@ -35,7 +35,7 @@ func (b *Builder) Prepare(raws ...any) (generated, warnings []string, err error)
 	return generatedNames, nil, b.config.Prepare(raws...)
 }
 
-// Run writes the disk. Where it fails or is cancelled, no file is left behind.
+// Run writes the disk. If it fails or is cancelled, it leaves no file behind.
 func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook) (_ packersdk.Artifact, err error) {
 	if err := component.RefuseProvisioners(ctx, ui, hook); err != nil {
 		return nil, err
@@ -71,6 +71,6 @@ func (b *Builder) checkOutput() error {
 	case b.config.PackerForce:
 		return nil
 	default:
-		return fmt.Errorf("write disk: %s exists: choose another output, or replace it by packer build -force", b.config.Output)
+		return fmt.Errorf("write disk: %s already exists: set output to another file, or run packer build -force to replace it", b.config.Output)
 	}
 }

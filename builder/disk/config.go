@@ -19,20 +19,19 @@ type Config struct {
 	common.PackerConfig `mapstructure:",squash"`
 	unikernel.Config    `mapstructure:",squash"`
 
-	// The file that the raw disk is written to. Default: the name of the build
-	// and `.raw`. A file that is there already is replaced with `packer build
-	// -force` only.
+	// The file for the raw disk. Default: the name of the build followed by `.raw`.
+	// An existing file is replaced only with `packer build -force`.
 	Output string `mapstructure:"output"`
-	// The size of the disk in GiB. Default: as small as the files allow, in
-	// whole MiB. The disk is a sparse file: what is free takes no space.
+	// The size of the disk in GiB. Default: as small as possible, in whole MiB. The
+	// disk is a sparse file: its free space takes no space.
 	DiskSize int64 `mapstructure:"disk_size"`
 }
 
 // maxDiskSize is the largest EBS volume, in GiB.
 const maxDiskSize = 65536
 
-// Prepare reads the options, sets defaults and returns everything that is
-// wrong with them in one error.
+// Prepare reads the options and sets defaults. Its error lists all faults at
+// once.
 func (c *Config) Prepare(raws ...any) error {
 	err := config.Decode(c, &config.DecodeOpts{
 		PluginType:         "unikernel-disk",
@@ -48,7 +47,7 @@ func (c *Config) Prepare(raws ...any) error {
 	var errs *packersdk.MultiError
 	errs = packersdk.MultiErrorAppend(errs, c.Config.Prepare()...)
 	if c.DiskSize < 0 || c.DiskSize > maxDiskSize {
-		errs = packersdk.MultiErrorAppend(errs, fmt.Errorf("disk_size is %d: use 1 to %d GiB, or leave it out", c.DiskSize, maxDiskSize))
+		errs = packersdk.MultiErrorAppend(errs, fmt.Errorf("disk_size is %d: it must be 1 to %d GiB", c.DiskSize, maxDiskSize))
 	}
 	if errs != nil && len(errs.Errors) > 0 {
 		return errs

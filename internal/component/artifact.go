@@ -135,6 +135,10 @@ func (a *Artifact) Id() string {
 
 // String is what Packer shows at the end of a build.
 func (a *Artifact) String() string {
+	if a.Result != "" && len(a.AMIs) == 1 {
+		region := a.Regions()[0]
+		return fmt.Sprintf("smoke test passed: %s (%s)", a.AMIs[region].ID, region)
+	}
 	var b strings.Builder
 	if a.Owned {
 		fmt.Fprintln(&b, "AMIs were created:")

@@ -59,7 +59,12 @@ func (d *Disk) Files() []string { return []string{d.Path} }
 func (d *Disk) Id() string { return d.SHA256 }
 
 // String is what Packer shows at the end of a build.
-func (d *Disk) String() string { return "raw disk: " + d.Path }
+func (d *Disk) String() string {
+	if d.Result != "" {
+		return "smoke test passed: " + d.Path
+	}
+	return "raw disk: " + d.Path
+}
 
 // State returns the disk's metadata for the HCP Packer registry, the values of
 // `build.NAME`, and what post-processors of this plugin ask for.
