@@ -61,7 +61,7 @@ func TestLayerViolationsAreSeen(t *testing.T) {
 		module + "internal/ec2ami": {"github.com/aws/smithy-go"},
 		module + "xenpv":           {"io", "github.com/aws/smithy-go"},
 		module + "xenpv/cmd/xenpv": {"github.com/hashicorp/packer-plugin-sdk/packer"},
-		module + "xenpv/ext2":      {"io"},
+		module + "xenpv/disk/ext2": {"io"},
 		module + "xenpvother":      {"github.com/aws/smithy-go"},
 	}
 	want := [][]string{

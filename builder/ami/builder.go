@@ -16,7 +16,7 @@ import (
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 	"github.com/hashicorp/packer-plugin-sdk/uuid"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/builder/unikernel"
+	"github.com/unikernel-ami/packer-plugin-unikernel/builder/common"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ec2ami"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/lifeline"
@@ -37,7 +37,7 @@ type build struct {
 	started time.Time
 	connect component.Connector
 
-	wrapped *unikernel.Wrapped
+	wrapped *common.Wrapped
 	session *ec2ami.Session
 	plan    *ec2ami.Plan
 	ledger  ec2ami.Ledger

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ebs"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
-	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk"
 )
 
 // quick are waits for a server on this machine.
@@ -73,34 +73,34 @@ type memoryDisk map[int32][]byte
 
 func newMemoryDisk(t testing.TB, indexes ...int32) memoryDisk {
 	t.Helper()
-	disk := memoryDisk{}
+	volume := memoryDisk{}
 	for _, index := range indexes {
-		disk[index] = make([]byte, xenpv.BlockSize)
-		if _, err := rand.Read(disk[index]); err != nil {
+		volume[index] = make([]byte, disk.BlockSize)
+		if _, err := rand.Read(volume[index]); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return disk
+	return volume
 }
 
 func (d memoryDisk) ReadAt(p []byte, off int64) (int, error) {
-	block, ok := d[int32(off/xenpv.BlockSize)]
+	block, ok := d[int32(off/disk.BlockSize)]
 	if !ok {
 		return 0, io.ErrUnexpectedEOF
 	}
-	return copy(p, block[off%xenpv.BlockSize:]), nil
+	return copy(p, block[off%disk.BlockSize:]), nil
 }
 
-func (d memoryDisk) blocks() []xenpv.Block {
-	var blocks []xenpv.Block
+func (d memoryDisk) blocks() []disk.Block {
+	var blocks []disk.Block
 	for index, data := range d {
-		blocks = append(blocks, xenpv.Block{Index: index, SHA256: sha256.Sum256(data)})
+		blocks = append(blocks, disk.Block{Index: index, SHA256: sha256.Sum256(data)})
 	}
-	slices.SortFunc(blocks, func(a, b xenpv.Block) int { return int(a.Index - b.Index) })
+	slices.SortFunc(blocks, func(a, b disk.Block) int { return int(a.Index - b.Index) })
 	return blocks
 }
 
-func request(disk memoryDisk) Request {
+func request(volume memoryDisk) Request {
 	return Request{
 		BuildID:      "build-1",
 		Name:         "web-dev",
@@ -112,14 +112,14 @@ func request(disk memoryDisk) Request {
 		VolumeType:   "gp2",
 		ImageTags:    map[string]string{"Service": "web"},
 		SnapshotTags: map[string]string{"Retain": "no"},
-		Blocks:       disk.blocks(),
+		Blocks:       volume.blocks(),
 	}
 }
 
 // readBack reads a snapshot through the EBS direct read API.
 func readBack(t *testing.T, s *Session, snapshot string) memoryDisk {
 	t.Helper()
-	disk := memoryDisk{}
+	volume := memoryDisk{}
 	pages := ebs.NewListSnapshotBlocksPaginator(s.ebs, &ebs.ListSnapshotBlocksInput{SnapshotId: &snapshot})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(t.Context())
@@ -141,8 +141,8 @@ func readBack(t *testing.T, s *Session, snapshot string) memoryDisk {
 			if got := aws.ToString(answer.Checksum); got != base64.StdEncoding.EncodeToString(sum[:]) {
 				t.Errorf("block %d: checksum %s doesn't fit its data", aws.ToInt32(block.BlockIndex), got)
 			}
-			disk[aws.ToInt32(block.BlockIndex)] = data
+			volume[aws.ToInt32(block.BlockIndex)] = data
 		}
 	}
-	return disk
+	return volume
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk"
 )
 
 const (
@@ -23,7 +23,7 @@ const (
 
 	// blockTimeout is the same for a block, which shares the line with those of
 	// all other workers.
-	blockTimeout = Workers * xenpv.BlockSize / slowestLine * time.Second
+	blockTimeout = Workers * disk.BlockSize / slowestLine * time.Second
 
 	// maxAnswer bounds what an endpoint may answer to one call. The largest true
 	// answers, lists of images, have a few megabytes.

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk"
 )
 
 // A Request says which AMI is wanted.
@@ -31,7 +31,7 @@ type Request struct {
 	VolumeType   string            // for example "gp2"
 	ImageTags    map[string]string // the user's tags of the AMI
 	SnapshotTags map[string]string // the user's tags of the snapshot
-	Blocks       []xenpv.Block     // what the snapshot is to hold, ascending
+	Blocks       []disk.Block      // what the snapshot is to hold, ascending
 }
 
 // A Plan is a request that nothing known stands against.

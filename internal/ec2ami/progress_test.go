@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
-	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk"
 )
 
 // Each block that has arrived is reported, those that were sent twice once; the
@@ -14,20 +14,20 @@ import (
 func TestUploadReportsProgress(t *testing.T) {
 	const blocks = 2*Workers + 1
 	_, s := startEC2(t, localec2.Options{}, "us-east-1", "PutSnapshotBlock=throttle,from=5,times=3")
-	disk := memoryDisk{}
+	volume := memoryDisk{}
 	want := []int64{0}
 	for i := range int32(blocks) {
-		disk[i] = []byte{xenpv.BlockSize - 1: byte(i + 1)}
-		want = append(want, int64(i+1)*xenpv.BlockSize)
+		volume[i] = []byte{disk.BlockSize - 1: byte(i + 1)}
+		want = append(want, int64(i+1)*disk.BlockSize)
 	}
 	var got []int64
 	s.Progress = func(done, total int64) {
-		if total != blocks*xenpv.BlockSize {
+		if total != blocks*disk.BlockSize {
 			t.Errorf("total is %d", total)
 		}
 		got = append(got, done)
 	}
-	if _, _, err := bake(t.Context(), s, disk, &Ledger{}); err != nil {
+	if _, _, err := bake(t.Context(), s, volume, &Ledger{}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -18,7 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk"
 )
 
 const (
@@ -34,19 +34,19 @@ const (
 	snapshotTimeout = 60
 )
 
-// Upload creates a snapshot with the plan's blocks, read from disk, by the EBS
+// Upload creates a snapshot with the plan's blocks, read from source, by the EBS
 // direct API, and waits until it is completed. Blocks that hold nothing but
 // zeros are not in the plan and not sent: EBS reads them as zeros.
 //
 // EBS checks each block against the digest in the plan, and all of them
 // against the digest of the digests, so that a disk which changed since it was
 // planned is refused.
-func (s *Session) Upload(ctx context.Context, plan *Plan, disk io.ReaderAt, ledger *Ledger) (string, error) {
+func (s *Session) Upload(ctx context.Context, plan *Plan, source io.ReaderAt, ledger *Ledger) (string, error) {
 	id, err := s.startSnapshot(ctx, plan, ledger)
 	if err != nil {
 		return "", fmt.Errorf("start snapshot: %w", err)
 	}
-	if err := s.putBlocks(ctx, id, plan.Blocks, disk); err != nil {
+	if err := s.putBlocks(ctx, id, plan.Blocks, source); err != nil {
 		return "", fmt.Errorf("upload to %s: %w", id, err)
 	}
 	err = s.completeSnapshot(ctx, id, plan.Blocks)
@@ -77,8 +77,8 @@ func (s *Session) startSnapshot(ctx context.Context, plan *Plan, ledger *Ledger)
 		return "", err
 	}
 	ledger.answered(entry, aws.ToString(answer.SnapshotId), false)
-	if got := aws.ToInt32(answer.BlockSize); got != xenpv.BlockSize {
-		return "", fmt.Errorf("EBS asks for blocks of %d bytes: this plugin knows %d only", got, xenpv.BlockSize)
+	if got := aws.ToInt32(answer.BlockSize); got != disk.BlockSize {
+		return "", fmt.Errorf("EBS asks for blocks of %d bytes: this plugin knows %d only", got, disk.BlockSize)
 	}
 	return aws.ToString(answer.SnapshotId), nil
 }
@@ -93,8 +93,8 @@ func (p *Plan) clientToken() string {
 
 // putBlocks sends the blocks, up to [Workers] at a time. The first error that
 // remains after its retries ends all.
-func (s *Session) putBlocks(ctx context.Context, id string, blocks []xenpv.Block, disk io.ReaderAt) error {
-	buffers := sync.Pool{New: func() any { return new([xenpv.BlockSize]byte) }}
+func (s *Session) putBlocks(ctx context.Context, id string, blocks []disk.Block, source io.ReaderAt) error {
+	buffers := sync.Pool{New: func() any { return new([disk.BlockSize]byte) }}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(Workers)
 	arrived := s.count(len(blocks))
@@ -103,9 +103,9 @@ func (s *Session) putBlocks(ctx context.Context, id string, blocks []xenpv.Block
 			if groupCtx.Err() != nil {
 				return context.Cause(groupCtx)
 			}
-			buffer := buffers.Get().(*[xenpv.BlockSize]byte)
+			buffer := buffers.Get().(*[disk.BlockSize]byte)
 			defer buffers.Put(buffer)
-			if err := s.putBlock(groupCtx, id, block, disk, buffer[:]); err != nil {
+			if err := s.putBlock(groupCtx, id, block, source, buffer[:]); err != nil {
 				return err
 			}
 			arrived()
@@ -121,20 +121,20 @@ func (s *Session) count(blocks int) (arrived func()) {
 	if s.Progress == nil {
 		return func() {}
 	}
-	total := int64(blocks) * xenpv.BlockSize
+	total := int64(blocks) * disk.BlockSize
 	s.Progress(0, total)
 	var mu sync.Mutex
 	var done int64
 	return func() {
 		mu.Lock()
 		defer mu.Unlock()
-		done += xenpv.BlockSize
+		done += disk.BlockSize
 		s.Progress(done, total)
 	}
 }
 
-func (s *Session) putBlock(ctx context.Context, id string, block xenpv.Block, disk io.ReaderAt, buffer []byte) error {
-	n, err := disk.ReadAt(buffer, int64(block.Index)*xenpv.BlockSize)
+func (s *Session) putBlock(ctx context.Context, id string, block disk.Block, source io.ReaderAt, buffer []byte) error {
+	n, err := source.ReadAt(buffer, int64(block.Index)*disk.BlockSize)
 	if n < len(buffer) {
 		return fmt.Errorf("read block %d of the disk: %w", block.Index, err)
 	}
@@ -142,7 +142,7 @@ func (s *Session) putBlock(ctx context.Context, id string, block xenpv.Block, di
 		SnapshotId:        aws.String(id),
 		BlockIndex:        aws.Int32(block.Index),
 		BlockData:         bytes.NewReader(buffer),
-		DataLength:        aws.Int32(xenpv.BlockSize),
+		DataLength:        aws.Int32(disk.BlockSize),
 		Checksum:          aws.String(base64.StdEncoding.EncodeToString(block.SHA256[:])),
 		ChecksumAlgorithm: ebstypes.ChecksumAlgorithmChecksumAlgorithmSha256,
 	})
@@ -152,7 +152,7 @@ func (s *Session) putBlock(ctx context.Context, id string, block xenpv.Block, di
 	return nil
 }
 
-func (s *Session) completeSnapshot(ctx context.Context, id string, blocks []xenpv.Block) error {
+func (s *Session) completeSnapshot(ctx context.Context, id string, blocks []disk.Block) error {
 	_, err := s.ebs.CompleteSnapshot(ctx, &ebs.CompleteSnapshotInput{
 		SnapshotId:                aws.String(id),
 		ChangedBlocksCount:        aws.Int32(int32(len(blocks))),
@@ -165,7 +165,7 @@ func (s *Session) completeSnapshot(ctx context.Context, id string, blocks []xenp
 
 // linearChecksum is the SHA-256 over the digests of the blocks that were sent,
 // in the order of their indexes, in base64 (CompleteSnapshot, method LINEAR).
-func linearChecksum(blocks []xenpv.Block) string {
+func linearChecksum(blocks []disk.Block) string {
 	h := sha256.New()
 	for _, block := range blocks {
 		h.Write(block.SHA256[:])
