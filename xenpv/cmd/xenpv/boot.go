@@ -15,7 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/boot"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/hypervisor"
 )
 
@@ -211,7 +211,7 @@ func (o *bootOptions) disk(ctx context.Context, messages io.Writer) (bootDisk, e
 	defer os.RemoveAll(dir)
 	wrap := wrapOptions{
 		image: o.path, output: filepath.Join(dir, "disk.raw"),
-		cmdline: o.cmdline, ramdisk: o.ramdisk, compress: string(xenpv.CompressAuto),
+		cmdline: o.cmdline, ramdisk: o.ramdisk, compress: string(boot.CompressAuto),
 	}
 	if err := wrap.run(ctx, io.Discard, messages); err != nil {
 		return bootDisk{}, err
