@@ -130,6 +130,7 @@ type machine struct {
 	memory int            // in MiB; 0 stands for 64
 	floppy bool           // the disk is a floppy
 	until  *regexp.Regexp // ends it when the serial port has printed this
+	last   func()         // called before a machine that has printed its last line is ended
 	args   []string
 	limit  time.Duration // 0 stands for a minute: it takes a second, on a busy machine some more
 }
@@ -190,7 +191,9 @@ func (m machine) watch(t testing.TB, cmd *exec.Cmd, cancel func()) string {
 		n, err := out.Read(chunk)
 		log = append(log, chunk[:n]...)
 		if loaderError.Match(log) || m.until != nil && m.until.Match(log) {
-			ended = true
+			if ended = true; m.last != nil {
+				m.last()
+			}
 			break
 		}
 		if err != nil {
