@@ -9,15 +9,18 @@
 ; Both are assembled together, so that the second stage uses the sector's code.
 ;
 ; Memory while loading (everything else below 1 MiB stays as the BIOS left it):
-;   01000-07bff  stack, downward
+;   05000-0501f  variables
+;   05020-06fff  stack, downward. Neither shares a page with code: software emulation
+;                checks each write to such a page, which makes the loader ten times slower
 ;   07c00-07dff  boot sector, loaded by the BIOS
-;   07e00-07fff  variables
 ;   08000-0efff  second stage: code, table, multiboot information, strings
 ;   0f000-0ffef  memory map, as multiboot has it
 ;   10000-1ffff  buffer for disk reads, one 64 KiB DMA page
 ;   20000-23fff  tables for inflate and CRC-32
 ; Kernel and modules lie at 1 MiB and above; every step is checked against the memory map.
 
+VARIABLES   equ 0x5000
+STACK       equ 0x7000
 STAGE2      equ 0x8000
 MAP         equ 0xf000
 MAP_END     equ 0xffe0          ; room for 168 entries of 24 bytes
@@ -36,7 +39,7 @@ DISTANCES   equ 0x21000
 LENGTHS     equ 0x22000         ; code lengths, one byte each
 CRC_TABLE   equ 0x23000
 
-absolute 0x7e00
+absolute VARIABLES
 drive:      resb 1
 last:       resb 1              ; this deflate block is the last one
             resb 2
@@ -61,7 +64,7 @@ start:
     mov ds, ax
     mov es, ax
     mov ss, ax
-    mov sp, 0x7c00
+    mov sp, STACK
     jmp 0:.go                   ; some BIOSes start at 07c0:0000
 .go:
     sti

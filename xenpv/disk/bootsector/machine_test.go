@@ -21,8 +21,9 @@ import (
 // A testFile is a file for a disk in a test.
 type testFile struct {
 	data   []byte
-	gzip   bool // compress it, for the loader to decompress
-	pieces int  // number of extents, laid out last piece first; 0 stands for 1
+	packed []byte // what to store with gzip; nil stands for what compress makes
+	gzip   bool   // compress it, for the loader to decompress
+	pieces int    // number of extents, laid out last piece first; 0 stands for 1
 	line   string
 }
 
@@ -74,13 +75,15 @@ func (f testFile) put(t testing.TB, disk []byte) ([]byte, File) {
 	data := f.data
 	file := File{CommandLine: f.line}
 	if f.gzip {
-		data = compress(t, data)
+		if data = f.packed; data == nil {
+			data = compress(t, f.data)
+		}
 		file.Unpacked = int64(len(f.data))
 	}
 	file.Size = int64(len(data))
 	sectors := (len(data) + SectorSize - 1) / SectorSize
 	data = append(append([]byte(nil), data...), bytes.Repeat([]byte{0xee}, sectors*SectorSize-len(data))...)
-	pieces := max(f.pieces, 1)
+	pieces := max(min(f.pieces, sectors), 1)
 	file.Extents = make([]Extent, pieces)
 	for i := pieces - 1; i >= 0; i-- {
 		from, to := sectors*i/pieces, sectors*(i+1)/pieces
