@@ -28,6 +28,7 @@ need_for_test() {
   need libc6-i386 /lib/ld-linux.so.2 "GRUB legacy's shell, a 32-bit program, judges the disk"
   need binutils readelf "readelf judges the inspection of kernels, and as and ld make guests to boot"
   need qemu-system-x86 qemu-system-x86_64 "Xen runs in it, and boots the wrapped disks"
+  need nasm nasm "nasm assembles the boot loader again, and kernels to boot by it"
   need chromium-headless-shell chromium-headless-shell "Chromium judges the smoke test's report"
   need gcc gcc "Go's race detector is linked by it"
   need libc6-dev /usr/include/stdlib.h "Go's race detector is linked with it"

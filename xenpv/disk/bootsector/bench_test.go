@@ -92,7 +92,7 @@ func grubDisk(b *testing.B, kernel, module []byte) string {
 
 func command(b *testing.B, name string, args ...string) {
 	b.Helper()
-	if out, err := exec.CommandContext(b.Context(), name, args...).CombinedOutput(); err != nil { //nolint:gosec // G204: the test's own commands
+	if out, err := exec.CommandContext(b.Context(), name, args...).CombinedOutput(); err != nil {
 		b.Fatalf("%s: %v\n%s", name, err, out)
 	}
 }

@@ -62,7 +62,7 @@ func TestErrors(t *testing.T) {
 		machine    machine
 		edit       func(*Table, []byte) []byte
 	}{
-		{"floppy", "E1: BIOS cannot read this disk by LBA", machine{floppy: true}, nil},
+		{"floppy", "E1: BIOS cannot read this disk by LBA", machine{disk: "floppy"}, nil},
 		{"second stage beyond the disk", "E2: disk read", machine{}, func(_ *Table, disk []byte) []byte {
 			le.PutUint64(disk[packetOffset+8:], 1<<20)
 			return disk

@@ -118,7 +118,7 @@ func assemble(t testing.TB, source string, options ...string) []byte {
 	nasm := judge.Need(t, "nasm")
 	out := filepath.Join(t.TempDir(), "out.bin")
 	args := append([]string{"-Werror", "-f", "bin", "-o", out}, options...)
-	if text, err := exec.CommandContext(t.Context(), nasm, append(args, source)...).CombinedOutput(); err != nil { //nolint:gosec // G204: the tests' own sources
+	if text, err := exec.CommandContext(t.Context(), nasm, append(args, source)...).CombinedOutput(); err != nil {
 		t.Fatalf("nasm %s: %v\n%s", source, err, text)
 	}
 	data, err := os.ReadFile(out)
@@ -131,7 +131,7 @@ func assemble(t testing.TB, source string, options ...string) []byte {
 // A machine is a PC in plain QEMU that boots a disk.
 type machine struct {
 	memory int            // in MiB; 0 stands for 64
-	floppy bool           // the disk is a floppy
+	disk   string         // QEMU's interface of the disk; "" stands for IDE
 	until  *regexp.Regexp // ends it when the serial port has printed this
 	last   func()         // called before a machine that has printed its last line is ended
 	args   []string
@@ -139,7 +139,7 @@ type machine struct {
 }
 
 // loaderError is the loader's last line when it fails.
-var loaderError = regexp.MustCompile(`E\d: .*\r\n`)
+var loaderError = regexp.MustCompile(`(?m)^E\d: .*\r\n`)
 
 // boot boots the disk, and returns what the serial port printed. It ends when the kernel ends
 // QEMU, when the loader halts with an error, or when m.until is printed.
@@ -162,17 +162,18 @@ func (m machine) bootFile(t testing.TB, path string) string {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	drive := "if=ide,format=raw,snapshot=on,file=" + path
-	if m.floppy {
-		drive = "if=floppy,format=raw,snapshot=on,file=" + path
+	kind := m.disk
+	if kind == "" {
+		kind = "ide"
 	}
+	drive := "if=" + kind + ",format=raw,snapshot=on,file=" + path
 	memory := m.memory
 	if memory == 0 {
 		memory = 64
 	}
 	args := append([]string{"-accel", "tcg", "-m", strconv.Itoa(memory), "-nodefaults", "-display", "none", "-no-reboot",
 		"-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-drive", drive}, m.args...)
-	cmd := exec.CommandContext(ctx, qemu, args...) //nolint:gosec // G204: the tests' own arguments
+	cmd := exec.CommandContext(ctx, qemu, args...)
 	return m.watch(t, cmd, cancel)
 }
 
@@ -189,7 +190,7 @@ func (m machine) watch(t testing.TB, cmd *exec.Cmd, cancel func()) string {
 		t.Fatal(err)
 	}
 	var log []byte
-	ended := false
+	var ended bool
 	for chunk := make([]byte, 4096); ; {
 		n, err := out.Read(chunk)
 		log = append(log, chunk[:n]...)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // What makes a kernel unfit for the loader.
@@ -217,7 +218,7 @@ func (h *Header) programs(r io.ReaderAt, head []byte) (entry uint64, list []prog
 		return 0, nil, fmt.Errorf("%w: ELF class %d for machine %d; must be x86", ErrKernel, head[4], machine)
 	}
 	size, count := int64(le.Uint16(sizes)), int64(le.Uint16(sizes[2:]))
-	if want := map[Format]int64{FormatELF32: 32, FormatELF64: 56}[h.Format]; size < want {
+	if want := map[Format]int64{FormatELF32: 32, FormatELF64: 56}[h.Format]; size != want {
 		return 0, nil, fmt.Errorf("%w: program headers of %d bytes; must be %d", ErrKernel, size, want)
 	}
 	if table > uint64(h.Size) || size*count > h.Size-int64(table) {
@@ -245,7 +246,6 @@ func decodeProgram(format Format, b []byte) program {
 // checkSegments checks that the segments are in the file, in memory above the
 // loader, and apart from each other, and that the entry point is in one.
 func (h *Header) checkSegments() error {
-	entry := false
 	for i, s := range h.Segments {
 		if s.Offset+s.FileSize > h.Size {
 			return fmt.Errorf("%w: segment at byte %d of %d bytes is beyond the end of the file (%d bytes)", ErrKernel, s.Offset, s.FileSize, h.Size)
@@ -261,9 +261,8 @@ func (h *Header) checkSegments() error {
 				return fmt.Errorf("%w: segments at %#x and %#x", ErrOverlap, other.Address, s.Address)
 			}
 		}
-		entry = entry || int64(h.Entry) >= int64(s.Address) && int64(h.Entry) < s.end()
 	}
-	if !entry {
+	if !slices.ContainsFunc(h.Segments, func(s Segment) bool { return h.Entry-s.Address < s.MemorySize }) {
 		return fmt.Errorf("%w: entry point %#x is in none of %d segments", ErrKernel, h.Entry, len(h.Segments))
 	}
 	return nil
