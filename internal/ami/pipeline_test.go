@@ -76,7 +76,8 @@ func TestUndoLeavesNothing(t *testing.T) {
 	}{
 		{"nothing goes wrong", nil, ""},
 		{"start is refused", []string{"StartSnapshot=refuse"}, "start snapshot: "},
-		{"start is never answered", []string{"StartSnapshot=cut-after,times=1", "StartSnapshot=cut,from=2"}, "start snapshot: "},
+		{"start is never answered", []string{"StartSnapshot=cut-after,times=1", "StartSnapshot=cut,from=2"}, ""},
+		{"start is never answered, nor the look-up", []string{"StartSnapshot=cut-after,times=1", "StartSnapshot=cut,from=2", "DescribeSnapshots=refuse,times=1"}, "start snapshot: "},
 		{"start is answered the second time", []string{"StartSnapshot=cut-after,nth=1"}, ""},
 		{"a block is refused for good", []string{"PutSnapshotBlock=refuse,from=3"}, "put block "},
 		{"a block is throttled twice", []string{"PutSnapshotBlock=throttle,from=2,times=2"}, ""},
@@ -98,7 +99,7 @@ func TestUndoLeavesNothing(t *testing.T) {
 			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 				t.Errorf("error %v; want %q", err, test.want)
 			}
-			if _, err := ledger.Undo(t.Context(), s.Waits); err != nil {
+			if _, err := ledger.Undo(t.Context()); err != nil {
 				t.Error(err)
 			}
 			cloudtest.NothingLeft(t, server)
@@ -108,12 +109,12 @@ func TestUndoLeavesNothing(t *testing.T) {
 
 func TestUndoSeesWhatEC2DeniesAtFirst(t *testing.T) {
 	options := localec2.Options{Invisible: 150 * time.Millisecond}
-	server, s := cloudtest.Start(t, options, "us-east-1", "StartSnapshot=cut-after,times=1", "StartSnapshot=cut,from=2")
+	server, s := cloudtest.Start(t, options, "us-east-1", "StartSnapshot=cut-after,times=1", "StartSnapshot=cut,from=2", "DescribeSnapshots=refuse,times=1")
 	var ledger cloud.Ledger
 	if _, _, err := cloudtest.Bake(t.Context(), s, cloudtest.NewMemoryDisk(t, 0), &ledger); err == nil {
 		t.Fatal("no error although no answer came")
 	}
-	removed, err := ledger.Undo(t.Context(), s.Waits)
+	removed, err := ledger.Undo(t.Context())
 	if err != nil || len(removed) != 1 {
 		t.Errorf("removed %v, error %v; want one snapshot", removed, err)
 	}
@@ -127,7 +128,7 @@ func TestRefusalAfterALostAnswerIsNoRefusal(t *testing.T) {
 		faults []string
 		want   string // in the error; "" where the pipeline succeeds all the same
 	}{
-		{[]string{"StartSnapshot=cut-after,nth=1", "StartSnapshot=refuse,from=2"}, "start snapshot: "},
+		{[]string{"StartSnapshot=cut-after,nth=1", "StartSnapshot=refuse,from=2"}, ""},
 		{[]string{"RegisterImage=cut-after,nth=1"}, ""},
 	} {
 		server, s := cloudtest.Start(t, localec2.Options{Invisible: 40 * time.Millisecond}, "us-east-1", test.faults...)
@@ -136,7 +137,7 @@ func TestRefusalAfterALostAnswerIsNoRefusal(t *testing.T) {
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%v: error %v; want %q", test.faults, err, test.want)
 		}
-		if _, err := ledger.Undo(t.Context(), s.Waits); err != nil {
+		if _, err := ledger.Undo(t.Context()); err != nil {
 			t.Error(err)
 		}
 		cloudtest.NothingLeft(t, server)
@@ -149,7 +150,7 @@ func TestUndoTellsWhatIsLeft(t *testing.T) {
 	if _, _, err := cloudtest.Bake(t.Context(), s, cloudtest.NewMemoryDisk(t, 0), &ledger); err == nil {
 		t.Fatal("no error although RegisterImage is refused")
 	}
-	_, err := ledger.Undo(t.Context(), s.Waits)
+	_, err := ledger.Undo(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "aws ec2 delete-snapshot --region us-east-1 --snapshot-id snap-") {
 		t.Errorf("error %v: it doesn't say what to delete", err)
 	}
@@ -175,7 +176,7 @@ func TestCancelLeavesNothing(t *testing.T) {
 			if _, _, err := cloudtest.Bake(ctx, s, cloudtest.NewMemoryDisk(t, 0, 1, 2, 3), &ledger); !errors.Is(err, context.Canceled) {
 				t.Errorf("error %v; want one of the cancelled context", err)
 			}
-			if _, err := ledger.Undo(ctx, s.Waits); err != nil {
+			if _, err := ledger.Undo(ctx); err != nil {
 				t.Error(err)
 			}
 			cloudtest.NothingLeft(t, server)
@@ -205,7 +206,7 @@ func TestChangedDiskIsRefused(t *testing.T) {
 	if _, err = (&snapshot.EBSDirect{Session: s}).Create(t.Context(), request, &ledger); err == nil || !strings.Contains(err.Error(), "put block 1: ") {
 		t.Errorf("error %v; want block 1 refused", err)
 	}
-	if _, err := ledger.Undo(t.Context(), s.Waits); err != nil {
+	if _, err := ledger.Undo(t.Context()); err != nil {
 		t.Error(err)
 	}
 	cloudtest.NothingLeft(t, server)

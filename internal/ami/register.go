@@ -20,12 +20,11 @@ const rootDevice = "/dev/sda1"
 
 // Register makes an AMI of the snapshot and waits until it is available.
 func Register(ctx context.Context, s *cloud.Session, plan *Plan, snapshotID string, ledger *cloud.Ledger) (string, error) {
-	entry := ledger.Intend(&resource{s, plan.BuildID})
-	var sent cloud.Attempts
-	id, err := registerImage(ctx, s, plan, snapshotID, &sent)
 	// RegisterImage has no client token. A repeated request whose first answer
 	// was lost is told that the name is taken: by its own AMI.
-	id, err = ledger.Conclude(ctx, s.Waits, entry, id, sent.Refused(err), err)
+	id, err := ledger.Create(ctx, resource{s, plan.BuildID}, func(sent *cloud.Attempts) (string, error) {
+		return registerImage(ctx, s, plan, snapshotID, sent)
+	})
 	if err != nil {
 		return "", fmt.Errorf("register %q: %w", plan.Name, err)
 	}
@@ -61,7 +60,7 @@ func registerImage(ctx context.Context, s *cloud.Session, plan *Plan, snapshotID
 	// A snapshot that DescribeSnapshots calls completed may be unknown to
 	// RegisterImage for a moment.
 	err = s.Waits.Retry(ctx, func() (bool, error) {
-		answer, err := s.EC2.RegisterImage(ctx, input, func(o *ec2.Options) { o.APIOptions = append(o.APIOptions, sent.Count) })
+		answer, err := s.EC2.RegisterImage(ctx, input, sent.OnEC2)
 		if err != nil {
 			return cloud.HasCode(err, "InvalidSnapshot.NotFound"), err
 		}
@@ -105,14 +104,16 @@ type resource struct {
 	build   string
 }
 
-func (r *resource) Describe(id string) string {
+func (r resource) Session() *cloud.Session { return r.session }
+
+func (r resource) Describe(id string) string {
 	if id == "" {
 		return fmt.Sprintf("the AMI with the tag %s=%s in %s, if there is one", cloud.BuildTag, r.build, r.session.Region)
 	}
 	return fmt.Sprintf("%s (aws ec2 deregister-image --region %s --image-id %s)", id, r.session.Region, id)
 }
 
-func (r *resource) Find(ctx context.Context) (string, error) {
+func (r resource) Find(ctx context.Context) (string, error) {
 	images, err := Describe(ctx, r.session, &ec2.DescribeImagesInput{
 		Owners:  []string{"self"},
 		Filters: cloud.Made(r.build, cloud.RoleImage),
@@ -123,7 +124,7 @@ func (r *resource) Find(ctx context.Context) (string, error) {
 	return aws.ToString(images[0].ImageId), nil
 }
 
-func (r *resource) Remove(ctx context.Context, id string) error {
+func (r resource) Remove(ctx context.Context, id string) error {
 	_, err := r.session.EC2.DeregisterImage(ctx, &ec2.DeregisterImageInput{ImageId: aws.String(id)})
 	if cloud.HasCode(err, "InvalidAMIID.NotFound", "InvalidAMIID.Unavailable") {
 		return cloud.ErrGone

@@ -26,14 +26,14 @@ func Remove(ctx context.Context, s *cloud.Session, id string) (removed []string,
 		return errors.Is(err, cloud.ErrGone) || cloud.IsTransient(err), err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("remove %s: %w", (&resource{session: s}).Describe(id), err)
+		return nil, fmt.Errorf("remove %s: %w", resource{session: s}.Describe(id), err)
 	}
 	var ledger cloud.Ledger
 	for _, snapshotID := range snapshots {
-		ledger.Answered(ledger.Intend(snapshot.Existing(s)), snapshotID, false)
+		ledger.Add(snapshot.Resource(s), snapshotID)
 	}
-	ledger.Answered(ledger.Intend(&resource{session: s}), id, false)
-	return ledger.Undo(ctx, s.Waits)
+	ledger.Add(resource{session: s}, id)
+	return ledger.Undo(ctx)
 }
 
 // ownSnapshots returns the snapshots that go with an AMI, which must be this
@@ -64,10 +64,8 @@ func ownSnapshots(ctx context.Context, s *cloud.Session, id string) ([]string, e
 
 // isFree tells whether a snapshot is this account's and of one AMI only.
 func isFree(ctx context.Context, s *cloud.Session, id string) (bool, error) {
-	answer, err := s.EC2.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{
-		OwnerIds: []string{"self"}, Filters: []types.Filter{cloud.Filter("snapshot-id", id)},
-	})
-	if err != nil || len(answer.Snapshots) == 0 {
+	own, err := snapshot.IsOwn(ctx, s, id)
+	if err != nil || !own {
 		return false, err
 	}
 	users, err := Describe(ctx, s, &ec2.DescribeImagesInput{

@@ -5,9 +5,8 @@
 // Every resource is in the ledger before it is asked for, so that one whose
 // answer was lost is found again and removed with the rest:
 //
-//	entry := ledger.Intend(resource)       // before the call
-//	ledger.Answered(entry, id, refused)    // after it
-//	ledger.Undo(ctx, session.Waits)        // on failure
+//	id, err := ledger.Create(ctx, resource, request)
+//	ledger.Undo(ctx) // on failure
 //
 // Packages snapshot, ami and instance each bring their own kinds of [Resource].
 //

@@ -6,8 +6,9 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/ebs"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 )
@@ -23,8 +24,13 @@ func HasCode(err error, codes ...string) bool {
 // time, whatever the last answer says.
 type Attempts int
 
-// Count is an option of a call.
-func (n *Attempts) Count(stack *middleware.Stack) error {
+// OnEC2 makes a call of EC2 count its attempts.
+func (n *Attempts) OnEC2(o *ec2.Options) { o.APIOptions = append(o.APIOptions, n.count) }
+
+// OnEBS makes a call of the EBS direct APIs count its attempts.
+func (n *Attempts) OnEBS(o *ebs.Options) { o.APIOptions = append(o.APIOptions, n.count) }
+
+func (n *Attempts) count(stack *middleware.Stack) error {
 	return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("CountAttempts",
 		func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
 			*n++
@@ -33,7 +39,7 @@ func (n *Attempts) Count(stack *middleware.Stack) error {
 }
 
 // Refused tells whether the call was declined and nothing was made.
-func (n *Attempts) Refused(err error) bool { return *n == 1 && IsRefusal(err) }
+func (n *Attempts) Refused(err error) bool { return *n == 1 && (IsRefusal(err) || LacksCapacity(err)) }
 
 // IsTransient tells an error of the way to AWS, or of AWS itself, from its
 // answers.
@@ -50,11 +56,8 @@ func IsRefusal(err error) bool {
 		answer.HTTPStatusCode() < http.StatusInternalServerError
 }
 
-// IsFull tells the SDK which of AWS's own faults (5xx) are none: that there is
-// no room is an answer, and doesn't change in the seconds of a repetition.
-func IsFull(err error) aws.Ternary {
-	if HasCode(err, "InsufficientInstanceCapacity", "InsufficientAddressCapacity", "InsufficientVolumeCapacity") {
-		return aws.FalseTernary
-	}
-	return aws.UnknownTernary
+// LacksCapacity reports whether EC2 has no room for what was requested. EC2
+// sends that with status 500, although it is a refusal.
+func LacksCapacity(err error) bool {
+	return HasCode(err, "InsufficientInstanceCapacity", "InsufficientAddressCapacity", "InsufficientVolumeCapacity")
 }

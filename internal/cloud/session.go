@@ -100,7 +100,7 @@ func (o Options) controlRetryer() aws.Retryer {
 	return retry.NewStandard(func(s *retry.StandardOptions) {
 		s.MaxAttempts = ControlAttempts
 		s.MaxBackoff = o.maxBackoff()
-		s.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(IsFull)}, s.Retryables...)
+		s.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(lacksCapacity)}, s.Retryables...)
 	})
 }
 
@@ -114,6 +114,13 @@ func (o Options) blockRetryer() aws.Retryer {
 		s.RateLimiter = ratelimit.None
 		s.Retryables = append(s.Retryables, retry.IsErrorRetryableFunc(isYoungSnapshot))
 	})
+}
+
+func lacksCapacity(err error) aws.Ternary {
+	if LacksCapacity(err) {
+		return aws.FalseTernary
+	}
+	return aws.UnknownTernary
 }
 
 // isYoungSnapshot tells the answer that EBS gives for a snapshot which was

@@ -23,7 +23,7 @@ func actionsOf(t *testing.T, server *localec2.Running, s *cloud.Session, r Reque
 	if err := smokeTest(t.Context(), s, r, &ledger); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ledger.Undo(t.Context(), s.Waits); err != nil {
+	if _, err := ledger.Undo(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	var actions []string
@@ -71,7 +71,7 @@ func TestUndoEndsInstancesWhateverWentWrong(t *testing.T) {
 				if name == "refused" && err == nil || survives(action, name) && err != nil {
 					t.Errorf("error %v", err)
 				}
-				if _, err := ledger.Undo(t.Context(), s.Waits); err != nil {
+				if _, err := ledger.Undo(t.Context()); err != nil {
 					t.Error(err)
 				}
 				noInstanceLeft(t, server)
@@ -146,7 +146,7 @@ func cancelled(t *testing.T, s cloud.Session, r Request, at int, meet meeting) (
 	if action == "" && err != nil || action != "" && action != "CreateTags" && !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
-	if _, err := ledger.Undo(ctx, s.Waits); err != nil {
+	if _, err := ledger.Undo(ctx); err != nil {
 		t.Error(err)
 	}
 	return action

@@ -137,14 +137,16 @@ type resource struct {
 	token   string // of the client
 }
 
-func (r *resource) Describe(id string) string {
+func (r resource) Session() *cloud.Session { return r.session }
+
+func (r resource) Describe(id string) string {
 	if id == "" {
 		return fmt.Sprintf("the instance with the tag %s=%s in %s, if there is one", cloud.BuildTag, r.run, r.session.Region)
 	}
 	return fmt.Sprintf("%s (aws ec2 terminate-instances --region %s --instance-ids %s)", id, r.session.Region, id)
 }
 
-func (r *resource) Find(ctx context.Context) (string, error) {
+func (r resource) Find(ctx context.Context) (string, error) {
 	reservations, err := cloud.All(ctx, ec2.NewDescribeInstancesPaginator(r.session.EC2, &ec2.DescribeInstancesInput{
 		Filters: []types.Filter{cloud.Filter("client-token", r.token)},
 	}), func(page *ec2.DescribeInstancesOutput) []types.Reservation { return page.Reservations })
@@ -154,11 +156,11 @@ func (r *resource) Find(ctx context.Context) (string, error) {
 	return aws.ToString(reservations[0].Instances[0].InstanceId), nil
 }
 
-func (r *resource) Removal(waits cloud.Waits) time.Duration { return waits.Termination }
+func (r resource) RemovalTime() time.Duration { return r.session.Waits.Termination }
 
 // Remove waits until the instance has ended. TerminateInstances may be repeated,
 // and answers with the state.
-func (r *resource) Remove(ctx context.Context, id string) error {
+func (r resource) Remove(ctx context.Context, id string) error {
 	waits := r.session.Waits
 	return waits.Await(ctx, id, waits.Termination, func(ctx context.Context) (string, bool, error) {
 		answer, err := r.session.EC2.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: []string{id}})

@@ -70,7 +70,7 @@ func TestWatchInstance(t *testing.T) {
 	}
 	undone := make(chan error, 1)
 	time.AfterFunc(30*time.Millisecond, func() {
-		_, err := ledger.Undo(context.Background(), s.Waits)
+		_, err := ledger.Undo(context.Background())
 		undone <- err
 	})
 	cloudtest.WantError(t, Watch(t.Context(), s, in), "watch "+in.ID+": the instance is ", "User initiated shutdown")
@@ -140,7 +140,7 @@ func TestFinalConsoleOfAnInstanceThatWasEnded(t *testing.T) {
 	s.Waits.Console = time.Minute
 	var ledger cloud.Ledger
 	in := running(t, s, r, &ledger)
-	if _, err := ledger.Undo(t.Context(), s.Waits); err != nil {
+	if _, err := ledger.Undo(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	started := time.Now()

@@ -96,20 +96,22 @@ func launchAt(ctx context.Context, s *cloud.Session, place place, ledger *cloud.
 // that was refused needs a new token, so the ledger has an entry for each.
 func runInstance(ctx context.Context, s *cloud.Session, place place, ledger *cloud.Ledger) (*Instance, error) {
 	token := rand.Text()
-	entry := ledger.Intend(&resource{s, place.plan.RunID, token})
-	var sent cloud.Attempts
-	answer, err := s.EC2.RunInstances(ctx, place.input(token), func(o *ec2.Options) { o.APIOptions = append(o.APIOptions, sent.Count) })
 	in := &Instance{Type: place.kind, Zone: place.subnet.Zone, wantsPublic: place.subnet.PublicIP}
-	if err == nil && len(answer.Instances) == 0 {
-		err = errNoInstance
-	}
-	if err == nil {
+	id, err := ledger.Create(ctx, resource{s, place.plan.RunID, token}, func(sent *cloud.Attempts) (string, error) {
+		answer, err := s.EC2.RunInstances(ctx, place.input(token), sent.OnEC2)
+		if err != nil {
+			return "", err
+		}
+		if len(answer.Instances) == 0 {
+			return "", errNoInstance
+		}
 		in.read(answer.Instances[0])
-	}
-	refused := sent.Refused(err) || sent == 1 && cloud.IsFull(err) == aws.FalseTernary
-	if in.ID, err = ledger.Conclude(ctx, s.Waits, entry, in.ID, refused, err); err != nil {
+		return in.ID, nil
+	})
+	if err != nil {
 		return nil, err
 	}
+	in.ID = id
 	return in, nil
 }
 

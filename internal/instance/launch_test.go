@@ -63,7 +63,7 @@ func TestLaunchedInstance(t *testing.T) {
 		t.Errorf("tags: %s", diff)
 	}
 	group := left.Networks[0].ID
-	removed, err := ledger.Undo(t.Context(), s.Waits)
+	removed, err := ledger.Undo(t.Context())
 	if err != nil || !slices.Equal(removed, []string{in.ID, group}) {
 		t.Errorf("removed %v, error %v", removed, err)
 	}
@@ -87,7 +87,7 @@ func TestLaunchWithEveryOption(t *testing.T) {
 	if len(found.BlockDeviceMappings) != 1 || !*found.BlockDeviceMappings[0].Ebs.DeleteOnTermination {
 		t.Error("its volume would outlive it")
 	}
-	if _, err := ledger.Undo(t.Context(), s.Waits); err != nil {
+	if _, err := ledger.Undo(t.Context()); err != nil {
 		t.Error(err)
 	}
 	noInstanceLeft(t, server)
@@ -143,7 +143,7 @@ func TestLaunchRequestOnTheWire(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := ledger.Undo(t.Context(), s.Waits); err != nil {
+	if _, err := ledger.Undo(t.Context()); err != nil {
 		t.Error(err)
 	}
 }
@@ -221,7 +221,7 @@ func TestLaunchFallsThrough(t *testing.T) {
 				t.Errorf("%d tries; want %d", len(*forms), test.tries)
 			}
 			checkTokens(t, *forms)
-			if _, err := ledger.Undo(t.Context(), s.Waits); err != nil {
+			if _, err := ledger.Undo(t.Context()); err != nil {
 				t.Error(err)
 			}
 			noInstanceLeft(t, server)
@@ -250,7 +250,7 @@ func TestLaunchEndsWithItsBudget(t *testing.T) {
 	var ledger cloud.Ledger
 	_, err := Launch(t.Context(), s, plan, &ledger)
 	cloudtest.WantError(t, err, "launch "+r.ImageID+": not done within 300ms: ")
-	if _, err := ledger.Undo(t.Context(), s.Waits); err != nil {
+	if _, err := ledger.Undo(t.Context()); err != nil {
 		t.Error(err)
 	}
 	noInstanceLeft(t, server)
@@ -269,10 +269,10 @@ func TestLaunchInGroupsOfTheUser(t *testing.T) {
 	if ledger.Len() != 1 {
 		t.Errorf("%d resources; want the instance alone", ledger.Len())
 	}
-	if removed, err := ledger.Undo(t.Context(), s.Waits); err != nil || !slices.Equal(removed, []string{in.ID}) {
+	if removed, err := ledger.Undo(t.Context()); err != nil || !slices.Equal(removed, []string{in.ID}) {
 		t.Errorf("removed %v, error %v", removed, err)
 	}
-	if _, err := first.Undo(t.Context(), s.Waits); err != nil {
+	if _, err := first.Undo(t.Context()); err != nil {
 		t.Error(err)
 	}
 	noInstanceLeft(t, server)

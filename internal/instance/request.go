@@ -3,7 +3,7 @@
 //	plan, _ := instance.NewPlan(ctx, session, request)        // nothing is created
 //	in, _   := instance.Launch(ctx, session, plan, ledger)    // in a temporary security group
 //	go instance.Watch(ctx, session, in)                       // ends when the instance does
-//	ledger.Undo(ctx, session.Waits)                           // always
+//	ledger.Undo(ctx)                                          // always
 package instance
 
 import (

@@ -18,23 +18,22 @@ func groupName(run string) string { return "unikernel-" + run }
 
 // createGroup makes the temporary group.
 func createGroup(ctx context.Context, s *cloud.Session, plan *Plan, ledger *cloud.Ledger) (string, error) {
-	entry := ledger.Intend(&securityGroup{s, plan.RunID})
-	var sent cloud.Attempts
-	answer, err := s.EC2.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
-		GroupName:   aws.String(groupName(plan.RunID)),
-		Description: aws.String("Temporary: opens the ports of a test and goes with its instance"),
-		VpcId:       aws.String(plan.VPC),
-		TagSpecifications: []types.TagSpecification{
-			{ResourceType: types.ResourceTypeSecurityGroup, Tags: plan.tags(cloud.RoleGroup)},
-		},
-	}, func(o *ec2.Options) { o.APIOptions = append(o.APIOptions, sent.Count) })
-	id := ""
-	if err == nil {
-		id = aws.ToString(answer.GroupId)
-	}
 	// A repeated request whose first answer was lost is told that there is a
 	// group of that name: its own.
-	id, err = ledger.Conclude(ctx, s.Waits, entry, id, sent.Refused(err), err)
+	id, err := ledger.Create(ctx, securityGroup{s, plan.RunID}, func(sent *cloud.Attempts) (string, error) {
+		answer, err := s.EC2.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
+			GroupName:   aws.String(groupName(plan.RunID)),
+			Description: aws.String("Temporary: opens the ports of a test and goes with its instance"),
+			VpcId:       aws.String(plan.VPC),
+			TagSpecifications: []types.TagSpecification{
+				{ResourceType: types.ResourceTypeSecurityGroup, Tags: plan.tags(cloud.RoleGroup)},
+			},
+		}, sent.OnEC2)
+		if err != nil {
+			return "", err
+		}
+		return aws.ToString(answer.GroupId), nil
+	})
 	if err != nil {
 		return "", fmt.Errorf("create security group: %w", err)
 	}
@@ -65,14 +64,16 @@ type securityGroup struct {
 	run     string
 }
 
-func (r *securityGroup) Describe(id string) string {
+func (r securityGroup) Session() *cloud.Session { return r.session }
+
+func (r securityGroup) Describe(id string) string {
 	if id == "" {
 		return fmt.Sprintf("the security group with the tag %s=%s in %s, if there is one", cloud.BuildTag, r.run, r.session.Region)
 	}
 	return fmt.Sprintf("%s (when its instance has ended: aws ec2 delete-security-group --region %s --group-id %s)", id, r.session.Region, id)
 }
 
-func (r *securityGroup) Find(ctx context.Context) (string, error) {
+func (r securityGroup) Find(ctx context.Context) (string, error) {
 	found, err := describeGroups(ctx, r.session, cloud.Made(r.run, cloud.RoleGroup)...)
 	if err != nil || len(found) == 0 {
 		return "", err
@@ -85,10 +86,10 @@ func describeGroups(ctx context.Context, s *cloud.Session, filters ...types.Filt
 		func(page *ec2.DescribeSecurityGroupsOutput) []types.SecurityGroup { return page.SecurityGroups })
 }
 
-func (r *securityGroup) Removal(waits cloud.Waits) time.Duration { return waits.Release }
+func (r securityGroup) RemovalTime() time.Duration { return r.session.Waits.Release }
 
 // Remove waits until the group is in use no more.
-func (r *securityGroup) Remove(ctx context.Context, id string) error {
+func (r securityGroup) Remove(ctx context.Context, id string) error {
 	waits := r.session.Waits
 	return waits.Await(ctx, id, waits.Release, func(ctx context.Context) (string, bool, error) {
 		_, err := r.session.EC2.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: aws.String(id)})

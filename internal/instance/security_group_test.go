@@ -77,7 +77,7 @@ func TestTemporaryGroup(t *testing.T) {
 	var second cloud.Ledger
 	_, err = createGroup(t.Context(), s, planned(t, s, r), &second)
 	cloudtest.WantError(t, err, "create security group: ", "InvalidGroup.Duplicate")
-	if _, err := ledger.Undo(t.Context(), s.Waits); err != nil {
+	if _, err := ledger.Undo(t.Context()); err != nil {
 		t.Error(err)
 	}
 	noInstanceLeft(t, server)
@@ -110,7 +110,7 @@ func TestUndoTellsWhichInstanceIsLeft(t *testing.T) {
 	cloudtest.Inject(t, server, "TerminateInstances=refuse")
 	var ledger cloud.Ledger
 	in := running(t, s, r, &ledger)
-	_, err := ledger.Undo(t.Context(), s.Waits)
+	_, err := ledger.Undo(t.Context())
 	cloudtest.WantError(t, err, "aws ec2 terminate-instances --region us-east-1 --instance-ids "+in.ID,
 		"aws ec2 delete-security-group --region us-east-1 --group-id sg-", "not done within 300ms; last state: is in use")
 }
@@ -124,7 +124,7 @@ func TestUndoTellsWhatMayBeLeft(t *testing.T) {
 		t.Error("no error although no answer came")
 	}
 	s.Waits.Release = 400 * time.Millisecond
-	_, err := ledger.Undo(t.Context(), s.Waits)
+	_, err := ledger.Undo(t.Context())
 	cloudtest.WantError(t, err, "the instance with the tag unikernel:build=run-1 in us-east-1, if there is one")
 }
 
@@ -133,8 +133,7 @@ func TestKeep(t *testing.T) {
 	var ledger cloud.Ledger
 	in := running(t, s, r, &ledger)
 	group := server.Resources()["us-east-1"].Networks[0].ID
-	ledger.Answered(ledger.Intend(&securityGroup{s, "refused"}), "", true)
-	ledger.Answered(ledger.Intend(&securityGroup{s, "lost"}), "", false)
+	ledger.Add(securityGroup{s, "lost"}, "")
 	want := []string{
 		"the security group with the tag unikernel:build=lost in us-east-1, if there is one",
 		in.ID + " (aws ec2 terminate-instances --region us-east-1 --instance-ids " + in.ID + ")",
@@ -143,7 +142,7 @@ func TestKeep(t *testing.T) {
 	if diff := cmp.Diff(want, ledger.Keep()); diff != "" {
 		t.Error(diff)
 	}
-	if removed, err := ledger.Undo(t.Context(), s.Waits); err != nil || len(removed) > 0 || ledger.Len() > 0 {
+	if removed, err := ledger.Undo(t.Context()); err != nil || len(removed) > 0 || ledger.Len() > 0 {
 		t.Errorf("removed %v, error %v, after all was to be kept", removed, err)
 	}
 	left := server.Resources()["us-east-1"]

@@ -36,7 +36,7 @@ func BenchmarkUpload(b *testing.B) {
 					b.Fatal(err)
 				}
 				b.StopTimer()
-				if _, err := ledger.Undo(b.Context(), s.Waits); err != nil {
+				if _, err := ledger.Undo(b.Context()); err != nil {
 					b.Fatal(err)
 				}
 				b.StartTimer()

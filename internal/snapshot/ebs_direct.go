@@ -60,27 +60,25 @@ func (s *EBSDirect) Create(ctx context.Context, request Request, ledger *cloud.L
 }
 
 func (s *EBSDirect) start(ctx context.Context, request Request, ledger *cloud.Ledger) (string, error) {
-	entry := ledger.Intend(&resource{s.Session, request.BuildID})
-	var sent cloud.Attempts
-	answer, err := s.EBS.StartSnapshot(ctx, &ebs.StartSnapshotInput{
-		VolumeSize:  aws.Int64(int64(request.VolumeSize)),
-		ClientToken: aws.String(request.clientToken()),
-		Description: aws.String(request.Description),
-		Tags:        cloud.EBSTags(cloud.SortedTags(request.Tags)),
-		Timeout:     aws.Int32(snapshotTimeout),
-	}, func(o *ebs.Options) {
-		o.RetryMaxAttempts = cloud.ControlAttempts
-		o.APIOptions = append(o.APIOptions, sent.Count)
+	blockSize := int32(xenpv.BlockSize)
+	id, err := ledger.Create(ctx, resource{s.Session, request.BuildID}, func(sent *cloud.Attempts) (string, error) {
+		answer, err := s.EBS.StartSnapshot(ctx, &ebs.StartSnapshotInput{
+			VolumeSize:  aws.Int64(int64(request.VolumeSize)),
+			ClientToken: aws.String(request.clientToken()),
+			Description: aws.String(request.Description),
+			Tags:        cloud.EBSTags(cloud.SortedTags(request.Tags)),
+			Timeout:     aws.Int32(snapshotTimeout),
+		}, sent.OnEBS, func(o *ebs.Options) { o.RetryMaxAttempts = cloud.ControlAttempts })
+		if err != nil {
+			return "", err
+		}
+		blockSize = aws.ToInt32(answer.BlockSize)
+		return aws.ToString(answer.SnapshotId), nil
 	})
-	if err != nil {
-		ledger.Answered(entry, "", sent.Refused(err))
-		return "", err
+	if err == nil && blockSize != xenpv.BlockSize {
+		err = fmt.Errorf("EBS asks for blocks of %d bytes: this plugin sends %d", blockSize, xenpv.BlockSize)
 	}
-	ledger.Answered(entry, aws.ToString(answer.SnapshotId), false)
-	if got := aws.ToInt32(answer.BlockSize); got != xenpv.BlockSize {
-		return "", fmt.Errorf("EBS asks for blocks of %d bytes: this plugin knows %d only", got, xenpv.BlockSize)
-	}
-	return aws.ToString(answer.SnapshotId), nil
+	return id, err
 }
 
 // putBlocks sends the blocks, up to [cloud.Workers] at a time. The first error that

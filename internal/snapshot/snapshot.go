@@ -56,46 +56,64 @@ func (r Request) clientToken() string {
 // await waits until a snapshot is completed.
 func await(ctx context.Context, s *cloud.Session, id string, budget time.Duration) error {
 	return s.Waits.Await(ctx, id, budget, func(ctx context.Context) (string, bool, error) {
-		answer, err := s.EC2.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{SnapshotIds: []string{id}})
+		found, err := describe(ctx, s, &ec2.DescribeSnapshotsInput{SnapshotIds: []string{id}})
 		if cloud.HasCode(err, "InvalidSnapshot.NotFound") {
 			return "not visible yet", false, nil
 		}
-		if err != nil || len(answer.Snapshots) == 0 {
+		if err != nil || len(found) == 0 {
 			return "unknown", false, err
 		}
-		state := answer.Snapshots[0].State
+		state := found[0].State
 		if state == types.SnapshotStateError {
-			return string(state), false, fmt.Errorf("the snapshot has failed: %s", aws.ToString(answer.Snapshots[0].StateMessage))
+			return string(state), false, fmt.Errorf("the snapshot has failed: %s", aws.ToString(found[0].StateMessage))
 		}
 		return string(state), state == types.SnapshotStateCompleted, nil
 	})
 }
 
-// resource is the ledger's view of the build's snapshot.
+// describe returns all snapshots that input asks for.
+func describe(ctx context.Context, s *cloud.Session, input *ec2.DescribeSnapshotsInput) ([]types.Snapshot, error) {
+	return cloud.All(ctx, ec2.NewDescribeSnapshotsPaginator(s.EC2, input),
+		func(page *ec2.DescribeSnapshotsOutput) []types.Snapshot { return page.Snapshots })
+}
+
+// IsOwn reports whether a snapshot belongs to the account of the session.
+func IsOwn(ctx context.Context, s *cloud.Session, id string) (bool, error) {
+	found, err := describe(ctx, s, &ec2.DescribeSnapshotsInput{
+		OwnerIds: []string{"self"}, Filters: []types.Filter{cloud.Filter("snapshot-id", id)},
+	})
+	return len(found) > 0, err
+}
+
+// resource is the ledger's view of a snapshot.
 type resource struct {
 	session *cloud.Session
 	build   string
 }
 
-func (r *resource) Describe(id string) string {
+// Resource is the ledger's view of a snapshot that exists.
+func Resource(s *cloud.Session) cloud.Resource { return resource{session: s} }
+
+func (r resource) Session() *cloud.Session { return r.session }
+
+func (r resource) Describe(id string) string {
 	if id == "" {
 		return fmt.Sprintf("the snapshot with the tag %s=%s in %s, if there is one", cloud.BuildTag, r.build, r.session.Region)
 	}
 	return fmt.Sprintf("%s (aws ec2 delete-snapshot --region %s --snapshot-id %s)", id, r.session.Region, id)
 }
 
-func (r *resource) Find(ctx context.Context) (string, error) {
-	found, err := cloud.All(ctx, ec2.NewDescribeSnapshotsPaginator(r.session.EC2, &ec2.DescribeSnapshotsInput{
-		OwnerIds: []string{"self"},
-		Filters:  cloud.Made(r.build, cloud.RoleSnapshot),
-	}), func(page *ec2.DescribeSnapshotsOutput) []types.Snapshot { return page.Snapshots })
+func (r resource) Find(ctx context.Context) (string, error) {
+	found, err := describe(ctx, r.session, &ec2.DescribeSnapshotsInput{
+		OwnerIds: []string{"self"}, Filters: cloud.Made(r.build, cloud.RoleSnapshot),
+	})
 	if err != nil || len(found) == 0 {
 		return "", err
 	}
 	return aws.ToString(found[0].SnapshotId), nil
 }
 
-func (r *resource) Remove(ctx context.Context, id string) error {
+func (r resource) Remove(ctx context.Context, id string) error {
 	_, err := r.session.EC2.DeleteSnapshot(ctx, &ec2.DeleteSnapshotInput{SnapshotId: aws.String(id)})
 	switch {
 	case cloud.HasCode(err, "InvalidSnapshot.NotFound"):
@@ -105,6 +123,3 @@ func (r *resource) Remove(ctx context.Context, id string) error {
 	}
 	return err
 }
-
-// Existing is the ledger's view of a snapshot whose id is known.
-func Existing(s *cloud.Session) cloud.Resource { return &resource{session: s} }
