@@ -211,3 +211,37 @@ func TestChangedDiskIsRefused(t *testing.T) {
 	}
 	cloudtest.NothingLeft(t, server)
 }
+
+// What is looked up because an answer was lost is told from everything else that
+// carries the build's tag, on whatever page it is.
+func TestLostAnswersAreLookedUpByRoleOnAllPages(t *testing.T) {
+	server, s := cloudtest.Start(t, localec2.Options{}, "us-east-1")
+	var ledger cloud.Ledger
+	otherImage, otherSnapshot, err := cloudtest.Bake(t.Context(), s, cloudtest.NewMemoryDisk(t, 0), &ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.EC2.CreateTags(t.Context(), &ec2.CreateTagsInput{
+		Resources: []string{otherImage, otherSnapshot}, Tags: cloud.SortedTags(map[string]string{cloud.RoleTag: "other"}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cloudtest.EmptyFirstPages(s)
+	cloudtest.Inject(t, server, "StartSnapshot=cut-after,nth=1", "StartSnapshot=refuse,from=2", "RegisterImage=cut-after,nth=1", "RegisterImage=refuse,from=2")
+	request, disk := cloudtest.Request(cloudtest.NewMemoryDisk(t, 1)), cloudtest.NewMemoryDisk(t, 1)
+	request.Name = "another" // of the same build
+	snapshotID, err := (&snapshot.EBSDirect{Session: s}).Create(t.Context(), cloudtest.SnapshotRequest(&ami.Plan{Request: request}, disk), &ledger)
+	if err != nil || snapshotID == otherSnapshot {
+		t.Fatalf("snapshot %s, error %v", snapshotID, err)
+	}
+	plan := &ami.Plan{Request: request, Kernel: ami.AKI{ID: "aki-919dcaf8"}}
+	imageID, err := ami.Register(t.Context(), s, plan, snapshotID, &ledger)
+	if err != nil || imageID == otherImage {
+		t.Errorf("image %s, error %v", imageID, err)
+	}
+	if _, err := ledger.Undo(t.Context()); err != nil {
+		t.Error(err)
+	}
+	cloudtest.NothingLeft(t, server)
+}

@@ -96,14 +96,14 @@ func survives(action, fault string) bool {
 }
 
 // A meeting is a way in which a call and the end of its context meet.
-type meeting func(cancel func(), request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error)
+type meeting func(cancel func(), request *http.Request, send cloudtest.Send) (*http.Response, error)
 
 var meetings = map[string]meeting{
-	"before its effect": func(cancel func(), request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	"before its effect": func(cancel func(), request *http.Request, send cloudtest.Send) (*http.Response, error) {
 		cancel()
 		return send(request)
 	},
-	"before its answer": func(cancel func(), request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	"before its answer": func(cancel func(), request *http.Request, send cloudtest.Send) (*http.Response, error) {
 		response, err := send(request.WithContext(context.WithoutCancel(request.Context())))
 		if err != nil {
 			return nil, err
@@ -111,7 +111,7 @@ var meetings = map[string]meeting{
 		cancel()
 		return nil, errors.Join(response.Body.Close(), request.Context().Err())
 	},
-	"after its answer": func(cancel func(), request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	"after its answer": func(cancel func(), request *http.Request, send cloudtest.Send) (*http.Response, error) {
 		response, err := send(request)
 		if err != nil {
 			return nil, err
@@ -131,7 +131,7 @@ func cancelled(t *testing.T, s cloud.Session, r Request, at int, meet meeting) (
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	calls := 0
-	hookCalls(&s, func(called string, request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	cloudtest.HookCalls(&s, func(called string, request *http.Request, send cloudtest.Send) (*http.Response, error) {
 		if calls++; calls != at || ctx.Err() != nil {
 			return send(request)
 		}

@@ -1,20 +1,15 @@
 package instance
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ami"
@@ -127,43 +122,4 @@ func noInstanceLeft(t *testing.T, server *localec2.Running) {
 			t.Errorf("left behind in %s: %+v %+v", region, left.Instances, left.Networks)
 		}
 	}
-}
-
-// A callHook stands between the SDK and the server.
-type callHook func(action string, request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error)
-
-type hookedClient struct {
-	client aws.HTTPClient
-	hook   callHook
-}
-
-func (c hookedClient) Do(request *http.Request) (*http.Response, error) {
-	form, err := readForm(request)
-	if err != nil {
-		return nil, err
-	}
-	return c.hook(form.Get("Action"), request, c.client.Do)
-}
-
-// hookCalls has a hook stand between the session and the server.
-func hookCalls(s *cloud.Session, hook callHook) {
-	s.EC2 = ec2.New(s.EC2.Options(), func(o *ec2.Options) { o.HTTPClient = hookedClient{o.HTTPClient, hook} })
-	s.STS = sts.New(s.STS.Options(), func(o *sts.Options) { o.HTTPClient = hookedClient{o.HTTPClient, hook} })
-}
-
-// readForm reads a request's parameters and leaves it as it was.
-func readForm(request *http.Request) (url.Values, error) {
-	data, err := io.ReadAll(request.Body)
-	if err != nil {
-		return nil, err
-	}
-	request.Body = io.NopCloser(bytes.NewReader(data))
-	return url.ParseQuery(string(data))
-}
-
-// writeForm gives a request other parameters. The embedded EC2 doesn't verify
-// signatures.
-func writeForm(request *http.Request, form url.Values) {
-	data := []byte(form.Encode())
-	request.Body, request.ContentLength = io.NopCloser(bytes.NewReader(data)), int64(len(data))
 }

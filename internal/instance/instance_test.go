@@ -106,14 +106,14 @@ func TestWatchInstanceTellsWhoseFaultItIs(t *testing.T) {
 	in := running(t, s, r, &cloud.Ledger{})
 	system := "initializing"
 	looks := 0
-	hookCalls(s, func(action string, request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	cloudtest.HookCalls(s, func(action string, request *http.Request, send cloudtest.Send) (*http.Response, error) {
 		if action != "DescribeInstanceStatus" {
 			return send(request)
 		}
 		if looks++; looks == 3 {
 			system = "impaired"
 		}
-		return answer("<DescribeInstanceStatusResponse><instanceStatusSet><item><instanceStatus><status>insufficient-data</status></instanceStatus><systemStatus><status>" +
+		return cloudtest.Answer("<DescribeInstanceStatusResponse><instanceStatusSet><item><instanceStatus><status>insufficient-data</status></instanceStatus><systemStatus><status>" +
 			system + "</status></systemStatus></item></instanceStatusSet></DescribeInstanceStatusResponse>"), nil
 	})
 	err := Watch(t.Context(), s, in)
@@ -153,7 +153,7 @@ func TestFinalConsoleOfAnInstanceThatWasEnded(t *testing.T) {
 // posts has GetConsoleOutput answer with one after the other, and with the last
 // for good.
 func posts(s *cloud.Session, answers ...string) {
-	hookCalls(s, func(action string, request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	cloudtest.HookCalls(s, func(action string, request *http.Request, send cloudtest.Send) (*http.Response, error) {
 		if action != "GetConsoleOutput" {
 			return send(request)
 		}
@@ -161,7 +161,7 @@ func posts(s *cloud.Session, answers ...string) {
 		if len(answers) > 1 {
 			answers = answers[1:]
 		}
-		return answer("<GetConsoleOutputResponse><timestamp>" + at + "</timestamp><output>" + text + "</output></GetConsoleOutputResponse>"), nil
+		return cloudtest.Answer("<GetConsoleOutputResponse><timestamp>" + at + "</timestamp><output>" + text + "</output></GetConsoleOutputResponse>"), nil
 	})
 }
 

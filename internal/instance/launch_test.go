@@ -25,16 +25,16 @@ import (
 func launchForms(t *testing.T, s *cloud.Session, refuse bool) *[]url.Values {
 	t.Helper()
 	var forms []url.Values
-	hookCalls(s, func(action string, request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	cloudtest.HookCalls(s, func(action string, request *http.Request, send cloudtest.Send) (*http.Response, error) {
 		if action == "RunInstances" {
-			form, err := readForm(request)
+			form, err := cloudtest.Form(request)
 			if err != nil {
 				return nil, err
 			}
 			forms = append(forms, form)
 		}
 		if action == "RunInstances" && refuse {
-			refusal := answer("<Response><Errors><Error><Code>InvalidParameterValue</Code></Error></Errors></Response>")
+			refusal := cloudtest.Answer("<Response><Errors><Error><Code>InvalidParameterValue</Code></Error></Errors></Response>")
 			refusal.StatusCode = http.StatusBadRequest
 			return refusal, nil
 		}

@@ -1,7 +1,6 @@
 package instance
 
 import (
-	"io"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -16,11 +15,6 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloudtest"
 )
-
-// answer is an answer of EC2's.
-func answer(xml string) *http.Response {
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/xml"}}, Body: io.NopCloser(strings.NewReader(xml))}
-}
 
 func nameTag(kind types.ResourceType, name string) []types.TagSpecification {
 	return []types.TagSpecification{{ResourceType: kind, Tags: []types.Tag{{Key: aws.String("Name"), Value: aws.String(name)}}}}
@@ -128,9 +122,9 @@ func TestPlanOfALaunchWithPublicAddress(t *testing.T) {
 
 func TestPlanOfALaunchWithoutDefaultVPC(t *testing.T) {
 	_, s, r := startLaunch(t, localec2.Options{})
-	hookCalls(s, func(action string, request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	cloudtest.HookCalls(s, func(action string, request *http.Request, send cloudtest.Send) (*http.Response, error) {
 		if action == "DescribeVpcs" {
-			return answer("<DescribeVpcsResponse><vpcSet/></DescribeVpcsResponse>"), nil
+			return cloudtest.Answer("<DescribeVpcsResponse><vpcSet/></DescribeVpcsResponse>"), nil
 		}
 		return send(request)
 	})

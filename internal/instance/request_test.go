@@ -85,14 +85,14 @@ func TestPlanOfALaunchReadsAllPages(t *testing.T) {
 	_, s, r := startLaunch(t, localec2.Options{})
 	want := planned(t, s, r)
 	pages := map[string]int{}
-	hookCalls(s, func(action string, request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
-		form, err := readForm(request)
+	cloudtest.HookCalls(s, func(action string, request *http.Request, send cloudtest.Send) (*http.Response, error) {
+		form, err := cloudtest.Form(request)
 		if err != nil {
 			return nil, err
 		}
 		if strings.HasPrefix(action, "Describe") && action != "DescribeImages" {
 			form.Set("MaxResults", "5")
-			writeForm(request, form)
+			cloudtest.SetForm(request, form)
 		}
 		pages[action]++
 		return send(request)
@@ -161,15 +161,15 @@ func TestPlanOfALaunchRefuses(t *testing.T) {
 func TestPlanOfALaunchWaitsForTheAMI(t *testing.T) {
 	_, s, r := startLaunch(t, localec2.Options{})
 	unseen := 2
-	hookCalls(s, func(action string, request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	cloudtest.HookCalls(s, func(action string, request *http.Request, send cloudtest.Send) (*http.Response, error) {
 		if action == "DescribeImages" && unseen > 0 {
 			unseen--
-			form, err := readForm(request)
+			form, err := cloudtest.Form(request)
 			if err != nil {
 				return nil, err
 			}
 			form.Set("ImageId.1", "ami-00000000")
-			writeForm(request, form)
+			cloudtest.SetForm(request, form)
 		}
 		return send(request)
 	})
@@ -195,7 +195,7 @@ func TestPlanOfALaunchInAnotherRegion(t *testing.T) {
 func TestPlanOfALaunchWithTypesOfOtherZones(t *testing.T) {
 	_, s, r := startLaunch(t, localec2.Options{})
 	only := map[string]string{"t1.micro": "us-east-1c", "m1.small": "us-east-1a"} // zones; all other types are nowhere
-	hookCalls(s, func(action string, request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	cloudtest.HookCalls(s, func(action string, request *http.Request, send cloudtest.Send) (*http.Response, error) {
 		if action != "DescribeInstanceTypeOfferings" {
 			return send(request)
 		}
@@ -203,7 +203,7 @@ func TestPlanOfALaunchWithTypesOfOtherZones(t *testing.T) {
 		for name, zone := range only {
 			body += fmt.Sprintf("<item><instanceType>%s</instanceType><location>%s</location></item>", name, zone)
 		}
-		return answer(body + "</instanceTypeOfferingSet></DescribeInstanceTypeOfferingsResponse>"), nil
+		return cloudtest.Answer(body + "</instanceTypeOfferingSet></DescribeInstanceTypeOfferingsResponse>"), nil
 	})
 	r.AvailabilityZone = "us-east-1a"
 	if got := typeText(planned(t, s, r)); got != "m1.small=1740" {

@@ -150,3 +150,35 @@ func TestKeep(t *testing.T) {
 		t.Errorf("kept: %+v %+v", left.Instances, left.Networks)
 	}
 }
+
+// As in package ami: a group of another role carries the same build tag.
+func TestLostGroupIsLookedUpByRoleOnAllPages(t *testing.T) {
+	server, s, r := startLaunch(t, localec2.Options{})
+	for i := range 8 { // the server lists groups in no order
+		_, err := s.EC2.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{
+			GroupName: aws.String(fmt.Sprint("other ", i)), Description: aws.String("of the same build"),
+			TagSpecifications: []types.TagSpecification{{
+				ResourceType: types.ResourceTypeSecurityGroup,
+				Tags:         cloud.SortedTags(map[string]string{cloud.BuildTag: r.RunID, cloud.RoleTag: "other"}),
+			}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	plan := planned(t, s, r)
+	cloudtest.EmptyFirstPages(s)
+	cloudtest.Inject(t, server, "CreateSecurityGroup=cut-after,nth=1", "CreateSecurityGroup=refuse,from=2")
+	var ledger cloud.Ledger
+	id, err := createGroup(t.Context(), s, plan, &ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := describeGroups(t.Context(), s, cloud.Filter("group-id", id))
+	if err != nil || len(found) != 1 || *found[0].GroupName != groupName(r.RunID) {
+		t.Errorf("%s is not the group of the launch; error %v", id, err)
+	}
+	if removed, err := ledger.Undo(t.Context()); err != nil || !slices.Equal(removed, []string{id}) {
+		t.Errorf("removed %v, error %v", removed, err)
+	}
+}
