@@ -236,9 +236,40 @@ func TestLostAnswersAreLookedUpByRoleOnAllPages(t *testing.T) {
 		t.Fatalf("snapshot %s, error %v", snapshotID, err)
 	}
 	plan := &ami.Plan{Request: request, Kernel: ami.AKI{ID: "aki-919dcaf8"}}
-	imageID, err := ami.Register(t.Context(), s, plan, snapshotID, &ledger)
+	imageID, err := ami.Register(t.Context(), s, plan.Registration(snapshotID), &ledger)
 	if err != nil || imageID == otherImage {
 		t.Errorf("image %s, error %v", imageID, err)
+	}
+	if _, err := ledger.Undo(t.Context()); err != nil {
+		t.Error(err)
+	}
+	cloudtest.NothingLeft(t, server)
+}
+
+// Register knows nothing of boot methods: an hvm AMI has no kernel image and a
+// root device of its own.
+func TestRegisterHVM(t *testing.T) {
+	server, s := cloudtest.Start(t, localec2.Options{}, "us-east-1")
+	disk := cloudtest.NewMemoryDisk(t, 0)
+	plan := &ami.Plan{Request: cloudtest.Request(disk)}
+	var ledger cloud.Ledger
+	snapshotID, err := (&snapshot.EBSDirect{Session: s}).Create(t.Context(), cloudtest.SnapshotRequest(plan, disk), &ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := ami.Register(t.Context(), s, ami.Registration{
+		BuildID: "build-1", Name: "web-hvm", Architecture: "x86_64", Virtualization: "hvm", RootDevice: "/dev/xvda",
+		SnapshotID: snapshotID, VolumeSize: 1, VolumeType: "gp3", Tags: plan.ImageTags(),
+	}, &ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	images, err := ami.Describe(t.Context(), s, &ec2.DescribeImagesInput{ImageIds: []string{id}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if image := images[0]; image.VirtualizationType != "hvm" || image.KernelId != nil || aws.ToString(image.RootDeviceName) != "/dev/xvda" || image.Description != nil {
+		t.Errorf("registered %+v", image)
 	}
 	if _, err := ledger.Undo(t.Context()); err != nil {
 		t.Error(err)

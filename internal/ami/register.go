@@ -11,54 +11,92 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 )
 
-// rootDevice is where the root volume of a PV image is attached. PV-GRUB takes
-// the disk with the lowest number as hd0, and every sd* name counts below
+// PVRootDevice is the device name of the root volume of a PV image. PV-GRUB
+// takes the disk with the lowest number as hd0, and every sd* name counts below
 // xvda: any instance-store disk would come before a root called xvda. It is
 // also the name that AWS reserves for PV roots
 // (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/device_naming.html).
-const rootDevice = "/dev/sda1"
+const PVRootDevice = "/dev/sda1"
 
-// Register makes an AMI of the snapshot and waits until it is available.
-func Register(ctx context.Context, s *cloud.Session, plan *Plan, snapshotID string, ledger *cloud.Ledger) (string, error) {
+// A Registration is everything that EC2 is told about a new AMI.
+type Registration struct {
+	BuildID        string // identifies the resources of one build
+	Name           string
+	Description    string
+	Architecture   string // "x86_64" or "i386"
+	Virtualization string // "paravirtual" or "hvm"
+	KernelID       string // the AKI; "" for none, as all hvm images
+	RootDevice     string // for example [PVRootDevice]
+	SnapshotID     string
+	VolumeSize     int32             // GiB
+	VolumeType     string            // for example "gp2"
+	Tags           map[string]string // all of them
+}
+
+// Registration registers the planned AMI with a snapshot of its disk.
+func (p *Plan) Registration(snapshotID string) Registration {
+	return Registration{
+		BuildID:        p.BuildID,
+		Name:           p.Name,
+		Description:    p.Description,
+		Architecture:   p.Architecture,
+		Virtualization: string(types.VirtualizationTypeParavirtual),
+		KernelID:       p.Kernel.ID,
+		RootDevice:     PVRootDevice,
+		SnapshotID:     snapshotID,
+		VolumeSize:     p.VolumeSize,
+		VolumeType:     p.VolumeType,
+		Tags:           p.ImageTags(),
+	}
+}
+
+// Register makes an AMI and waits until it is available.
+func Register(ctx context.Context, s *cloud.Session, r Registration, ledger *cloud.Ledger) (string, error) {
 	// RegisterImage has no client token. A repeated request whose first answer
 	// was lost is told that the name is taken: by its own AMI.
-	id, err := ledger.Create(ctx, resource{s, plan.BuildID}, func(sent *cloud.Attempts) (string, error) {
-		return registerImage(ctx, s, plan, snapshotID, sent)
+	id, err := ledger.Create(ctx, resource{s, r.BuildID}, func(sent *cloud.Attempts) (string, error) {
+		return registerImage(ctx, s, r.input(), sent)
 	})
 	if err != nil {
-		return "", fmt.Errorf("register %q: %w", plan.Name, err)
+		return "", fmt.Errorf("register %q: %w", r.Name, err)
 	}
 	return id, waitForImage(ctx, s, id)
 }
 
-// registerImage never sends ENA, SR-IOV, boot mode, TPM or IMDS options: they
-// are for HVM, and can make the instances of a PV AMI unreachable.
-func registerImage(ctx context.Context, s *cloud.Session, plan *Plan, snapshotID string, sent *cloud.Attempts) (id string, err error) {
+// input has no ENA, SR-IOV, boot mode, TPM or IMDS options: they can make the
+// instances of a PV AMI unreachable.
+func (r *Registration) input() *ec2.RegisterImageInput {
 	input := &ec2.RegisterImageInput{
-		Name:               aws.String(plan.Name),
-		Architecture:       types.ArchitectureValues(plan.Architecture),
-		VirtualizationType: aws.String(string(types.VirtualizationTypeParavirtual)),
-		KernelId:           aws.String(plan.Kernel.ID),
-		RootDeviceName:     aws.String(rootDevice),
+		Name:               aws.String(r.Name),
+		Architecture:       types.ArchitectureValues(r.Architecture),
+		VirtualizationType: aws.String(r.Virtualization),
+		RootDeviceName:     aws.String(r.RootDevice),
 		BlockDeviceMappings: []types.BlockDeviceMapping{{
-			DeviceName: aws.String(rootDevice),
+			DeviceName: aws.String(r.RootDevice),
 			Ebs: &types.EbsBlockDevice{
-				SnapshotId:          aws.String(snapshotID),
-				VolumeSize:          aws.Int32(plan.VolumeSize),
-				VolumeType:          types.VolumeType(plan.VolumeType),
+				SnapshotId:          aws.String(r.SnapshotID),
+				VolumeSize:          aws.Int32(r.VolumeSize),
+				VolumeType:          types.VolumeType(r.VolumeType),
 				DeleteOnTermination: aws.Bool(true),
 			},
 		}},
 		TagSpecifications: []types.TagSpecification{{
 			ResourceType: types.ResourceTypeImage,
-			Tags:         cloud.SortedTags(plan.ImageTags()),
+			Tags:         cloud.SortedTags(r.Tags),
 		}},
 	}
-	if plan.Description != "" {
-		input.Description = aws.String(plan.Description)
+	if r.KernelID != "" {
+		input.KernelId = aws.String(r.KernelID)
 	}
-	// A snapshot that DescribeSnapshots calls completed may be unknown to
-	// RegisterImage for a moment.
+	if r.Description != "" {
+		input.Description = aws.String(r.Description)
+	}
+	return input
+}
+
+// registerImage tries again while RegisterImage doesn't know the snapshot: for a
+// moment that may be so although DescribeSnapshots calls it completed.
+func registerImage(ctx context.Context, s *cloud.Session, input *ec2.RegisterImageInput, sent *cloud.Attempts) (id string, err error) {
 	err = s.Waits.Retry(ctx, func() (bool, error) {
 		answer, err := s.EC2.RegisterImage(ctx, input, sent.OnEC2)
 		if err != nil {

@@ -140,7 +140,7 @@ func Bake(ctx context.Context, s *cloud.Session, disk MemoryDisk, ledger *cloud.
 	if snapshotID, err = method.Create(ctx, SnapshotRequest(plan, disk), ledger); err != nil {
 		return "", "", err
 	}
-	image, err = ami.Register(ctx, s, plan, snapshotID, ledger)
+	image, err = ami.Register(ctx, s, plan.Registration(snapshotID), ledger)
 	return image, snapshotID, err
 }
 
