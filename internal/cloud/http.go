@@ -77,3 +77,17 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// plainBodies hides that the SDK's request bodies write themselves. The SDK
+// closes them as soon as there is an answer; net/http, which looks for more to
+// send after the last byte, then takes their io.EOF for a failed request and
+// closes the connection under the answer (smithy-go 1.28, NewSafeReadCloser).
+// A server that is near and a busy machine are enough for that.
+type plainBodies struct{ aws.HTTPClient }
+
+func (c plainBodies) Do(request *http.Request) (*http.Response, error) {
+	if request.Body != nil && request.Body != http.NoBody {
+		request.Body = struct{ io.ReadCloser }{request.Body}
+	}
+	return c.HTTPClient.Do(request)
+}

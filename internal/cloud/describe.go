@@ -3,7 +3,9 @@ package cloud
 import (
 	"context"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
 // A Pager is one of the SDK's paginators for EC2.
@@ -23,4 +25,9 @@ func All[Page, Item any](ctx context.Context, pager Pager[Page], items func(Page
 		all = append(all, items(page)...)
 	}
 	return all, nil
+}
+
+// Filter makes a filter of a Describe call.
+func Filter(name string, values ...string) types.Filter {
+	return types.Filter{Name: aws.String(name), Values: values}
 }
