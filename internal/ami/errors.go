@@ -13,7 +13,7 @@ func (e NameTakenError) Error() string {
 type NoPVError struct{ Region string }
 
 func (e NoPVError) Error() string {
-	return fmt.Sprintf("region %s has no instance type that runs PV images: use one that has, for example us-east-1 or eu-west-1", e.Region)
+	return fmt.Sprintf("region %s has no instance type that runs PV images: use one that does, for example us-east-1 or eu-west-1", e.Region)
 }
 
 // A NoPVGRUBError says that Amazon offers no PV-GRUB in a region.

@@ -100,14 +100,14 @@ func findAKI(ctx context.Context, s *cloud.Session, id, architecture string) (AK
 		return AKI{}, fmt.Errorf("look up kernel %s: %w", id, err)
 	}
 	if len(images) == 0 {
-		return AKI{}, fmt.Errorf("look up kernel %s: %s has no such kernel image: AKIs differ from region to region; leave {KernelID} out to have the newest PV-GRUB found", id, s.Region)
+		return AKI{}, fmt.Errorf("look up kernel %s: %s has no such kernel image: AKIs differ between regions; omit {KernelID} to use the newest PV-GRUB", id, s.Region)
 	}
 	image := images[0]
 	if image.ImageType != types.ImageTypeValuesKernel {
 		return AKI{}, fmt.Errorf("look up kernel %s: it is a %s image: {KernelID} must be an AKI (aki-…)", id, image.ImageType)
 	}
 	if got := string(image.Architecture); got != architecture {
-		return AKI{}, fmt.Errorf("look up kernel %s: it is for %s and the image is for %s: PV-GRUB starts kernels of its own width only; leave {KernelID} out, or give an AKI for %s", id, got, architecture, architecture)
+		return AKI{}, fmt.Errorf("look up kernel %s: it is for %s and the image is for %s: a PV-GRUB boots only kernels of its own architecture; omit {KernelID}, or specify an AKI for %s", id, got, architecture, architecture)
 	}
 	return AKI{ID: id, Name: Name(image), Architecture: architecture}, nil
 }

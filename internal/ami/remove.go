@@ -46,7 +46,7 @@ func ownSnapshots(ctx context.Context, s *cloud.Session, id string) ([]string, e
 		return nil, err
 	}
 	if len(images) == 0 {
-		return nil, fmt.Errorf("the account has no such AMI in %s; those of others are left alone: %w", s.Region, cloud.ErrGone)
+		return nil, fmt.Errorf("this account has no such AMI in %s, and AMIs of other accounts are never removed: %w", s.Region, cloud.ErrGone)
 	}
 	var own []string
 	for _, mapping := range images[0].BlockDeviceMappings {

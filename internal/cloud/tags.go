@@ -97,13 +97,13 @@ func checkTag(key, value string) error {
 	lower := strings.ToLower(key)
 	switch {
 	case key == "":
-		return errors.New("a tag has an empty key: give it a name")
+		return errors.New("a tag has an empty key: specify one")
 	case !utf8.ValidString(key) || !utf8.ValidString(value):
 		return fmt.Errorf("tag %q is not UTF-8", key)
 	case utf8.RuneCountInString(key) > maxTagKey:
-		return fmt.Errorf("tag key %.20q… has %d characters: EC2 takes %d", key, utf8.RuneCountInString(key), maxTagKey)
+		return fmt.Errorf("tag key %.20q… has %d characters: it must have at most %d", key, utf8.RuneCountInString(key), maxTagKey)
 	case utf8.RuneCountInString(value) > maxTagValue:
-		return fmt.Errorf("tag %q has a value of %d characters: EC2 takes %d", key, utf8.RuneCountInString(value), maxTagValue)
+		return fmt.Errorf("tag %q has a value of %d characters: it must have at most %d", key, utf8.RuneCountInString(value), maxTagValue)
 	case strings.HasPrefix(lower, "aws:"):
 		return fmt.Errorf("tag %q: keys that begin with aws: are Amazon's own", key)
 	case strings.HasPrefix(lower, ownTagPrefix):

@@ -19,8 +19,8 @@ func TestCheckTags(t *testing.T) {
 		{map[string]string{"": "x"}, "empty key"},
 		{map[string]string{"aws:x": ""}, "Amazon's own"},
 		{map[string]string{"Unikernel:build": ""}, "set by this plugin"},
-		{map[string]string{strings.Repeat("k", 129): ""}, "129 characters: EC2 takes 128"},
-		{map[string]string{"k": strings.Repeat("v", 257)}, "257 characters: EC2 takes 256"},
+		{map[string]string{strings.Repeat("k", 129): ""}, "129 characters: it must have at most 128"},
+		{map[string]string{"k": strings.Repeat("v", 257)}, "257 characters: it must have at most 256"},
 		{map[string]string{"k": "\xff"}, "not UTF-8"},
 		{many, "43 tags: EC2 allows 50 on a resource, and 8 of them are reserved"},
 	} {

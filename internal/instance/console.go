@@ -41,7 +41,7 @@ func console(ctx context.Context, s *cloud.Session, id string) (consolePost, err
 	}
 	data, err := base64.StdEncoding.DecodeString(aws.ToString(answer.Output))
 	if err != nil {
-		return consolePost{}, fmt.Errorf("decode what EC2 sent: %w", err)
+		return consolePost{}, fmt.Errorf("decode console output: %w", err)
 	}
 	return consolePost{string(data[max(len(data)-consoleSize, 0):]), aws.ToTime(answer.Timestamp)}, nil
 }

@@ -42,14 +42,14 @@ func planImage(ctx context.Context, s *cloud.Session, plan *Plan) error {
 		return fmt.Errorf("look up %s: %w", id, err)
 	}
 	if len(images) == 0 {
-		return fmt.Errorf("look up %q: %s has no such AMI: check {ImageID} and region, as an AMI's id differs from region to region", id, s.Region)
+		return fmt.Errorf("look up %q: %s has no such AMI: check {ImageID} and the region: an AMI has another ID in each region", id, s.Region)
 	}
 	image := images[0]
 	if image.ImageType != types.ImageTypeValuesMachine {
 		return fmt.Errorf("look up %s: it is a %s image: {ImageID} must be an AMI (ami-…)", id, image.ImageType)
 	}
 	if image.State != types.ImageStateAvailable {
-		return fmt.Errorf("look up %s: it is %s: %s; wait until it is available, or take another", id, image.State, ami.StateReason(image))
+		return fmt.Errorf("look up %s: it is %s: %s; wait until it is available, or use another", id, image.State, ami.StateReason(image))
 	}
 	plan.Image = newImage(image)
 	return plan.readMemoryLimit()
@@ -87,7 +87,7 @@ func (p *Plan) readMemoryLimit() error {
 	}
 	limit, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || limit <= 0 {
-		return fmt.Errorf("read tag %s of %s: %q is no number of MiB: correct it or delete it", cloud.MaxMemoryTag, p.ImageID, text)
+		return fmt.Errorf("read tag %s of %s: %q is not a number of MiB: correct it or delete it", cloud.MaxMemoryTag, p.ImageID, text)
 	}
 	p.MaxMemoryMiB = limit
 	return nil

@@ -75,7 +75,7 @@ func awaitRunning(ctx context.Context, s *cloud.Session, in *Instance) error {
 	})
 }
 
-var errNoInstance = errors.New("EC2 has answered with no instance")
+var errNoInstance = errors.New("EC2 returned no instance")
 
 func describeInstance(ctx context.Context, s *cloud.Session, id string) (types.Instance, error) {
 	answer, err := s.EC2.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}})

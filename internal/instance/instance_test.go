@@ -117,7 +117,7 @@ func TestWatchInstanceTellsWhoseFaultItIs(t *testing.T) {
 			system + "</status></systemStatus></item></instanceStatusSet></DescribeInstanceStatusResponse>"), nil
 	})
 	err := Watch(t.Context(), s, in)
-	cloudtest.WantError(t, err, "the machine below the instance is broken")
+	cloudtest.WantError(t, err, "the host of the instance is impaired")
 	if errors.Is(err, ErrImpaired) || looks != 3 {
 		t.Errorf("error %v after %d looks", err, looks)
 	}
@@ -182,7 +182,7 @@ func TestConsoleAsEC2PostsIt(t *testing.T) {
 	}
 	posts(s, now+" ===")
 	_, err := Console(t.Context(), s, in.ID)
-	cloudtest.WantError(t, err, "decode what EC2 sent")
+	cloudtest.WantError(t, err, "decode console output")
 }
 
 func TestFinalConsole(t *testing.T) {
@@ -268,7 +268,7 @@ func TestDeregisterImageLeavesWhatOthersNeed(t *testing.T) {
 	}
 	// Amazon's kernels are images of another account's.
 	_, err := ami.Remove(t.Context(), s, "aki-919dcaf8")
-	cloudtest.WantError(t, err, "the account has no such AMI in us-east-1")
+	cloudtest.WantError(t, err, "this account has no such AMI in us-east-1")
 	cloudtest.Inject(t, server, "DeregisterImage=refuse")
 	_, err = ami.Remove(t.Context(), s, other)
 	cloudtest.WantError(t, err, "aws ec2 deregister-image --region us-east-1 --image-id "+other)

@@ -70,7 +70,7 @@ func launch(ctx context.Context, s *cloud.Session, plan *Plan, ledger *cloud.Led
 		case thisPlace:
 		}
 	}
-	return nil, fmt.Errorf("EC2 has no room for it: add {InstanceTypes} or a subnet of another zone, or try again later:\n%w", summary(refused))
+	return nil, fmt.Errorf("EC2 has no capacity for it: add {InstanceTypes} or a subnet in another zone, or try again later:\n%w", summary(refused))
 }
 
 // awaitLaunched tells the caller of the instance, and waits until it runs.

@@ -187,7 +187,7 @@ func TestLaunchFallsThrough(t *testing.T) {
 		{[]string{"RunInstances=fail,code=InstanceLimitExceeded,status=400,times=1"}, "m1.small", 2, nil},
 		{[]string{"RunInstances=fail,code=MaxSpotInstanceCountExceeded,status=400,times=1"}, "m1.small", 2, nil},
 		{[]string{"RunInstances=fail,code=InsufficientInstanceCapacity,status=500"}, "", 2 * zones,
-			[]string{"EC2 has no room for it: add {InstanceTypes} or a subnet of another zone", "\nInsufficientInstanceCapacity: ", "t1.micro in us-east-1a", "t1.micro in us-east-1b", "m1.small in us-east-1a"}},
+			[]string{"EC2 has no capacity for it: add {InstanceTypes} or a subnet in another zone", "\nInsufficientInstanceCapacity: ", "t1.micro in us-east-1a", "t1.micro in us-east-1b", "m1.small in us-east-1a"}},
 		{[]string{"RunInstances=fail,code=VcpuLimitExceeded,status=400"}, "", 2, []string{"t1.micro in us-east-1", "m1.small in us-east-1"}},
 		{[]string{"RunInstances=fail,code=Unsupported,status=400,times=1", "RunInstances=refuse"}, "", 2, []string{"Unsupported", "UnauthorizedOperation"}},
 		{[]string{"RunInstances=fail,code=InvalidParameterValue,status=400"}, "", 1, []string{"InvalidParameterValue"}},

@@ -101,12 +101,12 @@ func findVPC(ctx context.Context, s *cloud.Session, plan *Plan) (id string, isDe
 	case len(ids) == 1:
 		return ids[0], isDefault, nil
 	case isDefault:
-		return "", false, fmt.Errorf("look up vpc: %s has no default VPC: name one by {VPCID} or {SubnetID}, or make it by \"aws ec2 create-default-vpc --region %s\"", s.Region, s.Region)
+		return "", false, fmt.Errorf("look up vpc: %s has no default VPC: specify {VPCID} or {SubnetID}, or create one with \"aws ec2 create-default-vpc --region %s\"", s.Region, s.Region)
 	case len(ids) == 0:
-		return "", false, fmt.Errorf("look up vpc: {VPCFilter} %s fits none in %s: correct it, or give {VPCID}", showFilter(plan.VPCFilter), s.Region)
+		return "", false, fmt.Errorf("look up vpc: {VPCFilter} %s matches no VPC in %s: correct it, or specify {VPCID}", showFilter(plan.VPCFilter), s.Region)
 	}
 	slices.Sort(ids)
-	return "", false, fmt.Errorf("look up vpc: {VPCFilter} %s fits %s: narrow it to one, or give {VPCID}", showFilter(plan.VPCFilter), strings.Join(ids, ", "))
+	return "", false, fmt.Errorf("look up vpc: {VPCFilter} %s matches %s: narrow it to one, or specify {VPCID}", showFilter(plan.VPCFilter), strings.Join(ids, ", "))
 }
 
 func describeSubnets(ctx context.Context, s *cloud.Session, input *ec2.DescribeSubnetsInput) ([]types.Subnet, error) {
@@ -137,10 +137,10 @@ func (p *Plan) checkSubnet(subnet types.Subnet) error {
 	}
 	var errs []error
 	if vpc := aws.ToString(subnet.VpcId); p.VPCID != "" && vpc != p.VPCID {
-		errs = append(errs, fmt.Errorf("{SubnetID} %s is of %s and not of {VPCID} %s: leave {VPCID} out", p.SubnetID, vpc, p.VPCID))
+		errs = append(errs, fmt.Errorf("{SubnetID} %s is in %s, not in {VPCID} %s: omit {VPCID}", p.SubnetID, vpc, p.VPCID))
 	}
 	if zone := aws.ToString(subnet.AvailabilityZone); p.AvailabilityZone != "" && zone != p.AvailabilityZone {
-		errs = append(errs, fmt.Errorf("{SubnetID} %s is in %s and not in {AvailabilityZone} %s: leave {AvailabilityZone} out", p.SubnetID, zone, p.AvailabilityZone))
+		errs = append(errs, fmt.Errorf("{SubnetID} %s is in %s, not in {AvailabilityZone} %s: omit {AvailabilityZone}", p.SubnetID, zone, p.AvailabilityZone))
 	}
 	return errors.Join(errs...)
 }
@@ -153,7 +153,7 @@ func (p *Plan) holdingPrivateIP(subnets []types.Subnet) ([]types.Subnet, error) 
 	}
 	address, err := netip.ParseAddr(p.PrivateIP)
 	if err != nil || !address.Is4() {
-		return nil, fmt.Errorf("{PrivateIP} is %q: give an IPv4 address, such as 10.0.0.5", p.PrivateIP)
+		return nil, fmt.Errorf("{PrivateIP} is %q: specify an IPv4 address, such as 10.0.0.5", p.PrivateIP)
 	}
 	var blocks []string
 	for _, subnet := range subnets {
@@ -174,7 +174,7 @@ func checkReserved(block netip.Prefix, address netip.Addr) error {
 	size := uint64(1) << (block.Addr().BitLen() - block.Bits())
 	at := uint64(number(address) - number(block.Masked().Addr()))
 	if at < 4 || at == size-1 {
-		return fmt.Errorf("{PrivateIP} %s: AWS keeps the first four addresses of %s and the last: use another of it", address, block)
+		return fmt.Errorf("{PrivateIP} %s: AWS reserves the first four addresses of %s and the last: use another", address, block)
 	}
 	return nil
 }
@@ -187,7 +187,7 @@ func (p *Plan) choose(found []types.Subnet) error {
 			cmp.Compare(aws.ToString(a.SubnetId), aws.ToString(b.SubnetId)))
 	})
 	if aws.ToInt32(found[0].AvailableIpAddressCount) == 0 {
-		return fmt.Errorf("subnet %s has no free address: use another {SubnetID}, or end what is in it", aws.ToString(found[0].SubnetId))
+		return fmt.Errorf("subnet %s has no free address: use another {SubnetID}, or free one", aws.ToString(found[0].SubnetId))
 	}
 	p.VPC = aws.ToString(found[0].VpcId)
 	for _, one := range found {

@@ -84,12 +84,12 @@ func TestPlanOfALaunchFindsTheSubnet(t *testing.T) {
 	}
 	good.SubnetID, good.VPCID, good.AvailabilityZone = small, "vpc-00000000", "us-east-1b"
 	_, err := NewPlan(t.Context(), s, good)
-	cloudtest.WantError(t, err, "not of {VPCID} vpc-00000000: leave {VPCID} out", "not in {AvailabilityZone} us-east-1b: leave {AvailabilityZone} out")
+	cloudtest.WantError(t, err, "not in {VPCID} vpc-00000000: omit {VPCID}", "not in {AvailabilityZone} us-east-1b: omit {AvailabilityZone}")
 
 	second := newVPC(t, s, "tests")
 	good.SubnetID, good.VPCID, good.AvailabilityZone, good.VPCFilter = "", "", "", map[string]string{"tag:Name": "tests"}
 	_, err = NewPlan(t.Context(), s, good)
-	cloudtest.WantError(t, err, "{VPCFilter} tag:Name=tests fits vpc-", vpc, second, "narrow it to one")
+	cloudtest.WantError(t, err, "{VPCFilter} tag:Name=tests matches vpc-", vpc, second, "narrow it to one")
 }
 
 func TestPlanOfALaunchComparesVPCs(t *testing.T) {
@@ -102,7 +102,7 @@ func TestPlanOfALaunchComparesVPCs(t *testing.T) {
 	}
 	r.SecurityGroupIDs = []string{*group.GroupId}
 	_, err = NewPlan(t.Context(), s, r)
-	cloudtest.WantError(t, err, *group.GroupId+" is of vpc-", "and the instance will be in "+vpc)
+	cloudtest.WantError(t, err, *group.GroupId+" belongs to vpc-", "and the instance will be in "+vpc)
 
 	r.SubnetID = ""
 	if plan := planned(t, s, r); len(plan.openings) > 0 {
@@ -129,7 +129,7 @@ func TestPlanOfALaunchWithoutDefaultVPC(t *testing.T) {
 		return send(request)
 	})
 	_, err := NewPlan(t.Context(), s, r)
-	cloudtest.WantError(t, err, `us-east-1 has no default VPC: name one by {VPCID} or {SubnetID}, or make it by "aws ec2 create-default-vpc --region us-east-1"`)
+	cloudtest.WantError(t, err, `us-east-1 has no default VPC: specify {VPCID} or {SubnetID}, or create one with "aws ec2 create-default-vpc --region us-east-1"`)
 }
 
 func TestFullSubnets(t *testing.T) {

@@ -122,13 +122,13 @@ const maxUserData = 16 << 10
 func (r *Request) Check() error {
 	var errs []error
 	if n := len(r.UserData); n > maxUserData {
-		errs = append(errs, fmt.Errorf("{UserData} has %d bytes: EC2 takes %d; have the guest fetch the rest", n, maxUserData))
+		errs = append(errs, fmt.Errorf("{UserData} has %d bytes: it must have at most %d; let the guest fetch the rest", n, maxUserData))
 	}
 	if strings.HasPrefix(r.IAMInstanceProfile, "arn:") {
-		errs = append(errs, fmt.Errorf("{IAMInstanceProfile} is %q: give the profile's name, the last part of its ARN", r.IAMInstanceProfile))
+		errs = append(errs, fmt.Errorf("{IAMInstanceProfile} is %q: specify the profile's name, the last part of its ARN", r.IAMInstanceProfile))
 	}
 	if price, err := strconv.ParseFloat(r.SpotPrice, 64); r.spot() && r.SpotPrice != "auto" && (err != nil || !(price > 0) || math.IsInf(price, 0)) {
-		errs = append(errs, fmt.Errorf("{SpotPrice} is %q: give US dollars an hour, such as 0.02, or auto", r.SpotPrice))
+		errs = append(errs, fmt.Errorf("{SpotPrice} is %q: specify US dollars per hour, such as 0.02, or auto", r.SpotPrice))
 	}
 	return errors.Join(errs...)
 }

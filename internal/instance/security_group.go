@@ -124,9 +124,9 @@ func planGroups(ctx context.Context, s *cloud.Session, plan *Plan) (err error) {
 	var errs []error
 	for _, id := range plan.SecurityGroupIDs {
 		if vpc, found := known[id]; !found {
-			errs = append(errs, fmt.Errorf("{SecurityGroupIDs}: %s has no group %q: correct it, or leave {SecurityGroupIDs} out to have a temporary one made", s.Region, id))
+			errs = append(errs, fmt.Errorf("{SecurityGroupIDs}: %s has no group %q: correct it, or omit {SecurityGroupIDs} to use a temporary one", s.Region, id))
 		} else if plan.VPC != "" && vpc != plan.VPC {
-			errs = append(errs, fmt.Errorf("{SecurityGroupIDs}: %s is of %s, and the instance will be in %s: use a group or a subnet of the other's VPC", id, vpc, plan.VPC))
+			errs = append(errs, fmt.Errorf("{SecurityGroupIDs}: %s belongs to %s, and the instance will be in %s: use a group and a subnet of the same VPC", id, vpc, plan.VPC))
 		}
 	}
 	return errors.Join(errs...)
@@ -137,7 +137,7 @@ func planGroups(ctx context.Context, s *cloud.Session, plan *Plan) (err error) {
 func openings(ports []Port, cidrs []string) ([]types.IpPermission, error) {
 	blocks, errs := readBlocks(cidrs)
 	if len(ports) > 0 && len(cidrs) == 0 {
-		errs = append(errs, errors.New("{SourceCIDRs} is empty: nobody could reach the instance; give for example 0.0.0.0/0"))
+		errs = append(errs, errors.New("{SourceCIDRs} is empty: nothing could reach the instance; specify for example 0.0.0.0/0"))
 	}
 	ports = slices.Clone(ports)
 	slices.SortFunc(ports, func(a, b Port) int {
@@ -172,7 +172,7 @@ func readBlocks(cidrs []string) (blocks []netip.Prefix, errs []error) {
 	for _, text := range cidrs {
 		block, err := netip.ParsePrefix(text)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("{SourceCIDRs}: %q is no CIDR block: write for example 203.0.113.7/32 or 2001:db8::/64", text))
+			errs = append(errs, fmt.Errorf("{SourceCIDRs}: %q is not a CIDR block: use for example 203.0.113.7/32 or 2001:db8::/64", text))
 		} else if block = block.Masked(); !slices.Contains(blocks, block) {
 			blocks = append(blocks, block)
 		}
@@ -200,5 +200,5 @@ func rulesFor(port Port) (rule, rule6 types.IpPermission, err error) {
 	case "icmp":
 		return permission("icmp", echoRequest, anyCode), permission("icmpv6", echoRequest6, anyCode), nil
 	}
-	return rule, rule6, fmt.Errorf("open port %d: protocol %q is none of tcp, udp and icmp", port.Number, port.Protocol)
+	return rule, rule6, fmt.Errorf("open port %d: protocol %q is not tcp, udp, or icmp", port.Number, port.Protocol)
 }

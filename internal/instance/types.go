@@ -73,9 +73,9 @@ func (p *Plan) named(known []types.InstanceTypeInfo) ([]Type, error) {
 		}
 		at := slices.IndexFunc(known, func(t types.InstanceTypeInfo) bool { return string(t.InstanceType) == name })
 		if at < 0 {
-			errs = append(errs, fmt.Errorf("{InstanceTypes}: %s has no %s: correct it, or leave {InstanceTypes} out to have fitting ones found", p.Region, name))
+			errs = append(errs, fmt.Errorf("{InstanceTypes}: %s has no %s: correct it, or omit {InstanceTypes} to use the cheapest that fit", p.Region, name))
 		} else if err := p.fits(known[at]); err != nil {
-			errs = append(errs, fmt.Errorf("{InstanceTypes}: %w: remove it, or leave {InstanceTypes} out to have fitting ones found", err))
+			errs = append(errs, fmt.Errorf("{InstanceTypes}: %w: remove it, or omit {InstanceTypes} to use the cheapest that fit", err))
 		} else {
 			fitting = append(fitting, newInstanceType(known[at]))
 		}
@@ -115,7 +115,7 @@ func newInstanceType(t types.InstanceTypeInfo) Type {
 func (p *Plan) fits(t types.InstanceTypeInfo) error {
 	name, memory := t.InstanceType, newInstanceType(t).MemoryMiB
 	if p.MaxMemoryMiB > 0 && memory > p.MaxMemoryMiB {
-		return fmt.Errorf("%s has %d MiB of memory, and this image runs with at most %d", name, memory, p.MaxMemoryMiB)
+		return fmt.Errorf("%s has %d MiB of memory, and this image supports at most %d", name, memory, p.MaxMemoryMiB)
 	}
 	if p.Image.ID == "" {
 		return nil
@@ -126,13 +126,13 @@ func (p *Plan) fits(t types.InstanceTypeInfo) error {
 	}
 	switch image := p.Image; {
 	case !slices.Contains(t.SupportedVirtualizationTypes, types.VirtualizationType(image.Virtualization)):
-		return fmt.Errorf("%s runs no %s images such as %s", name, image.Virtualization, image.ID)
+		return fmt.Errorf("%s doesn't run %s images such as %s", name, image.Virtualization, image.ID)
 	case !slices.Contains(architectures, types.ArchitectureType(image.Architecture)):
-		return fmt.Errorf("%s runs no %s images such as %s", name, image.Architecture, image.ID)
+		return fmt.Errorf("%s doesn't run %s images such as %s", name, image.Architecture, image.ID)
 	case !slices.Contains(t.SupportedRootDeviceTypes, types.RootDeviceType(image.RootDeviceType)):
-		return fmt.Errorf("%s takes no root device of the type %s, which %s has", name, image.RootDeviceType, image.ID)
+		return fmt.Errorf("%s doesn't support root devices of type %s, such as that of %s", name, image.RootDeviceType, image.ID)
 	case !image.ena && t.NetworkInfo != nil && t.NetworkInfo.EnaSupport == types.EnaSupportRequired:
-		return fmt.Errorf("%s needs an image with ENA support, which %s lacks", name, image.ID)
+		return fmt.Errorf("%s requires an image with ENA support, which %s lacks", name, image.ID)
 	}
 	return nil
 }
@@ -145,12 +145,12 @@ func planOffers(ctx context.Context, s *cloud.Session, plan *Plan, fitting []Typ
 	}
 	slices.Sort(zones)
 	if len(fitting) == 0 {
-		return fmt.Errorf("look up instance types: %s has none that runs %s %s images%s: use a region that has, for example us-east-1 or eu-west-1",
+		return fmt.Errorf("look up instance types: %s has none that runs %s %s images%s: use a region that has one, for example us-east-1 or eu-west-1",
 			s.Region, plan.Image.Virtualization, plan.Image.Architecture, plan.upTo())
 	}
 	offers, err := offers(ctx, s, fitting)
 	if err != nil {
-		return fmt.Errorf("look up where instance types are offered: %w", err)
+		return fmt.Errorf("look up instance type offerings: %w", err)
 	}
 	for _, t := range fitting {
 		t.Zones = slices.DeleteFunc(slices.Clone(offers[t.Name]), func(zone string) bool { return !slices.Contains(zones, zone) })
@@ -159,7 +159,7 @@ func planOffers(ctx context.Context, s *cloud.Session, plan *Plan, fitting []Typ
 		}
 	}
 	if len(plan.Types) == 0 {
-		return fmt.Errorf("look up instance types: none that fits is offered in %s: use another subnet, {AvailabilityZone} or region%s",
+		return fmt.Errorf("look up instance types: no type that fits is offered in %s: use another subnet, {AvailabilityZone} or region%s",
 			strings.Join(zones, ", "), elsewhere(fitting, offers))
 	}
 	if len(plan.InstanceTypes) == 0 {

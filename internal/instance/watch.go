@@ -17,10 +17,10 @@ import (
 // asks the guest by ARP, once a minute
 // (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitoring-system-instance-status-check.html):
 // its network doesn't answer, be it that it has crashed or that it has none.
-var ErrImpaired = errors.New("EC2's instance status check has failed: the guest's network doesn't answer")
+var ErrImpaired = errors.New("EC2's instance status check failed: the guest's network doesn't respond")
 
 // ErrMachine says that an instance has failed EC2's system status check.
-var ErrMachine = errors.New("EC2's system status check has failed: the machine below the instance is broken, which says nothing about the image: try again")
+var ErrMachine = errors.New("EC2's system status check failed: the host of the instance is impaired, which has nothing to do with the image; try again")
 
 // Watch watches an instance that runs until ctx is done, and returns
 // nil then. It returns an error as soon as the instance has stopped or is being
