@@ -25,7 +25,7 @@ type Registration struct {
 	Description    string
 	Architecture   string // "x86_64" or "i386"
 	Virtualization string // "paravirtual" or "hvm"
-	KernelID       string // the AKI; "" for none, as all hvm images
+	KernelID       string // the AKI; "" for none, as for all hvm images
 	RootDevice     string // for example [PVRootDevice]
 	SnapshotID     string
 	VolumeSize     int32             // GiB
@@ -33,7 +33,8 @@ type Registration struct {
 	Tags           map[string]string // all of them
 }
 
-// Registration registers the planned AMI with a snapshot of its disk.
+// Registration returns the registration of the planned AMI with a snapshot of
+// its disk.
 func (p *Plan) Registration(snapshotID string) Registration {
 	return Registration{
 		BuildID:        p.BuildID,
@@ -94,8 +95,8 @@ func (r *Registration) input() *ec2.RegisterImageInput {
 	return input
 }
 
-// registerImage tries again while RegisterImage doesn't know the snapshot: for a
-// moment that may be so although DescribeSnapshots calls it completed.
+// registerImage retries while RegisterImage doesn't know the snapshot, which may
+// be so for a moment after DescribeSnapshots has called it completed.
 func registerImage(ctx context.Context, s *cloud.Session, input *ec2.RegisterImageInput, sent *cloud.Attempts) (id string, err error) {
 	err = s.Waits.Retry(ctx, func() (bool, error) {
 		answer, err := s.EC2.RegisterImage(ctx, input, sent.OnEC2)
@@ -128,7 +129,7 @@ func waitForImage(ctx context.Context, s *cloud.Session, id string) error {
 	})
 }
 
-// StateReason is why EC2 says that an image has its state.
+// StateReason returns EC2's reason for the state of an image.
 func StateReason(image types.Image) string {
 	if image.StateReason == nil {
 		return "EC2 gives no reason"
@@ -136,7 +137,7 @@ func StateReason(image types.Image) string {
 	return aws.ToString(image.StateReason.Message)
 }
 
-// resource is the ledger's view of the build's AMI.
+// resource is the ledger's view of an AMI.
 type resource struct {
 	session *cloud.Session
 	build   string
@@ -154,7 +155,7 @@ func (r resource) Describe(id string) string {
 func (r resource) Find(ctx context.Context) (string, error) {
 	images, err := Describe(ctx, r.session, &ec2.DescribeImagesInput{
 		Owners:  []string{"self"},
-		Filters: cloud.Made(r.build, cloud.RoleImage),
+		Filters: cloud.RoleFilters(r.build, cloud.RoleImage),
 	})
 	if err != nil || len(images) == 0 {
 		return "", err

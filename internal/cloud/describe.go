@@ -14,7 +14,8 @@ type Pager[Page any] interface {
 	NextPage(context.Context, ...func(*ec2.Options)) (Page, error)
 }
 
-// All returns the items of all pages.
+// All reads all pages of a list, and returns the items that items takes from
+// each.
 func All[Page, Item any](ctx context.Context, pager Pager[Page], items func(Page) []Item) ([]Item, error) {
 	var all []Item
 	for pager.HasMorePages() {
@@ -27,7 +28,8 @@ func All[Page, Item any](ctx context.Context, pager Pager[Page], items func(Page
 	return all, nil
 }
 
-// Filter makes a filter of a Describe call.
+// Filter is a filter of a Describe call: a resource passes if it has one of the
+// values.
 func Filter(name string, values ...string) types.Filter {
 	return types.Filter{Name: aws.String(name), Values: values}
 }

@@ -13,15 +13,15 @@ import (
 	"github.com/aws/smithy-go/middleware"
 )
 
-// HasCode tells whether AWS answered with one of these error codes.
+// HasCode reports whether AWS answered with one of these error codes.
 func HasCode(err error, codes ...string) bool {
 	answer, ok := errors.AsType[smithy.APIError](err)
 	return ok && slices.Contains(codes, answer.ErrorCode())
 }
 
-// Attempts counts how often a call was sent. Of a call that was sent once and
-// Refused nothing came; one that was sent again may have taken effect the first
-// time, whatever the last answer says.
+// Attempts counts how often a call was sent. If a call was sent once and
+// refused, it created nothing. If it was sent again, the first attempt may have
+// taken effect, whatever the last answer says.
 type Attempts int
 
 // OnEC2 makes a call of EC2 count its attempts.
@@ -38,18 +38,18 @@ func (n *Attempts) count(stack *middleware.Stack) error {
 		}), "Retry", middleware.After)
 }
 
-// Refused tells whether the call was declined and nothing was made.
+// Refused reports whether the call was declined and created nothing.
 func (n *Attempts) Refused(err error) bool { return *n == 1 && (IsRefusal(err) || LacksCapacity(err)) }
 
-// IsTransient tells an error of the way to AWS, or of AWS itself, from its
-// answers.
+// IsTransient reports whether a call failed on the way to AWS, or inside AWS,
+// so that repeating it may help.
 func IsTransient(err error) bool {
 	_, sent := errors.AsType[*smithy.OperationError](err)
 	return sent && !IsRefusal(err)
 }
 
-// IsRefusal tells whether AWS declined a request. A server's fault (5xx) or a
-// lost answer is none.
+// IsRefusal reports whether AWS declined a request. A server error (5xx) or a
+// lost answer is not a refusal.
 func IsRefusal(err error) bool {
 	answer, ok := errors.AsType[*awshttp.ResponseError](err)
 	return ok && answer.HTTPStatusCode() >= http.StatusBadRequest &&

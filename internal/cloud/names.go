@@ -7,23 +7,23 @@ import (
 	"unicode/utf8"
 )
 
-// nameCharacters are those that EC2 allows in an AMI's name (RegisterImage).
+// nameCharacters are the ones that EC2 allows in an AMI's name (RegisterImage).
 var nameCharacters = regexp.MustCompile(`^[A-Za-z0-9()\[\] ./\-'@_]*$`)
 
 // forbiddenInName is the opposite, for messages and for cleaning.
 var forbiddenInName = regexp.MustCompile(`[^A-Za-z0-9()\[\] ./\-'@_]`)
 
-// A NameError says which rule of EC2 an AMI's name breaks.
+// A NameError is an AMI's name that breaks a rule of EC2.
 type NameError struct {
 	Name  string
 	Rule  string
-	Clean bool // CleanName makes it one that EC2 accepts
+	Clean bool // CleanName fixes it
 }
 
 func (e NameError) Error() string { return fmt.Sprintf("%q %s", e.Name, e.Rule) }
 
-// CheckName checks an AMI's name by EC2's rules. Its errors are each a
-// [NameError].
+// CheckName checks an AMI's name against EC2's rules. It returns one or several
+// joined [NameError]s.
 func CheckName(name string) error {
 	var errs []error
 	if n := utf8.RuneCountInString(name); n < 3 || n > 128 {

@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	// ControlAttempts is the SDK's own default number of tries. Calls of the
-	// control plane are few, and a refusal is to be seen soon.
+	// ControlAttempts is how often a call of the control plane is sent: the SDK's
+	// own default. There are few such calls, and the user should see a refusal soon.
 	ControlAttempts = 3
 
-	// blockAttempts is how often a block, or a snapshot's completion, is tried. With waits that
-	// double up to 20 s, twelve tries outlast the time (a minute or two) in which
-	// EBS may not know a snapshot that was just started.
+	// blockAttempts is how often a block, or a snapshot's completion, is sent. With
+	// pauses that double up to 20 s, twelve attempts outlast the minute or two in
+	// which EBS may not know a snapshot that was just started.
 	blockAttempts = 12
 )
 
@@ -28,8 +28,8 @@ func (o Options) maxBackoff() time.Duration {
 	return o.MaxBackoff
 }
 
-// controlRetryer leaves out what EC2 has no room for: it answers that with
-// status 500, and seconds later it has no more (aws/aws-sdk-ruby issue 568).
+// controlRetryer doesn't repeat what EC2 has no capacity for. EC2 sends that with
+// status 500, but has no more capacity seconds later (aws/aws-sdk-ruby issue 568).
 func (o Options) controlRetryer() aws.Retryer {
 	return retry.NewStandard(func(s *retry.StandardOptions) {
 		s.MaxAttempts = ControlAttempts
@@ -40,7 +40,7 @@ func (o Options) controlRetryer() aws.Retryer {
 
 // blockRetryer is the one retry layer of block uploads. The SDK's shared quota
 // of retries is off: workers that are throttled at once would use it up, and each
-// has its own bound.
+// has a limit of its own.
 func (o Options) blockRetryer() aws.Retryer {
 	return retry.NewStandard(func(s *retry.StandardOptions) {
 		s.MaxAttempts = blockAttempts
@@ -57,8 +57,8 @@ func lacksCapacity(err error) aws.Ternary {
 	return aws.UnknownTernary
 }
 
-// isYoungSnapshot tells the answer that EBS gives for a snapshot which was
-// started a moment ago: it doesn't exist (awslabs/coldsnap issue 56).
+// isYoungSnapshot recognizes what EBS may answer for a snapshot that was started
+// a moment ago: that it doesn't exist (awslabs/coldsnap issue 56).
 func isYoungSnapshot(err error) aws.Ternary {
 	if _, ok := errors.AsType[*ebstypes.ResourceNotFoundException](err); ok {
 		return aws.TrueTernary

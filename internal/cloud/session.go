@@ -14,19 +14,20 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// Options say which account and region to work in. Empty fields are found as
-// the AWS SDK finds them: environment, shared configuration files, and the
-// roles of the machine.
+// Options select the account and region. Empty fields are filled in as the AWS
+// SDK does it: from the environment, shared configuration files, and the roles of
+// the machine.
 type Options struct {
 	Region  string
 	Profile string
 
-	// MaxBackoff is the longest pause between two tries of a call; zero means 20
+	// MaxBackoff is the longest pause between two attempts of a call; zero means 20
 	// seconds, the SDK's own.
 	MaxBackoff time.Duration
 }
 
-// A Session is one region of one account, and how EC2 is waited for.
+// A Session is one region of one account: the clients of its services, and how
+// long to wait for them.
 type Session struct {
 	Region string
 	Waits  Waits
@@ -39,8 +40,8 @@ type Session struct {
 	endpoint    string
 }
 
-// Connect finds region and credentials and makes the clients. It makes no call
-// to AWS; wrong credentials show in [Session.Plan].
+// Connect finds the region and credentials and makes the clients. It doesn't call
+// AWS; [Session.Account] is the first to notice wrong credentials.
 func Connect(ctx context.Context, options Options) (*Session, error) {
 	cfg, err := config.LoadDefaultConfig(ctx,
 		config.WithRegion(options.Region),
@@ -74,7 +75,7 @@ func Connect(ctx context.Context, options Options) (*Session, error) {
 // Endpoint is the address of an EC2 other than Amazon's; "" for Amazon's.
 func (s *Session) Endpoint() string { return s.endpoint }
 
-// A NoCredentialsError says that the AWS SDK has found no credentials.
+// A NoCredentialsError is returned if the AWS SDK finds no credentials.
 type NoCredentialsError struct{ Err error }
 
 func (e NoCredentialsError) Error() string { return fmt.Sprintf("find aws credentials: %v", e.Err) }
@@ -93,9 +94,25 @@ func (s *Session) Account(ctx context.Context) (string, error) {
 	return aws.ToString(identity.Account), nil
 }
 
-// Explain adds what the user can't see in an SDK error: that the time was up,
-// and that a custom endpoint was asked.
-func (s *Session) Explain(ctx context.Context, err error) error {
+// Preflight checks the credentials and then calls ask, which asks AWS further
+// questions and creates nothing. Both share the Plan budget.
+func (s *Session) Preflight(ctx context.Context, ask func(context.Context) error) (account string, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, s.Waits.Plan,
+		fmt.Errorf("AWS has not answered within %s", s.Waits.Plan))
+	defer cancel()
+	account, err = s.Account(ctx)
+	if err == nil {
+		err = ask(ctx)
+	}
+	if err != nil {
+		return "", s.explain(ctx, err)
+	}
+	return account, nil
+}
+
+// explain adds what an SDK error hides: that the time was up,
+// and that a custom endpoint was called.
+func (s *Session) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
 	}

@@ -13,26 +13,25 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// Tags that this project sets itself on everything it creates.
+// Tags that this project sets on what it creates.
 const (
-	// EnvironmentTag says which environment a resource is for.
+	// EnvironmentTag is the environment that a resource is for.
 	EnvironmentTag = "Environment"
-	// BuildTag holds the id of the build, by which all of its resources are
-	// found again.
+	// BuildTag is the id of the build, by which all of its resources are found
+	// again.
 	BuildTag = "unikernel:build"
-	// RoleTag says what a resource is to its build, so that one is not taken for
-	// another: one of the roles below.
+	// RoleTag is the role of a resource in its build, one of those below.
 	RoleTag = "unikernel:role"
-	// SystemTag names the unikernel system, for example "mirage".
+	// SystemTag is the unikernel system, for example "mirage".
 	SystemTag = "unikernel:system"
-	// MaxMemoryTag holds the most memory, in MiB, that the unikernel system
-	// stands, where there is such a limit.
+	// MaxMemoryTag is the most memory, in MiB, that the unikernel system supports,
+	// if it has such a limit.
 	MaxMemoryTag = "unikernel:max-memory-mib"
-	// ContentTag holds the SHA-256 over the digests of the disk's blocks.
+	// ContentTag is the SHA-256 over the digests of the disk's blocks.
 	ContentTag = "unikernel:content"
 
-	// ResultTag and TimeTag are those of a tested AMI: "passed" or "failed", and
-	// when that was known (RFC 3339, UTC).
+	// ResultTag and TimeTag are set on a tested AMI: "passed" or "failed", and the
+	// time of the test (RFC 3339, UTC).
 	ResultTag = "unikernel:smoke-test"
 	TimeTag   = "unikernel:smoke-test-time"
 
@@ -47,20 +46,20 @@ const (
 	RoleGroup    = "test-security-group"
 )
 
-// Made are the filters that find what a build has created in one role.
-func Made(build, role string) []types.Filter {
+// RoleFilters find what a build has created in one role.
+func RoleFilters(build, role string) []types.Filter {
 	return []types.Filter{Filter("tag:"+BuildTag, build), Filter("tag:"+RoleTag, role)}
 }
 
-// Bounds of tags (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html).
+// Limits of tags (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html).
 const (
 	maxTags     = 50
 	maxTagKey   = 128 // characters
 	maxTagValue = 256 // characters
-	ownTags     = 8   // the ones above, that of a test included
+	ownTags     = 8   // the ones above, including those of a test
 )
 
-// SortedTags makes requests reproducible: a map's order isn't.
+// SortedTags puts tags in a fixed order, so that requests are reproducible.
 func SortedTags(tags map[string]string) []types.Tag {
 	var list []types.Tag
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
@@ -69,7 +68,7 @@ func SortedTags(tags map[string]string) []types.Tag {
 	return list
 }
 
-// EBSTags are the same tags in the types of the EBS direct API.
+// EBSTags converts tags to the types of the EBS direct APIs.
 func EBSTags(tags []types.Tag) []ebstypes.Tag {
 	list := make([]ebstypes.Tag, len(tags))
 	for i, tag := range tags {
@@ -78,8 +77,8 @@ func EBSTags(tags []types.Tag) []ebstypes.Tag {
 	return list
 }
 
-// CheckTags checks the user's tags by EC2's rules, leaving room for this
-// project's own. The option is named in errors.
+// CheckTags checks the user's tags against EC2's rules, leaving room for this
+// project's own. Errors begin with the name of the option.
 func CheckTags(option string, tags map[string]string) error {
 	var errs []error
 	if len(tags) > maxTags-ownTags {

@@ -1,5 +1,5 @@
-// Package cloudtest has what the tests of the cloud packages share: an embedded
-// EC2, a disk in memory, and the way from it to an AMI.
+// Package cloudtest is what the tests of the cloud packages share: an embedded
+// EC2, a disk in memory, and an AMI made of it.
 package cloudtest
 
 import (
@@ -95,7 +95,7 @@ func (d MemoryDisk) ReadAt(p []byte, off int64) (int, error) {
 	return copy(p, block[off%xenpv.BlockSize:]), nil
 }
 
-// Blocks lists its blocks.
+// Blocks lists the blocks of the disk.
 func (d MemoryDisk) Blocks() []xenpv.Block {
 	var blocks []xenpv.Block
 	for index, data := range d {
@@ -144,7 +144,7 @@ func Bake(ctx context.Context, s *cloud.Session, disk MemoryDisk, ledger *cloud.
 	return image, snapshotID, err
 }
 
-// Inject has the server make faults.
+// Inject makes the server inject faults.
 func Inject(t testing.TB, server *localec2.Running, faults ...string) {
 	t.Helper()
 	for _, text := range faults {

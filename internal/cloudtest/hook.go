@@ -57,13 +57,13 @@ func SetForm(request *http.Request, form url.Values) {
 	request.Body, request.ContentLength = io.NopCloser(bytes.NewReader(data)), int64(len(data))
 }
 
-// Answer is an answer of EC2.
+// Answer makes an answer of EC2.
 func Answer(xml string) *http.Response {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/xml"}}, Body: io.NopCloser(strings.NewReader(xml))}
 }
 
 // EmptyFirstPages makes the first page of every list that is filtered by tag
-// empty. EC2 may do that: it filters after it has cut the pages.
+// empty. EC2 may do that, since it filters after cutting the pages.
 func EmptyFirstPages(s *cloud.Session) {
 	const token = "more"
 	HookCalls(s, func(action string, request *http.Request, send Send) (*http.Response, error) {

@@ -99,7 +99,7 @@ func TestLaunchRequestOnTheWire(t *testing.T) {
 	r.InstanceTypes, r.AvailabilityZone, r.PrivateIP = []string{"m1.small"}, "us-east-1b", "172.31.16.77"
 	r.AssociatePublicIP, r.UserData, r.IAMInstanceProfile, r.SpotPrice = aws.Bool(false), []byte("hello"), "web", "0.02"
 	plan := planned(t, s, r)
-	plan.Image.lasting = []string{"/dev/sda1"}
+	plan.Image.keptDevices = []string{"/dev/sda1"}
 	forms := launchForms(t, s, true)
 	var ledger cloud.Ledger
 	_, err := Launch(t.Context(), s, plan, &ledger)
@@ -171,7 +171,7 @@ func TestLaunchFallsThrough(t *testing.T) {
 	zones := len(planned(t, s, r).Subnets)
 	for _, test := range []struct {
 		faults []string
-		kind   string // of the instance; "" where there is none
+		of     string // of the instance; "" where there is none
 		tries  int
 		want   []string // in the error, or in the refusals
 	}{
@@ -208,12 +208,12 @@ func TestLaunchFallsThrough(t *testing.T) {
 			var ledger cloud.Ledger
 			in, err := Launch(t.Context(), &s, planned(t, &s, r), &ledger)
 			switch {
-			case test.kind == "":
+			case test.of == "":
 				cloudtest.WantError(t, err, test.want...)
 			case err != nil:
 				t.Fatal(err)
-			case in.Type != test.kind:
-				t.Errorf("launched as %s; want %s", in.Type, test.kind)
+			case in.Type != test.of:
+				t.Errorf("launched as %s; want %s", in.Type, test.of)
 			case len(test.want) > 0:
 				cloudtest.WantError(t, errors.Join(in.Refused...), test.want...)
 			}

@@ -44,8 +44,8 @@ func planNetwork(ctx context.Context, s *cloud.Session, plan *Plan) error {
 	return plan.choose(found)
 }
 
-// subnetQuestion asks for the subnets that the request's options leave, and
-// words where that is.
+// subnetQuestion asks for the subnets that the request allows, and describes
+// them for errors.
 func subnetQuestion(ctx context.Context, s *cloud.Session, plan *Plan) (input *ec2.DescribeSubnetsInput, where string, err error) {
 	if plan.SubnetID != "" {
 		return &ec2.DescribeSubnetsInput{SubnetIds: []string{plan.SubnetID}}, "{SubnetID} " + plan.SubnetID, nil
@@ -74,8 +74,8 @@ func subnetQuestion(ctx context.Context, s *cloud.Session, plan *Plan) (input *e
 	return &ec2.DescribeSubnetsInput{Filters: filters}, where, nil
 }
 
-// findVPC returns the VPC that the request's options name, or the default one;
-// "" where the subnet's options decide.
+// findVPC returns the VPC that the request selects, or the default one; "" if
+// the request selects a subnet instead.
 func findVPC(ctx context.Context, s *cloud.Session, plan *Plan) (id string, isDefault bool, err error) {
 	question := filtersOf(plan.VPCFilter)
 	switch {
@@ -113,7 +113,7 @@ func describeSubnets(ctx context.Context, s *cloud.Session, input *ec2.DescribeS
 	return cloud.All(ctx, ec2.NewDescribeSubnetsPaginator(s.EC2, input), func(page *ec2.DescribeSubnetsOutput) []types.Subnet { return page.Subnets })
 }
 
-// filtersOf makes filters of an option, in one order.
+// filtersOf makes filters in a fixed order.
 func filtersOf(option map[string]string) []types.Filter {
 	var filters []types.Filter
 	for _, name := range slices.Sorted(maps.Keys(option)) {
@@ -130,7 +130,8 @@ func showFilter(option map[string]string) string {
 	return strings.Join(words, ", ")
 }
 
-// checkSubnet compares a subnet that was named by its id with the other options.
+// checkSubnet compares a subnet that was selected by id with the rest of the
+// request.
 func (p *Plan) checkSubnet(subnet types.Subnet) error {
 	if p.SubnetID == "" {
 		return nil
@@ -145,8 +146,8 @@ func (p *Plan) checkSubnet(subnet types.Subnet) error {
 	return errors.Join(errs...)
 }
 
-// holdingPrivateIP keeps the subnets that can give the private address that is
-// asked for.
+// holdingPrivateIP keeps the subnet that contains the private address, if one is
+// requested.
 func (p *Plan) holdingPrivateIP(subnets []types.Subnet) ([]types.Subnet, error) {
 	if p.PrivateIP == "" {
 		return subnets, nil
@@ -167,8 +168,9 @@ func (p *Plan) holdingPrivateIP(subnets []types.Subnet) ([]types.Subnet, error) 
 	return nil, fmt.Errorf("{PrivateIP} %s is in none of the subnets %s: use one of them, or another {SubnetID}", p.PrivateIP, strings.Join(blocks, ", "))
 }
 
-// checkReserved refuses the addresses that AWS keeps of each subnet: the first
-// four and the last (https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html).
+// checkReserved refuses the addresses that AWS reserves in each subnet: the
+// first four and the last
+// (https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html).
 func checkReserved(block netip.Prefix, address netip.Addr) error {
 	number := func(a netip.Addr) uint32 { b := a.As4(); return binary.BigEndian.Uint32(b[:]) }
 	size := uint64(1) << (block.Addr().BitLen() - block.Bits())
@@ -179,8 +181,8 @@ func checkReserved(block netip.Prefix, address netip.Addr) error {
 	return nil
 }
 
-// choose takes the subnet with the most free addresses, and where no option
-// names a subnet, that of each zone.
+// choose takes the subnet with the most free addresses, or one for each zone if
+// the request selects no subnet.
 func (p *Plan) choose(found []types.Subnet) error {
 	slices.SortFunc(found, func(a, b types.Subnet) int {
 		return cmp.Or(cmp.Compare(aws.ToInt32(b.AvailableIpAddressCount), aws.ToInt32(a.AvailableIpAddressCount)),

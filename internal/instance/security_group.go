@@ -16,11 +16,11 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 )
 
-// groupName is the name of a launch's temporary group. Within a VPC names are
-// unique, so that a request which is repeated makes no second one.
+// groupName is the name of a launch's temporary group. Names are unique within a
+// VPC, so a repeated request creates no second group.
 func groupName(run string) string { return "unikernel-" + run }
 
-// createGroup makes the temporary group.
+// createGroup creates the temporary group.
 func createGroup(ctx context.Context, s *cloud.Session, plan *Plan, ledger *cloud.Ledger) (string, error) {
 	// A repeated request whose first answer was lost is told that there is a
 	// group of that name: its own.
@@ -44,8 +44,8 @@ func createGroup(ctx context.Context, s *cloud.Session, plan *Plan, ledger *clou
 	return id, openPorts(ctx, s, id, plan.openings)
 }
 
-// openPorts adds the rules. A group that has just been made may be denied for a
-// moment, and a rule is there already where an earlier answer was lost.
+// openPorts adds the rules. EC2 may not know a new group for a moment, and a
+// rule exists already if an earlier answer was lost.
 func openPorts(ctx context.Context, s *cloud.Session, id string, rules []types.IpPermission) error {
 	if len(rules) == 0 {
 		return nil
@@ -78,21 +78,21 @@ func (r securityGroup) Describe(id string) string {
 }
 
 func (r securityGroup) Find(ctx context.Context) (string, error) {
-	found, err := describeGroups(ctx, r.session, cloud.Made(r.run, cloud.RoleGroup)...)
+	found, err := securityGroups(ctx, r.session, cloud.RoleFilters(r.run, cloud.RoleGroup)...)
 	if err != nil || len(found) == 0 {
 		return "", err
 	}
 	return aws.ToString(found[0].GroupId), nil
 }
 
-func describeGroups(ctx context.Context, s *cloud.Session, filters ...types.Filter) ([]types.SecurityGroup, error) {
+func securityGroups(ctx context.Context, s *cloud.Session, filters ...types.Filter) ([]types.SecurityGroup, error) {
 	return cloud.All(ctx, ec2.NewDescribeSecurityGroupsPaginator(s.EC2, &ec2.DescribeSecurityGroupsInput{Filters: filters}),
 		func(page *ec2.DescribeSecurityGroupsOutput) []types.SecurityGroup { return page.SecurityGroups })
 }
 
 func (r securityGroup) RemovalTime() time.Duration { return r.session.Waits.Release }
 
-// Remove waits until the group is in use no more.
+// Remove waits until the group is no longer in use.
 func (r securityGroup) Remove(ctx context.Context, id string) error {
 	waits := r.session.Waits
 	return waits.Await(ctx, id, waits.Release, func(ctx context.Context) (string, bool, error) {
@@ -107,13 +107,14 @@ func (r securityGroup) Remove(ctx context.Context, id string) error {
 	})
 }
 
-// planGroups checks the user's groups, or what the temporary one is to open.
+// planGroups checks the user's groups, or prepares the rules of the temporary
+// one.
 func planGroups(ctx context.Context, s *cloud.Session, plan *Plan) (err error) {
 	if len(plan.SecurityGroupIDs) == 0 {
 		plan.openings, err = openings(plan.Ports, plan.SourceCIDRs)
 		return err
 	}
-	groups, err := describeGroups(ctx, s, cloud.Filter("group-id", plan.SecurityGroupIDs...))
+	groups, err := securityGroups(ctx, s, cloud.Filter("group-id", plan.SecurityGroupIDs...))
 	if err != nil {
 		return fmt.Errorf("look up {SecurityGroupIDs}: %w", err)
 	}
@@ -132,8 +133,8 @@ func planGroups(ctx context.Context, s *cloud.Session, plan *Plan) (err error) {
 	return errors.Join(errs...)
 }
 
-// openings makes the rules that open ports to CIDR blocks, each once: EC2
-// refuses repeated ones.
+// openings makes the rules that open ports to CIDR blocks, each only once,
+// because EC2 refuses duplicates.
 func openings(ports []Port, cidrs []string) ([]types.IpPermission, error) {
 	blocks, errs := readBlocks(cidrs)
 	if len(ports) > 0 && len(cidrs) == 0 {
@@ -180,15 +181,15 @@ func readBlocks(cidrs []string) (blocks []netip.Prefix, errs []error) {
 	return blocks, errs
 }
 
-// Types of ICMP messages (RFC 792, RFC 4443). In EC2's rules the type stands
-// where the first port does, and -1 for the code means any.
+// Types of ICMP messages (RFC 792, RFC 4443). EC2's rules have the type in place
+// of the first port and the code, -1 for any, in place of the last.
 const (
 	echoRequest  = 8
 	echoRequest6 = 128
 	anyCode      = -1
 )
 
-// rulesFor makes a port's rules for IPv4 and for IPv6 with no blocks yet.
+// rulesFor makes a port's rules for IPv4 and IPv6, without blocks.
 func rulesFor(port Port) (rule, rule6 types.IpPermission, err error) {
 	permission := func(protocol string, from, to int32) types.IpPermission {
 		return types.IpPermission{IpProtocol: aws.String(protocol), FromPort: aws.Int32(from), ToPort: aws.Int32(to)}

@@ -174,7 +174,7 @@ func TestLostGroupIsLookedUpByRoleOnAllPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := describeGroups(t.Context(), s, cloud.Filter("group-id", id))
+	found, err := securityGroups(t.Context(), s, cloud.Filter("group-id", id))
 	if err != nil || len(found) != 1 || *found[0].GroupName != groupName(r.RunID) {
 		t.Errorf("%s is not the group of the launch; error %v", id, err)
 	}

@@ -16,13 +16,13 @@ import (
 )
 
 const (
-	// maxTypes is how many types are tried where the user names none. The six
-	// cheapest that run PV images have less than 4 GiB and two processors at
-	// most, and are in several families; what comes after them has twice that.
+	// maxTypes is how many types are tried if the user names none. The six
+	// cheapest that run PV images have less than 4 GiB and at most two
+	// processors, and belong to several families; the next ones have twice that.
 	maxTypes = 6
 
-	// maxAsked bounds the types whose zones are asked for: one cloud.Filter takes 200
-	// values, and of HVM types there are more.
+	// maxAsked bounds the types whose zones are looked up: one filter accepts
+	// 200 values, and there are more HVM types.
 	maxAsked = 200
 )
 
@@ -31,7 +31,7 @@ const (
 func planTypes(ctx context.Context, s *cloud.Session, plan *Plan) error {
 	named := len(plan.InstanceTypes) > 0
 	if plan.Image.ID == "" && !named {
-		return nil // nothing to fit; the error about the image says so
+		return nil // nothing to compare with; planImage returns an error
 	}
 	question := []types.Filter{
 		cloud.Filter("supported-virtualization-type", plan.Image.Virtualization),
@@ -51,13 +51,13 @@ func planTypes(ctx context.Context, s *cloud.Session, plan *Plan) error {
 		}
 	}
 	if len(plan.Subnets) == 0 || plan.Image.ID == "" {
-		return nil // no zone to offer it in; an error says why
+		return nil // no zones to look in; planNetwork or planImage returns an error
 	}
 	return planOffers(ctx, s, plan, fitting)
 }
 
-// describeTypes returns all pages, of previous generations too: all types that
-// run PV images are of those.
+// describeTypes includes previous generations, to which all types that run PV
+// images belong.
 func describeTypes(ctx context.Context, s *cloud.Session, filters []types.Filter) ([]types.InstanceTypeInfo, error) {
 	return cloud.All(ctx, ec2.NewDescribeInstanceTypesPaginator(s.EC2, &ec2.DescribeInstanceTypesInput{Filters: filters}),
 		func(page *ec2.DescribeInstanceTypesOutput) []types.InstanceTypeInfo { return page.InstanceTypes })
@@ -83,10 +83,10 @@ func (p *Plan) named(known []types.InstanceTypeInfo) ([]Type, error) {
 	return fitting, errors.Join(errs...)
 }
 
-// cheapest lists the types that fit, cheapest first. EC2's API tells no prices:
-// fewer processors come first, then less memory. That puts t1.micro and
-// m1.small first, the cheapest that run PV images, and a small type of many
-// processors (c1.medium) after larger ones of one processor, which cost less.
+// cheapest lists the types that fit, cheapest first. EC2's API has no prices:
+// fewer processors come first, then less memory. That puts t1.micro and m1.small
+// first, the cheapest that run PV images, and a small type with many processors
+// (c1.medium) after larger ones with one processor, which cost less.
 func (p *Plan) cheapest(known []types.InstanceTypeInfo) []Type {
 	var fitting []Type
 	for _, t := range known {
@@ -111,7 +111,7 @@ func newInstanceType(t types.InstanceTypeInfo) Type {
 	return known
 }
 
-// fits says why a type doesn't run the image.
+// fits returns why a type doesn't run the image, or nil if it does.
 func (p *Plan) fits(t types.InstanceTypeInfo) error {
 	name, memory := t.InstanceType, newInstanceType(t).MemoryMiB
 	if p.MaxMemoryMiB > 0 && memory > p.MaxMemoryMiB {
@@ -168,7 +168,7 @@ func planOffers(ctx context.Context, s *cloud.Session, plan *Plan, fitting []Typ
 	return nil
 }
 
-// elsewhere words where the cheapest types are offered.
+// elsewhere lists where the cheapest types are offered.
 func elsewhere(fitting []Type, offers map[string][]string) string {
 	var words []string
 	for _, t := range fitting {
@@ -182,7 +182,7 @@ func elsewhere(fitting []Type, offers map[string][]string) string {
 	return " (" + strings.Join(words, "; ") + ")"
 }
 
-// upTo words the memory limit.
+// upTo describes the memory limit.
 func (p *Plan) upTo() string {
 	if p.MaxMemoryMiB == 0 {
 		return ""

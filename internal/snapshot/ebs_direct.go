@@ -18,29 +18,26 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
 )
 
-const (
-	// snapshotTimeout is when EBS drops a snapshot that is never completed, in
-	// minutes. The largest disk is 128 MiB; an hour is twice what the slowest line takes.
-	snapshotTimeout = 60
-)
+// snapshotTimeout is when EBS drops a snapshot that is never completed, in
+// minutes. The largest disk is 128 MiB; an hour is twice what the slowest line needs.
+const snapshotTimeout = 60
 
 // EBSDirect creates snapshots with the EBS direct APIs: no bucket, no import
 // role, no volume.
 type EBSDirect struct {
 	*cloud.Session
 
-	// Progress, if it is set, is told how many bytes of an upload have arrived. It
-	// is called with 0 first, then for each block, by one goroutine at a time.
+	// Progress, if set, is called with the number of bytes that have arrived: with 0
+	// first, then after each block, by one goroutine at a time.
 	Progress func(done, total int64)
 }
 
 // Create uploads the request's blocks and waits until the snapshot is completed.
-// Blocks that hold nothing but zeros are neither listed nor sent: EBS reads them
-// as zeros.
+// Blocks of zeros are neither listed nor sent: EBS reads them as zeros.
 //
 // EBS checks each block against its digest, and all of them against the digest
-// of the digests, so that a disk which has changed since it was planned is
-// refused.
+// of the digests, so it refuses a disk that has changed since its blocks were
+// listed.
 func (s *EBSDirect) Create(ctx context.Context, request Request, ledger *cloud.Ledger) (string, error) {
 	id, err := s.start(ctx, request, ledger)
 	if err != nil {
@@ -81,8 +78,8 @@ func (s *EBSDirect) start(ctx context.Context, request Request, ledger *cloud.Le
 	return id, err
 }
 
-// putBlocks sends the blocks, up to [cloud.Workers] at a time. The first error that
-// remains after its retries ends all.
+// putBlocks sends the blocks, up to [cloud.Workers] at a time. The first error
+// that remains after its retries ends the upload.
 func (s *EBSDirect) putBlocks(ctx context.Context, id string, blocks []xenpv.Block, disk io.ReaderAt) error {
 	buffers := sync.Pool{New: func() any { return new([xenpv.BlockSize]byte) }}
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -105,8 +102,8 @@ func (s *EBSDirect) putBlocks(ctx context.Context, id string, blocks []xenpv.Blo
 	return group.Wait()
 }
 
-// count returns a function that reports one block more at each call, and may be
-// called by several goroutines at once.
+// count returns a function that reports one more block at each call. Several
+// goroutines may call it at once.
 func (s *EBSDirect) count(blocks int) (arrived func()) {
 	if s.Progress == nil {
 		return func() {}

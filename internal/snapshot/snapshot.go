@@ -1,5 +1,6 @@
-// Package snapshot makes EBS snapshots of raw disks. [Method] is how; the EBS
-// direct APIs ([EBSDirect]) are the first.
+// Package snapshot makes EBS snapshots of raw disks. A [Method] is a way to do
+// so; [EBSDirect], with the EBS direct APIs, is the first. Each has a file of
+// its own.
 package snapshot
 
 import (
@@ -25,18 +26,18 @@ type Request struct {
 	Tags        map[string]string // all of them
 	VolumeSize  int32             // GiB
 	Disk        io.ReaderAt       // the whole disk
-	Blocks      []xenpv.Block     // those of its blocks that don't hold zeros only, ascending
+	Blocks      []xenpv.Block     // the blocks that are not all zeros, ascending
 }
 
 // A Method is a way to make a snapshot of a disk.
 type Method interface {
-	// Create makes the snapshot and returns its id when it is completed. The
-	// snapshot is in the ledger before it is asked for.
+	// Create makes the snapshot, waits until it is completed, and returns its
+	// id. It is in the ledger before the request for it is sent.
 	Create(ctx context.Context, request Request, ledger *cloud.Ledger) (id string, err error)
 }
 
-// Content is the SHA-256 over the digests of a disk's blocks. It stands for what
-// the snapshot holds.
+// Content is the SHA-256 over the digests of a disk's blocks. It identifies what
+// a snapshot of them holds.
 func Content(blocks []xenpv.Block) string {
 	h := sha256.New()
 	for _, block := range blocks {
@@ -45,12 +46,12 @@ func Content(blocks []xenpv.Block) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// clientToken makes StartSnapshot idempotent within one build: a request whose
-// answer was lost can be repeated. It holds the build's id because EBS
-// remembers tokens longer than we keep the snapshots of a failed build.
+// clientToken makes StartSnapshot idempotent within one build, so that a request
+// whose answer was lost can be repeated. It contains the build's id because EBS
+// remembers tokens longer than the snapshots of a failed build exist.
 func (r Request) clientToken() string {
 	sum := sha256.Sum256([]byte(r.BuildID + "\n" + Content(r.Blocks)))
-	return hex.EncodeToString(sum[:]) // 64 characters, the most that EBS takes
+	return hex.EncodeToString(sum[:]) // 64 characters, the most that EBS accepts
 }
 
 // await waits until a snapshot is completed.
@@ -105,7 +106,7 @@ func (r resource) Describe(id string) string {
 
 func (r resource) Find(ctx context.Context) (string, error) {
 	found, err := describe(ctx, r.session, &ec2.DescribeSnapshotsInput{
-		OwnerIds: []string{"self"}, Filters: cloud.Made(r.build, cloud.RoleSnapshot),
+		OwnerIds: []string{"self"}, Filters: cloud.RoleFilters(r.build, cloud.RoleSnapshot),
 	})
 	if err != nil || len(found) == 0 {
 		return "", err
