@@ -66,13 +66,13 @@ func TestBakedImageIsWhatWasAskedFor(t *testing.T) {
 	}
 }
 
-// Whatever goes wrong on the way, after Undo nothing is left, and the error
-// says what it was.
+// Whatever fails on the way, Undo leaves nothing, and the error describes the
+// failure.
 func TestUndoLeavesNothing(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		faults []string
-		want   string // in the error; "" where the pipeline succeeds all the same
+		want   string // in the error; "" if the pipeline succeeds all the same
 	}{
 		{"nothing goes wrong", nil, ""},
 		{"start is refused", []string{"StartSnapshot=refuse"}, "start snapshot: "},
@@ -107,7 +107,7 @@ func TestUndoLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestUndoSeesWhatEC2DeniesAtFirst(t *testing.T) {
+func TestUndoFindsWhatIsNotVisibleAtFirst(t *testing.T) {
 	options := localec2.Options{Invisible: 150 * time.Millisecond}
 	server, s := cloudtest.Start(t, options, "us-east-1", "StartSnapshot=cut-after,times=1", "StartSnapshot=cut,from=2", "DescribeSnapshots=refuse,times=1")
 	var ledger cloud.Ledger
@@ -121,12 +121,12 @@ func TestUndoSeesWhatEC2DeniesAtFirst(t *testing.T) {
 	cloudtest.NothingLeft(t, server)
 }
 
-// A request that took effect, whose answer was lost and whose repetition was
-// refused, has made something all the same.
+// A request that took effect has created something, even if its answer is lost
+// and its retry is refused.
 func TestRefusalAfterALostAnswerIsNoRefusal(t *testing.T) {
 	for _, test := range []struct {
 		faults []string
-		want   string // in the error; "" where the pipeline succeeds all the same
+		want   string // in the error; "" if the pipeline succeeds all the same
 	}{
 		{[]string{"StartSnapshot=cut-after,nth=1", "StartSnapshot=refuse,from=2"}, ""},
 		{[]string{"RegisterImage=cut-after,nth=1"}, ""},
@@ -144,7 +144,7 @@ func TestRefusalAfterALostAnswerIsNoRefusal(t *testing.T) {
 	}
 }
 
-func TestUndoTellsWhatIsLeft(t *testing.T) {
+func TestUndoNamesWhatIsLeft(t *testing.T) {
 	_, s := cloudtest.Start(t, localec2.Options{}, "us-east-1", "RegisterImage=refuse", "DeleteSnapshot=refuse")
 	var ledger cloud.Ledger
 	if _, _, err := cloudtest.Bake(t.Context(), s, cloudtest.NewMemoryDisk(t, 0), &ledger); err == nil {
@@ -152,11 +152,11 @@ func TestUndoTellsWhatIsLeft(t *testing.T) {
 	}
 	_, err := ledger.Undo(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "aws ec2 delete-snapshot --region us-east-1 --snapshot-id snap-") {
-		t.Errorf("error %v: it doesn't say what to delete", err)
+		t.Errorf("error %v: it doesn't name what to delete", err)
 	}
 }
 
-// Cancelling at each call leaves nothing.
+// Canceling at any call leaves nothing.
 func TestCancelLeavesNothing(t *testing.T) {
 	for _, action := range []string{"StartSnapshot", "PutSnapshotBlock", "CompleteSnapshot", "DescribeSnapshots", "RegisterImage"} {
 		t.Run(action, func(t *testing.T) {
@@ -212,8 +212,8 @@ func TestChangedDiskIsRefused(t *testing.T) {
 	cloudtest.NothingLeft(t, server)
 }
 
-// What is looked up because an answer was lost is told from everything else that
-// carries the build's tag, on whatever page it is.
+// The look-up after a lost answer finds the resource on any page, and nothing else
+// that has the tag of the build.
 func TestLostAnswersAreLookedUpByRoleOnAllPages(t *testing.T) {
 	server, s := cloudtest.Start(t, localec2.Options{}, "us-east-1")
 	var ledger cloud.Ledger

@@ -41,7 +41,7 @@ func TestPlanRefuses(t *testing.T) {
 	}
 }
 
-func TestPlanSaysEverythingAtOnce(t *testing.T) {
+func TestPlanReturnsAllProblemsAtOnce(t *testing.T) {
 	_, s := cloudtest.Start(t, localec2.Options{}, "us-east-1")
 	disk := cloudtest.NewMemoryDisk(t, 0)
 	if _, _, err := cloudtest.Bake(t.Context(), s, disk, &cloud.Ledger{}); err != nil {
@@ -126,8 +126,8 @@ func TestPlanAgainstABrokenEndpoint(t *testing.T) {
 	}
 }
 
-// As many tags as CheckTags allows leave room for all that the project sets, on
-// the AMI those of a smoke test, too.
+// CheckTags leaves room for all tags that the project sets; on an AMI, including
+// those of a smoke test.
 func TestTagsLeaveRoomForOurOwn(t *testing.T) {
 	const most = 50 // EC2's limit
 	users := map[string]string{}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ebs"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
@@ -142,6 +143,25 @@ func Bake(ctx context.Context, s *cloud.Session, disk MemoryDisk, ledger *cloud.
 	}
 	image, err = ami.Register(ctx, s, plan.Registration(snapshotID), ledger)
 	return image, snapshotID, err
+}
+
+// RegisterAs registers another AMI of a snapshot that exists. Its volume outlives
+// an instance, unless the launch overrides that.
+func RegisterAs(t testing.TB, s *cloud.Session, input ec2.RegisterImageInput) string {
+	t.Helper()
+	snapshots, err := s.EC2.DescribeSnapshots(t.Context(), &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	input.RootDeviceName = aws.String("/dev/sda1")
+	input.BlockDeviceMappings = []types.BlockDeviceMapping{{
+		DeviceName: aws.String("/dev/sda1"), Ebs: &types.EbsBlockDevice{SnapshotId: snapshots.Snapshots[0].SnapshotId, DeleteOnTermination: aws.Bool(false)},
+	}}
+	answer, err := s.EC2.RegisterImage(t.Context(), &input)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *answer.ImageId
 }
 
 // Inject makes the server inject faults.

@@ -7,10 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
-
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ami"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
@@ -55,7 +51,7 @@ func launchRequest(image string) Request {
 	}
 }
 
-// planned plans a launch that must be possible.
+// planned plans a launch that must succeed.
 func planned(t testing.TB, s *cloud.Session, r Request) *Plan {
 	t.Helper()
 	plan, err := NewPlan(t.Context(), s, r)
@@ -75,27 +71,8 @@ func running(t testing.TB, s *cloud.Session, r Request, ledger *cloud.Ledger) *I
 	return in
 }
 
-// registerAs registers one more AMI of a snapshot that is there. Its volume
-// outlives an instance, unless the launch says otherwise.
-func registerAs(t testing.TB, s *cloud.Session, input ec2.RegisterImageInput) string {
-	t.Helper()
-	snapshots, err := s.EC2.DescribeSnapshots(t.Context(), &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	input.RootDeviceName = aws.String("/dev/sda1")
-	input.BlockDeviceMappings = []types.BlockDeviceMapping{{
-		DeviceName: aws.String("/dev/sda1"), Ebs: &types.EbsBlockDevice{SnapshotId: snapshots.Snapshots[0].SnapshotId, DeleteOnTermination: aws.Bool(false)},
-	}}
-	answer, err := s.EC2.RegisterImage(t.Context(), &input)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return *answer.ImageId
-}
-
-// smokeTest is what a smoke test asks of this package, up to the end, where
-// everything is undone. Without a guest every instance is impaired.
+// smokeTest uses this package as a smoke test does, up to the undoing. Without a
+// guest every instance is impaired.
 func smokeTest(ctx context.Context, s *cloud.Session, r Request, ledger *cloud.Ledger) error {
 	plan, err := NewPlan(ctx, s, r)
 	if err != nil {
@@ -114,7 +91,7 @@ func smokeTest(ctx context.Context, s *cloud.Session, r Request, ledger *cloud.L
 	return ami.Tag(ctx, s, r.ImageID, map[string]string{"unikernel:smoke-test": "passed"})
 }
 
-// noInstanceLeft checks that nothing that a launch makes is there.
+// noInstanceLeft checks that nothing of a launch is left.
 func noInstanceLeft(t *testing.T, server *localec2.Running) {
 	t.Helper()
 	for region, left := range server.Resources() {

@@ -20,8 +20,8 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloudtest"
 )
 
-// launchForms records the RunInstances requests of a session, and refuses them
-// if it is told to.
+// launchForms records the RunInstances requests of a session, and optionally
+// refuses them.
 func launchForms(t *testing.T, s *cloud.Session, refuse bool) *[]url.Values {
 	t.Helper()
 	var forms []url.Values
@@ -72,7 +72,7 @@ func TestLaunchedInstance(t *testing.T) {
 
 func TestLaunchWithEveryOption(t *testing.T) {
 	server, s, r := startLaunch(t, localec2.Options{InstanceProfiles: []string{"web"}})
-	r.ImageID = registerAs(t, s, ec2.RegisterImageInput{Name: aws.String("hvm"), Architecture: "x86_64", VirtualizationType: aws.String("hvm")})
+	r.ImageID = cloudtest.RegisterAs(t, s, ec2.RegisterImageInput{Name: aws.String("hvm"), Architecture: "x86_64", VirtualizationType: aws.String("hvm")})
 	r.InstanceTypes, r.IAMInstanceProfile, r.SpotPrice, r.UserData = []string{"t2.micro"}, "web", "0.5", make([]byte, 16384)
 	r.AssociatePublicIP = aws.Bool(true)
 	var ledger cloud.Ledger
@@ -93,7 +93,7 @@ func TestLaunchWithEveryOption(t *testing.T) {
 	noInstanceLeft(t, server)
 }
 
-// What a request says, as EC2 reads it.
+// The request as EC2 receives it.
 func TestLaunchRequestOnTheWire(t *testing.T) {
 	_, s, r := startLaunch(t, localec2.Options{})
 	r.InstanceTypes, r.AvailabilityZone, r.PrivateIP = []string{"m1.small"}, "us-east-1b", "172.31.16.77"
@@ -164,14 +164,14 @@ func TestSpotPrices(t *testing.T) {
 	}
 }
 
-// EC2's refusals, and where the launch is tried next.
+// What EC2 refuses, and what is tried next.
 func TestLaunchFallsThrough(t *testing.T) {
 	server, s, r := startLaunch(t, localec2.Options{})
 	r.InstanceTypes = []string{"t1.micro", "m1.small"}
 	zones := len(planned(t, s, r).Subnets)
 	for _, test := range []struct {
 		faults []string
-		of     string // of the instance; "" where there is none
+		of     string // type of the instance; "" if there is none
 		tries  int
 		want   []string // in the error, or in the refusals
 	}{
@@ -192,12 +192,12 @@ func TestLaunchFallsThrough(t *testing.T) {
 		{[]string{"RunInstances=fail,code=Unsupported,status=400,times=1", "RunInstances=refuse"}, "", 2, []string{"Unsupported", "UnauthorizedOperation"}},
 		{[]string{"RunInstances=fail,code=InvalidParameterValue,status=400"}, "", 1, []string{"InvalidParameterValue"}},
 		{[]string{"RunInstances=fail,code=PendingVerification,status=400"}, "", 1, []string{"PendingVerification"}},
-		// What has just been made is denied for a moment.
+		// EC2 does not know for a moment what was just created.
 		{[]string{"RunInstances=fail,code=InvalidGroup.NotFound,status=400,times=2"}, "t1.micro", 3, nil},
 		{[]string{"RunInstances=fail,code=InvalidAMIID.NotFound,status=400,times=2"}, "t1.micro", 3, nil},
-		// The first answer is lost, and no room is left for a repetition that the first try took.
+		// The first answer is lost, and the first attempt has taken the last capacity.
 		{[]string{"RunInstances=cut-after,nth=1", "RunInstances=fail,code=InsufficientInstanceCapacity,status=500,from=2"}, "t1.micro", 2, nil},
-		// The first try did not arrive, and the second was refused.
+		// The first attempt is lost, and the second is refused.
 		{[]string{"RunInstances=cut,nth=1", "RunInstances=fail,code=InsufficientInstanceCapacity,status=500,nth=2"}, "t1.micro", 3, nil},
 	} {
 		t.Run(strings.Join(test.faults, " "), func(t *testing.T) {
@@ -229,7 +229,7 @@ func TestLaunchFallsThrough(t *testing.T) {
 	}
 }
 
-// checkTokens checks that requests which differ have different client tokens.
+// checkTokens checks that different requests have different client tokens.
 func checkTokens(t *testing.T, forms []url.Values) {
 	t.Helper()
 	of := map[string]string{}

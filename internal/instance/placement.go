@@ -20,7 +20,7 @@ import (
 
 // planNetwork finds the subnets in which the instance may be, and their VPC.
 func planNetwork(ctx context.Context, s *cloud.Session, plan *Plan) error {
-	input, where, err := subnetQuestion(ctx, s, plan)
+	input, what, err := subnetInput(ctx, s, plan)
 	if err != nil {
 		return err
 	}
@@ -29,10 +29,10 @@ func planNetwork(ctx context.Context, s *cloud.Session, plan *Plan) error {
 		err = nil
 	}
 	if err != nil {
-		return fmt.Errorf("look up %s: %w", where, err)
+		return fmt.Errorf("look up %s: %w", what, err)
 	}
 	if len(found) == 0 {
-		return fmt.Errorf("look up %s: %s has no such subnet: see what \"aws ec2 describe-subnets --region %s\" lists, and correct the options, or create one", where, s.Region, s.Region)
+		return fmt.Errorf("look up %s: %s has no such subnet: see what \"aws ec2 describe-subnets --region %s\" lists, and correct the options, or create one", what, s.Region, s.Region)
 	}
 	if err := plan.checkSubnet(found[0]); err != nil {
 		return err
@@ -44,9 +44,9 @@ func planNetwork(ctx context.Context, s *cloud.Session, plan *Plan) error {
 	return plan.choose(found)
 }
 
-// subnetQuestion asks for the subnets that the request allows, and describes
+// subnetInput asks for the subnets that the request allows, and describes
 // them for errors.
-func subnetQuestion(ctx context.Context, s *cloud.Session, plan *Plan) (input *ec2.DescribeSubnetsInput, where string, err error) {
+func subnetInput(ctx context.Context, s *cloud.Session, plan *Plan) (input *ec2.DescribeSubnetsInput, what string, err error) {
 	if plan.SubnetID != "" {
 		return &ec2.DescribeSubnetsInput{SubnetIds: []string{plan.SubnetID}}, "{SubnetID} " + plan.SubnetID, nil
 	}
@@ -55,29 +55,29 @@ func subnetQuestion(ctx context.Context, s *cloud.Session, plan *Plan) (input *e
 	if err != nil {
 		return nil, "", err
 	}
-	where = "a subnet"
+	what = "a subnet"
 	if len(plan.SubnetFilter) > 0 {
-		where += " by {SubnetFilter} " + showFilter(plan.SubnetFilter)
+		what += " by {SubnetFilter} " + showFilter(plan.SubnetFilter)
 	}
 	if vpc != "" {
 		filters = append(filters, cloud.Filter("vpc-id", vpc))
-		where += " of " + vpc
+		what += " of " + vpc
 	}
 	if isDefault {
 		filters = append(filters, cloud.Filter("default-for-az", "true"))
-		where += ", the default VPC,"
+		what += ", the default VPC,"
 	}
 	if plan.AvailabilityZone != "" {
 		filters = append(filters, cloud.Filter("availability-zone", plan.AvailabilityZone))
-		where += " in {AvailabilityZone} " + plan.AvailabilityZone
+		what += " in {AvailabilityZone} " + plan.AvailabilityZone
 	}
-	return &ec2.DescribeSubnetsInput{Filters: filters}, where, nil
+	return &ec2.DescribeSubnetsInput{Filters: filters}, what, nil
 }
 
 // findVPC returns the VPC that the request selects, or the default one; "" if
 // the request selects a subnet instead.
 func findVPC(ctx context.Context, s *cloud.Session, plan *Plan) (id string, isDefault bool, err error) {
-	question := filtersOf(plan.VPCFilter)
+	filters := filtersOf(plan.VPCFilter)
 	switch {
 	case plan.VPCID != "":
 		return plan.VPCID, false, nil
@@ -86,9 +86,9 @@ func findVPC(ctx context.Context, s *cloud.Session, plan *Plan) (id string, isDe
 		return "", false, nil
 	default:
 		isDefault = true
-		question = append(question, cloud.Filter("is-default", "true"))
+		filters = append(filters, cloud.Filter("is-default", "true"))
 	}
-	vpcs, err := cloud.All(ctx, ec2.NewDescribeVpcsPaginator(s.EC2, &ec2.DescribeVpcsInput{Filters: question}),
+	vpcs, err := cloud.All(ctx, ec2.NewDescribeVpcsPaginator(s.EC2, &ec2.DescribeVpcsInput{Filters: filters}),
 		func(page *ec2.DescribeVpcsOutput) []types.Vpc { return page.Vpcs })
 	if err != nil {
 		return "", false, fmt.Errorf("look up vpc: %w", err)

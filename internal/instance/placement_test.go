@@ -20,7 +20,7 @@ func nameTag(kind types.ResourceType, name string) []types.TagSpecification {
 	return []types.TagSpecification{{ResourceType: kind, Tags: []types.Tag{{Key: aws.String("Name"), Value: aws.String(name)}}}}
 }
 
-// newVPC makes a VPC, and newSubnet a subnet called web in it, and return their ids.
+// newVPC creates a VPC, and newSubnet a subnet named web in it. They return the id.
 func newVPC(t *testing.T, s *cloud.Session, name string) string {
 	t.Helper()
 	answer, err := s.EC2.CreateVpc(t.Context(), &ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16"), TagSpecifications: nameTag("vpc", name)})

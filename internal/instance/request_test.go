@@ -80,7 +80,7 @@ func TestPlanOfALaunchTakesTheMemoryLimitFromTheAMI(t *testing.T) {
 	}
 }
 
-// EC2 gives long lists in pages of its own choice.
+// EC2 cuts long lists into pages as it likes.
 func TestPlanOfALaunchReadsAllPages(t *testing.T) {
 	_, s, r := startLaunch(t, localec2.Options{})
 	want := planned(t, s, r)
@@ -111,8 +111,8 @@ func TestPlanOfALaunchReadsAllPages(t *testing.T) {
 
 func TestPlanOfALaunchRefuses(t *testing.T) {
 	_, s, good := startLaunch(t, localec2.Options{})
-	hvm := registerAs(t, s, ec2.RegisterImageInput{Name: aws.String("hvm"), Architecture: "x86_64", VirtualizationType: aws.String("hvm")})
-	narrow := registerAs(t, s, ec2.RegisterImageInput{Name: aws.String("i386"), Architecture: "i386", VirtualizationType: aws.String("paravirtual"), KernelId: aws.String("aki-8f9dcae6")})
+	hvm := cloudtest.RegisterAs(t, s, ec2.RegisterImageInput{Name: aws.String("hvm"), Architecture: "x86_64", VirtualizationType: aws.String("hvm")})
+	narrow := cloudtest.RegisterAs(t, s, ec2.RegisterImageInput{Name: aws.String("i386"), Architecture: "i386", VirtualizationType: aws.String("paravirtual"), KernelId: aws.String("aki-8f9dcae6")})
 	for _, test := range []struct {
 		name   string
 		change func(*Request)
@@ -178,7 +178,7 @@ func TestPlanOfALaunchWaitsForTheAMI(t *testing.T) {
 
 func TestPlanOfALaunchOfAnHVMImage(t *testing.T) {
 	_, s, r := startLaunch(t, localec2.Options{})
-	r.ImageID = registerAs(t, s, ec2.RegisterImageInput{Name: aws.String("hvm"), Architecture: "x86_64", VirtualizationType: aws.String("hvm")})
+	r.ImageID = cloudtest.RegisterAs(t, s, ec2.RegisterImageInput{Name: aws.String("hvm"), Architecture: "x86_64", VirtualizationType: aws.String("hvm")})
 	if got, want := typeText(planned(t, s, r)), "t2.micro=1024 m3.medium=3840 t3.micro=1024 c3.large=3840 m3.large=7680 m5.large=8192"; got != want {
 		t.Errorf("types %s; want %s", got, want)
 	}

@@ -73,7 +73,7 @@ func TestTemporaryGroup(t *testing.T) {
 	if *group.GroupName != "unikernel-run-1" || cloudtest.TagText(group.Tags) != "Name=smoke test Owner=platform unikernel:build=run-1 unikernel:role=test-security-group" {
 		t.Errorf("group %s with the tags %s", *group.GroupName, cloudtest.TagText(group.Tags))
 	}
-	// A second one of the same launch is refused, and isn't taken for one's own.
+	// A second group of the same launch is refused, and not mistaken for the first.
 	var second cloud.Ledger
 	_, err = createGroup(t.Context(), s, planned(t, s, r), &second)
 	cloudtest.WantError(t, err, "create security group: ", "InvalidGroup.Duplicate")
@@ -83,7 +83,7 @@ func TestTemporaryGroup(t *testing.T) {
 	noInstanceLeft(t, server)
 }
 
-// A group that is in use is deleted as soon as it isn't any more.
+// A group that is in use is deleted as soon as it is free.
 func TestGroupWaitsForItsInstance(t *testing.T) {
 	server, s, r := startLaunch(t, localec2.Options{InstanceEnding: 150 * time.Millisecond})
 	var ledger cloud.Ledger
@@ -104,7 +104,7 @@ func TestGroupWaitsForItsInstance(t *testing.T) {
 	noInstanceLeft(t, server)
 }
 
-func TestUndoTellsWhichInstanceIsLeft(t *testing.T) {
+func TestUndoNamesTheInstanceThatIsLeft(t *testing.T) {
 	server, s, r := startLaunch(t, localec2.Options{})
 	s.Waits.Release = 400 * time.Millisecond
 	cloudtest.Inject(t, server, "TerminateInstances=refuse")
@@ -115,7 +115,7 @@ func TestUndoTellsWhichInstanceIsLeft(t *testing.T) {
 		"aws ec2 delete-security-group --region us-east-1 --group-id sg-", "not done within 300ms; last state: is in use")
 }
 
-func TestUndoTellsWhatMayBeLeft(t *testing.T) {
+func TestUndoNamesWhatMayBeLeft(t *testing.T) {
 	server, s, r := startLaunch(t, localec2.Options{})
 	plan := planned(t, s, r)
 	cloudtest.Inject(t, server, "RunInstances=cut-after", "DescribeInstances=refuse")
@@ -151,10 +151,10 @@ func TestKeep(t *testing.T) {
 	}
 }
 
-// As in package ami: a group of another role carries the same build tag.
+// Groups of other roles have the same build tag.
 func TestLostGroupIsLookedUpByRoleOnAllPages(t *testing.T) {
 	server, s, r := startLaunch(t, localec2.Options{})
-	for i := range 8 { // the server lists groups in no order
+	for i := range 8 { // the server lists groups in random order
 		_, err := s.EC2.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{
 			GroupName: aws.String(fmt.Sprint("other ", i)), Description: aws.String("of the same build"),
 			TagSpecifications: []types.TagSpecification{{

@@ -33,14 +33,14 @@ func planTypes(ctx context.Context, s *cloud.Session, plan *Plan) error {
 	if plan.Image.ID == "" && !named {
 		return nil // nothing to compare with; planImage returns an error
 	}
-	question := []types.Filter{
+	filters := []types.Filter{
 		cloud.Filter("supported-virtualization-type", plan.Image.Virtualization),
 		cloud.Filter("processor-info.supported-architecture", plan.Image.Architecture),
 	}
 	if named {
-		question = []types.Filter{cloud.Filter("instance-type", plan.InstanceTypes...)}
+		filters = []types.Filter{cloud.Filter("instance-type", plan.InstanceTypes...)}
 	}
-	known, err := describeTypes(ctx, s, question)
+	known, err := describeTypes(ctx, s, filters)
 	if err != nil {
 		return fmt.Errorf("look up instance types: %w", err)
 	}
