@@ -4,62 +4,54 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-)
 
-// maxMemoryMiB is the most memory in MiB that an image stands, 0 where no limit
-// is known.
-func maxMemoryMiB(system string, m marks) int64 {
-	switch {
-	case system == "ling" && !m[markLING4GB]:
-		return 2048
-	case system == "ling":
-		return 4096
-	}
-	return 0
-}
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/boot"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/image"
+)
 
 // systemWarnings is what to mind with an image of the given system, whatever
 // its command line.
-func systemWarnings(system string, m marks) []Finding {
-	switch system {
+func systemWarnings(f *image.Facts) []image.Finding {
+	switch f.System {
 	case "ling":
-		return warnLING(m)
+		return warnLING(f)
 	case "mirage":
-		return []Finding{finding("mirage-address", "a MirageOS image has its address compiled in unless it was configured for DHCP, which EC2 needs: mirage configure -t xen --dhcp=true")}
+		return []image.Finding{image.Findingf("mirage-address", "a MirageOS image has its address compiled in unless it was configured for DHCP, which EC2 needs: mirage configure -t xen --dhcp=true")}
 	case "halvm":
-		return []Finding{finding("halvm-address", "a HaLVM program has a network only by its own code (HaNS), and EC2 needs DHCP: let the program ask for it")}
+		return []image.Finding{image.Findingf("halvm-address", "a HaLVM program has a network only by its own code (HaNS), and EC2 needs DHCP: let the program ask for it")}
 	case "osv":
-		return []Finding{finding("osv-hvm", "OSv also starts as HVM, on instance types of today: an AMI of its disk image usr.img, made by OSv's scripts/ec2-make-ami.py, is the better way")}
+		return []image.Finding{image.Findingf("osv-hvm", "OSv also starts as HVM, on instance types of today: an AMI of its disk image usr.img, made by OSv's scripts/ec2-make-ami.py, is the better way")}
 	case "clickos":
-		return []Finding{finding("clickos-idle", "ClickOS takes its Click configuration from xenstore, where nobody on EC2 puts one: build the configuration into the image")}
+		return []image.Finding{image.Findingf("clickos-idle", "ClickOS takes its Click configuration from xenstore, where nobody on EC2 puts one: build the configuration into the image")}
 	case "unikraft":
-		return []Finding{finding("unikraft-address", "Unikraft takes its address from netdev.ip on its command line or by DHCP, which EC2 needs: build it with lwIP's DHCP client (CONFIG_LWIP_DHCP)")}
+		return []image.Finding{image.Findingf("unikraft-address", "Unikraft takes its address from netdev.ip on its command line or by DHCP, which EC2 needs: build it with lwIP's DHCP client (CONFIG_LWIP_DHCP)")}
 	}
 	return nil
 }
 
-func warnLING(m marks) []Finding {
-	if !m[markLING4GB] {
-		return []Finding{finding("ling-memory", "this LING is from before 2015-06-23 and dies of a page fault with more than 2 GiB of memory: start it on t1.micro, m1.small or c1.medium, or build it with a later LING")}
+func warnLING(f *image.Facts) []image.Finding {
+	if f.MaxMemoryMiB <= 2048 {
+		return []image.Finding{image.Findingf("ling-memory", "this LING is from before 2015-06-23 and dies of a page fault with more than 2 GiB of memory: start it on t1.micro, m1.small or c1.medium, or build it with a later LING")}
 	}
-	return []Finding{
-		finding("ling-memory", "LING stops with more than 4 GiB of memory: start it on t1.micro, m1.small, m1.medium, c1.medium, m3.medium or c3.large"),
-		finding("ling-root-device", "this LING dies when its disk is called xvda: attach the disk as sda1, EC2's root device /dev/sda1"),
+	return []image.Finding{
+		image.Findingf("ling-memory", "LING stops with more than 4 GiB of memory: start it on t1.micro, m1.small, m1.medium, c1.medium, m3.medium or c3.large"),
+		image.Findingf("ling-root-device", "this LING dies when its disk is called xvda: attach the disk as sda1, EC2's root device /dev/sda1"),
 	}
 }
 
-// MemoryAdvice returns what to mind when a guest of the image gets that much
+// memoryAdvice returns what to mind when a guest of the image gets that much
 // memory, as its domain's configuration says; 0 is unknown.
-func (r *Report) MemoryAdvice(mib int64) []Finding {
+func (r *Report) memoryAdvice(mib int64) []image.Finding {
 	if r.MaxMemoryMiB == 0 || mib <= r.MaxMemoryMiB {
 		return nil
 	}
-	return []Finding{finding("memory-limit", "the domain config gives the guest %d MiB of memory, and this image dies with more than %d: give it that at most, or an instance type with no more", mib, r.MaxMemoryMiB)}
+	return []image.Finding{image.Findingf("memory-limit", "the domain config gives the guest %d MiB of memory, and this image dies with more than %d: give it that at most, or an instance type with no more", mib, r.MaxMemoryMiB)}
 }
 
 // Advice returns what to mind when the image is started with the given command
 // line: the words behind the kernel in menu.lst.
-func (r *Report) Advice(cmdline string) []Finding {
+func (r *Report) Advice(cmdline string) []image.Finding {
 	switch r.System {
 	case "ling":
 		return adviseLING(cmdline)
@@ -74,29 +66,29 @@ func (r *Report) Advice(cmdline string) []Finding {
 }
 
 // adviseUnread tells that nothing reads a command line.
-func adviseUnread(system, cmdline string) []Finding {
+func adviseUnread(system, cmdline string) []image.Finding {
 	if strings.TrimSpace(cmdline) == "" {
 		return nil
 	}
 	names := map[string]string{"clickos": "ClickOS", "minios": "Mini-OS", "mirage": "MirageOS 1"}
-	return []Finding{finding(system+"-cmdline", "%s doesn't read its command line %q unless the program in it does: build what matters into the image", names[system], cmdline)}
+	return []image.Finding{image.Findingf(system+"-cmdline", "%s doesn't read its command line %q unless the program in it does: build what matters into the image", names[system], cmdline)}
 }
 
 // adviseLING looks for a network, which LING has only if an option asks for
 // one.
-func adviseLING(cmdline string) []Finding {
+func adviseLING(cmdline string) []image.Finding {
 	advice, network := adviseLINGNetwork(lingWords(cmdline))
 	if len(advice) == 0 && strings.HasSuffix(cmdline, " ") {
-		advice = append(advice, finding("ling-trailing-blank", "LING takes the blank at the end of %q for an empty argument of its last option: take it away", cmdline))
+		advice = append(advice, image.Findingf("ling-trailing-blank", "LING takes the blank at the end of %q for an empty argument of its last option: take it away", cmdline))
 	}
-	if len(cmdline) > maxCommandLine {
-		advice = append(advice, finding("ling-too-long", "LING gets the first %d bytes of the command line, which has %d: shorten it", maxCommandLine, len(cmdline)))
+	if len(cmdline) > boot.MaxCommandLine {
+		advice = append(advice, image.Findingf("ling-too-long", "LING gets the first %d bytes of the command line, which has %d: shorten it", boot.MaxCommandLine, len(cmdline)))
 	}
 	if !network {
-		advice = append(advice, finding("ling-no-network", "the command line %q asks LING for no network: add -dhcp (or -ipaddr, -netmask and -gateway)", cmdline))
+		advice = append(advice, image.Findingf("ling-no-network", "the command line %q asks LING for no network: add -dhcp (or -ipaddr, -netmask and -gateway)", cmdline))
 	}
 	if strings.Contains(cmdline, `\`) {
-		advice = append(advice, finding("ling-backslash", `the command line %q has a backslash, which LING doesn't take for an escape: put the word in '...' or "..."`, cmdline))
+		advice = append(advice, image.Findingf("ling-backslash", `the command line %q has a backslash, which LING doesn't take for an escape: put the word in '...' or "..."`, cmdline))
 	}
 	return advice
 }
@@ -105,7 +97,7 @@ func adviseLING(cmdline string) []Finding {
 // core/preload/init.erl of its source): -dhcp must have no value, each of the
 // others one, and what follows -extra is the program's. It says whether there is
 // any option for the network, even one that LING ignores.
-func adviseLINGNetwork(words []string) (advice []Finding, network bool) {
+func adviseLINGNetwork(words []string) (advice []image.Finding, network bool) {
 	if extra := slices.Index(words, "-extra"); extra >= 0 {
 		words = words[:extra]
 	}
@@ -116,19 +108,19 @@ func adviseLINGNetwork(words []string) (advice []Finding, network bool) {
 		case "-dhcp":
 			network = true
 			if dhcp = dhcp || len(values) == 0; len(values) > 0 {
-				advice = append(advice, finding("ling-dhcp-word", "LING ignores -dhcp when %q follows it: put -dhcp last, without a blank behind it, or before another option", values[0]))
+				advice = append(advice, image.Findingf("ling-dhcp-word", "LING ignores -dhcp when %q follows it: put -dhcp last, without a blank behind it, or before another option", values[0]))
 			}
 		case "-ipaddr", "-netmask", "-gateway":
 			network = true
 			if len(values) != 1 {
-				advice = append(advice, finding("ling-address-words", "LING ignores %s unless it has one value, and here it has %d: correct it, or give -dhcp", word, len(values)))
+				advice = append(advice, image.Findingf("ling-address-words", "LING ignores %s unless it has one value, and here it has %d: correct it, or give -dhcp", word, len(values)))
 			} else if word == "-ipaddr" {
 				address = values[0]
 			}
 		}
 	}
 	if address != "" && !dhcp {
-		advice = append(advice, finding("ling-fixed-address", "the command line gives LING the address %s, and an EC2 instance gets its own by DHCP: on EC2 give -dhcp in the place of -ipaddr, -netmask and -gateway", address))
+		advice = append(advice, image.Findingf("ling-fixed-address", "the command line gives LING the address %s, and an EC2 instance gets its own by DHCP: on EC2 give -dhcp in the place of -ipaddr, -netmask and -gateway", address))
 	}
 	return advice, network
 }
@@ -163,17 +155,17 @@ func lingWords(cmdline string) []string {
 	return words
 }
 
-func (r *Report) adviseMirage(cmdline string) []Finding {
+func (r *Report) adviseMirage(cmdline string) []image.Finding {
 	if r.GuestOS == "Mirage" {
 		return adviseUnread(r.System, cmdline)
 	}
 	if strings.TrimSpace(cmdline) == "" {
 		return nil
 	}
-	advice := []Finding{finding("mirage-cmdline", "MirageOS 2 and 3 read their command line from xenstore first, where PV-GRUB's own may stand instead of %q: set what matters when configuring (mirage configure --dhcp=true)", cmdline)}
+	advice := []image.Finding{image.Findingf("mirage-cmdline", "MirageOS 2 and 3 read their command line from xenstore first, where PV-GRUB's own may stand instead of %q: set what matters when configuring (mirage configure --dhcp=true)", cmdline)}
 	for word := range strings.FieldsSeq(cmdline) {
 		if key, ok := strings.CutPrefix(word, "--"); ok && strings.Contains(key, "=") {
-			advice = append(advice, finding("mirage-dashes", "MirageOS 3 was seen not to take %q: write it without the dashes, %s", word, key))
+			advice = append(advice, image.Findingf("mirage-dashes", "MirageOS 3 was seen not to take %q: write it without the dashes, %s", word, key))
 		}
 	}
 	return advice
@@ -185,9 +177,50 @@ var rumprunDHCP = regexp.MustCompile(`"method"\s*:\s*"dhcp"`)
 
 // adviseRumprun looks for DHCP in Rumprun's JSON, which is the command line
 // from its first brace on, or a file that can't be seen from here.
-func adviseRumprun(cmdline string) []Finding {
+func adviseRumprun(cmdline string) []image.Finding {
 	if strings.Contains(cmdline, "_RUMPRUN_ROOTFSCFG=") || rumprunDHCP.MatchString(cmdline) {
 		return nil
 	}
-	return []Finding{finding("rumprun-no-dhcp", `the command line %q has no JSON that asks Rumprun for DHCP, which EC2 needs: add {"net":{"if":"xenif0","cloner":"true","type":"inet","method":"dhcp"}}, or name a file that does by _RUMPRUN_ROOTFSCFG=`, cmdline)}
+	return []image.Finding{image.Findingf("rumprun-no-dhcp", `the command line %q has no JSON that asks Rumprun for DHCP, which EC2 needs: add {"net":{"if":"xenif0","cloner":"true","type":"inet","method":"dhcp"}}, or name a file that does by _RUMPRUN_ROOTFSCFG=`, cmdline)}
+}
+
+// advice returns what to know when a guest is started from this disk: the
+// image's warnings, then what its command line and what this disk give cause
+// for.
+func (d *Disk) advice() []image.Finding {
+	advice := slices.Concat(d.Report.Warnings, d.Report.Advice(d.CommandLine))
+	if d.Report.System == "rumprun" {
+		advice = append(advice, d.adviseRumprun()...)
+	}
+	return advice
+}
+
+// adviseRumprun looks at a Rumprun that reads its configuration from its root
+// file system, which it mounts from /dev/sda1 as a whole disk only.
+func (d *Disk) adviseRumprun() []image.Finding {
+	path, ok := rumprunRootConfig(d.CommandLine)
+	if !ok {
+		return nil
+	}
+	var advice []image.Finding
+	if d.spec.Layout == disk.LayoutPartitioned {
+		advice = append(advice, image.Findingf("rumprun-layout", "Rumprun reads %s from /dev/sda1 as a disk without partitions: use the layout %q", path, disk.LayoutWholeDisk))
+	}
+	name := strings.Trim(path, "/")
+	if !slices.Contains(d.paths, name) {
+		advice = append(advice, image.Findingf("rumprun-no-config", "the command line has Rumprun read %s, and the disk has no such file: add it to the files", path))
+	}
+	return advice
+}
+
+// rumprunRootConfig returns the file that a command line tells Rumprun to read
+// its configuration from.
+func rumprunRootConfig(commandLine string) (path string, ok bool) {
+	const key = "_RUMPRUN_ROOTFSCFG="
+	for word := range strings.FieldsSeq(commandLine) {
+		if path, ok := strings.CutPrefix(word, key); ok {
+			return path, true
+		}
+	}
+	return "", false
 }

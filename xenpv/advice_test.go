@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/internal/kerneltest"
 )
 
 func TestSystemWarnings(t *testing.T) {
@@ -20,9 +21,9 @@ func TestSystemWarnings(t *testing.T) {
 		{"ClickOS", "", "xenstore"},
 		{"rumprun", "", ""},
 	} {
-		k := legacyKernel("XEN_VER=xen-3.0,LOADER=generic,GUEST_OS=" + test.guestOS)
-		k.text = test.text
-		r := inspectBytes(t, k.bytes())
+		k := kerneltest.Legacy("XEN_VER=xen-3.0,LOADER=generic,GUEST_OS=" + test.guestOS)
+		k.Text = test.text
+		r := reportOf(t, k.Bytes())
 		var got string
 		for _, w := range r.Warnings {
 			got += w.Text
@@ -107,22 +108,22 @@ func TestAdviceOfMirage1(t *testing.T) {
 
 func TestMaxMemory(t *testing.T) {
 	for text, want := range map[string]int64{"": 2048, "LING does not support domains larger than 4Gb": 4096} {
-		k := legacyKernel("XEN_VER=xen-3.0,LOADER=generic,GUEST_OS=Ling")
-		k.text = text
-		if got := inspectBytes(t, k.bytes()).MaxMemoryMiB; got != want {
+		k := kerneltest.Legacy("XEN_VER=xen-3.0,LOADER=generic,GUEST_OS=Ling")
+		k.Text = text
+		if got := reportOf(t, k.Bytes()).MaxMemoryMiB; got != want {
 			t.Errorf("%q: %d MiB, want %d", text, got, want)
 		}
 	}
-	if got := inspectBytes(t, pvKernel().bytes()).MaxMemoryMiB; got != 0 {
+	if got := reportOf(t, kerneltest.PV().Bytes()).MaxMemoryMiB; got != 0 {
 		t.Errorf("Unikraft: %d MiB, want no limit", got)
 	}
 	ling := &Report{MaxMemoryMiB: 2048}
 	for mib, want := range map[int64]int{0: 0, 2048: 0, 2049: 1} {
-		if got := ling.MemoryAdvice(mib); len(got) != want {
+		if got := ling.memoryAdvice(mib); len(got) != want {
 			t.Errorf("%d MiB: %v", mib, got)
 		}
 	}
-	if got := (&Report{}).MemoryAdvice(1 << 20); got != nil {
+	if got := (&Report{}).memoryAdvice(1 << 20); got != nil {
 		t.Errorf("no limit: %v", got)
 	}
 }

@@ -34,12 +34,7 @@ func TestProgress(t *testing.T) {
 			got = append(got, fmt.Sprintf("%s %d/%d", what, done, total))
 		}
 	}
-	image, err := OpenWith(t.Context(), path, OpenOptions{Progress: progress})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer image.Close()
-	disk, err := NewDisk(t.Context(), DiskSpec{Kernel: image, Progress: progress})
+	disk, err := Wrap(t.Context(), Spec{Image: path, Progress: progress})
 	if err != nil {
 		t.Fatal(err)
 	}

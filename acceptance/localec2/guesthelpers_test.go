@@ -15,6 +15,7 @@ import (
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/boot"
 )
 
 // hello is where examples/hello/make-hello.sh puts the sample image.
@@ -48,9 +49,7 @@ func (l *lab) helloAMI(commandLine string) *string {
 // replaced.
 func (l *lab) bake(path, ramdisk, commandLine string, spoilt ...string) *string {
 	l.t.Helper()
-	kernel := must(xenpv.Open(l.ctx, path))(l.t)
-	defer kernel.Close()
-	disk := must(xenpv.NewDisk(l.ctx, xenpv.DiskSpec{Kernel: kernel, CommandLine: commandLine, Ramdisk: ramdisk, Compress: xenpv.CompressNone}))(l.t)
+	disk := must(xenpv.Wrap(l.ctx, xenpv.Spec{Image: path, CommandLine: &commandLine, Ramdisk: ramdisk, Compress: boot.CompressNone}))(l.t)
 	defer disk.Close()
 	snapshot := l.begin()
 	blocks := must(disk.Blocks(l.ctx))(l.t)

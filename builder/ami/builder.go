@@ -16,12 +16,12 @@ import (
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 	"github.com/hashicorp/packer-plugin-sdk/uuid"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/builder/unikernel"
+	"github.com/unikernel-ami/packer-plugin-unikernel/builder/common"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ami"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/lifeline"
-	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk"
 )
 
 // Builder implements packersdk.Builder.
@@ -39,9 +39,9 @@ type build struct {
 	started time.Time
 	connect component.Connector
 
-	wrapped *unikernel.Wrapped
+	wrapped *common.Wrapped
 	session *cloud.Session
-	blocks  []xenpv.Block
+	blocks  []disk.Block
 	plan    *ami.Plan
 	ledger  cloud.Ledger
 

@@ -11,21 +11,21 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/hashicorp/packer-plugin-sdk/common"
+	sdkcommon "github.com/hashicorp/packer-plugin-sdk/common"
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 	"github.com/hashicorp/packer-plugin-sdk/template/config"
 	"github.com/hashicorp/packer-plugin-sdk/template/interpolate"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/builder/unikernel"
+	"github.com/unikernel-ami/packer-plugin-unikernel/builder/common"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
 )
 
 // Config holds the options of the source unikernel-ami.
 type Config struct {
-	common.PackerConfig `mapstructure:",squash"`
-	unikernel.Config    `mapstructure:",squash"`
-	component.Access    `mapstructure:",squash"`
+	sdkcommon.PackerConfig `mapstructure:",squash"`
+	common.Config          `mapstructure:",squash"`
+	component.Access       `mapstructure:",squash"`
 
 	// The environment of the AMI, for example `dev`, `staging` or `prod`: up to 64
 	// letters, digits, and `-_.`. It is the value of the tag `Environment` on the

@@ -6,18 +6,18 @@ package disk
 import (
 	"fmt"
 
-	"github.com/hashicorp/packer-plugin-sdk/common"
+	sdkcommon "github.com/hashicorp/packer-plugin-sdk/common"
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 	"github.com/hashicorp/packer-plugin-sdk/template/config"
 	"github.com/hashicorp/packer-plugin-sdk/template/interpolate"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/builder/unikernel"
+	"github.com/unikernel-ami/packer-plugin-unikernel/builder/common"
 )
 
 // Config holds the options of the source unikernel-disk.
 type Config struct {
-	common.PackerConfig `mapstructure:",squash"`
-	unikernel.Config    `mapstructure:",squash"`
+	sdkcommon.PackerConfig `mapstructure:",squash"`
+	common.Config          `mapstructure:",squash"`
 
 	// The file for the raw disk. Default: the name of the build followed by `.raw`.
 	// An existing file is replaced only with `packer build -force`.

@@ -4,36 +4,36 @@ package disk
 
 import (
 	"github.com/hashicorp/hcl/v2/hcldec"
-	"github.com/unikernel-ami/packer-plugin-unikernel/builder/unikernel"
+	"github.com/unikernel-ami/packer-plugin-unikernel/builder/common"
 	"github.com/zclconf/go-cty/cty"
 )
 
 // FlatConfig is an auto-generated flat version of Config.
 // Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
 type FlatConfig struct {
-	PackerBuildName     *string                `mapstructure:"packer_build_name" cty:"packer_build_name" hcl:"packer_build_name"`
-	PackerBuilderType   *string                `mapstructure:"packer_builder_type" cty:"packer_builder_type" hcl:"packer_builder_type"`
-	PackerCoreVersion   *string                `mapstructure:"packer_core_version" cty:"packer_core_version" hcl:"packer_core_version"`
-	PackerDebug         *bool                  `mapstructure:"packer_debug" cty:"packer_debug" hcl:"packer_debug"`
-	PackerForce         *bool                  `mapstructure:"packer_force" cty:"packer_force" hcl:"packer_force"`
-	PackerOnError       *string                `mapstructure:"packer_on_error" cty:"packer_on_error" hcl:"packer_on_error"`
-	PackerUserVars      map[string]string      `mapstructure:"packer_user_variables" cty:"packer_user_variables" hcl:"packer_user_variables"`
-	PackerSensitiveVars []string               `mapstructure:"packer_sensitive_variables" cty:"packer_sensitive_variables" hcl:"packer_sensitive_variables"`
-	Image               *string                `mapstructure:"image" required:"true" cty:"image" hcl:"image"`
-	ImageChecksum       *string                `mapstructure:"image_checksum" cty:"image_checksum" hcl:"image_checksum"`
-	ImageMember         *string                `mapstructure:"image_member" cty:"image_member" hcl:"image_member"`
-	MaxImageSize        *int64                 `mapstructure:"max_image_size" cty:"max_image_size" hcl:"max_image_size"`
-	BuildCommand        *string                `mapstructure:"build_command" cty:"build_command" hcl:"build_command"`
-	BuildDirectory      *string                `mapstructure:"build_directory" cty:"build_directory" hcl:"build_directory"`
-	BuildTimeout        *string                `mapstructure:"build_timeout" cty:"build_timeout" hcl:"build_timeout"`
-	Cmdline             *string                `mapstructure:"cmdline" cty:"cmdline" hcl:"cmdline"`
-	Ramdisk             *string                `mapstructure:"ramdisk" cty:"ramdisk" hcl:"ramdisk"`
-	Modules             []unikernel.FlatModule `mapstructure:"module" cty:"module" hcl:"module"`
-	Files               map[string]string      `mapstructure:"files" cty:"files" hcl:"files"`
-	Layout              *string                `mapstructure:"layout" cty:"layout" hcl:"layout"`
-	Compress            *string                `mapstructure:"compress" cty:"compress" hcl:"compress"`
-	Output              *string                `mapstructure:"output" cty:"output" hcl:"output"`
-	DiskSize            *int64                 `mapstructure:"disk_size" cty:"disk_size" hcl:"disk_size"`
+	PackerBuildName     *string             `mapstructure:"packer_build_name" cty:"packer_build_name" hcl:"packer_build_name"`
+	PackerBuilderType   *string             `mapstructure:"packer_builder_type" cty:"packer_builder_type" hcl:"packer_builder_type"`
+	PackerCoreVersion   *string             `mapstructure:"packer_core_version" cty:"packer_core_version" hcl:"packer_core_version"`
+	PackerDebug         *bool               `mapstructure:"packer_debug" cty:"packer_debug" hcl:"packer_debug"`
+	PackerForce         *bool               `mapstructure:"packer_force" cty:"packer_force" hcl:"packer_force"`
+	PackerOnError       *string             `mapstructure:"packer_on_error" cty:"packer_on_error" hcl:"packer_on_error"`
+	PackerUserVars      map[string]string   `mapstructure:"packer_user_variables" cty:"packer_user_variables" hcl:"packer_user_variables"`
+	PackerSensitiveVars []string            `mapstructure:"packer_sensitive_variables" cty:"packer_sensitive_variables" hcl:"packer_sensitive_variables"`
+	Image               *string             `mapstructure:"image" required:"true" cty:"image" hcl:"image"`
+	ImageChecksum       *string             `mapstructure:"image_checksum" cty:"image_checksum" hcl:"image_checksum"`
+	ImageMember         *string             `mapstructure:"image_member" cty:"image_member" hcl:"image_member"`
+	MaxImageSize        *int64              `mapstructure:"max_image_size" cty:"max_image_size" hcl:"max_image_size"`
+	BuildCommand        *string             `mapstructure:"build_command" cty:"build_command" hcl:"build_command"`
+	BuildDirectory      *string             `mapstructure:"build_directory" cty:"build_directory" hcl:"build_directory"`
+	BuildTimeout        *string             `mapstructure:"build_timeout" cty:"build_timeout" hcl:"build_timeout"`
+	Cmdline             *string             `mapstructure:"cmdline" cty:"cmdline" hcl:"cmdline"`
+	Ramdisk             *string             `mapstructure:"ramdisk" cty:"ramdisk" hcl:"ramdisk"`
+	Modules             []common.FlatModule `mapstructure:"module" cty:"module" hcl:"module"`
+	Files               map[string]string   `mapstructure:"files" cty:"files" hcl:"files"`
+	Layout              *string             `mapstructure:"layout" cty:"layout" hcl:"layout"`
+	Compress            *string             `mapstructure:"compress" cty:"compress" hcl:"compress"`
+	Output              *string             `mapstructure:"output" cty:"output" hcl:"output"`
+	DiskSize            *int64              `mapstructure:"disk_size" cty:"disk_size" hcl:"disk_size"`
 }
 
 // FlatMapstructure returns a new FlatConfig.
@@ -65,7 +65,7 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"build_timeout":              &hcldec.AttrSpec{Name: "build_timeout", Type: cty.String, Required: false},
 		"cmdline":                    &hcldec.AttrSpec{Name: "cmdline", Type: cty.String, Required: false},
 		"ramdisk":                    &hcldec.AttrSpec{Name: "ramdisk", Type: cty.String, Required: false},
-		"module":                     &hcldec.BlockListSpec{TypeName: "module", Nested: hcldec.ObjectSpec((*unikernel.FlatModule)(nil).HCL2Spec())},
+		"module":                     &hcldec.BlockListSpec{TypeName: "module", Nested: hcldec.ObjectSpec((*common.FlatModule)(nil).HCL2Spec())},
 		"files":                      &hcldec.AttrSpec{Name: "files", Type: cty.Map(cty.String), Required: false},
 		"layout":                     &hcldec.AttrSpec{Name: "layout", Type: cty.String, Required: false},
 		"compress":                   &hcldec.AttrSpec{Name: "compress", Type: cty.String, Required: false},

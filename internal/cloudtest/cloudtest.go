@@ -22,7 +22,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ami"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/snapshot"
-	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
+	xendisk "github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk"
 )
 
 // Quick are waits for a server on this machine.
@@ -79,7 +79,7 @@ func NewMemoryDisk(t testing.TB, indexes ...int32) MemoryDisk {
 	t.Helper()
 	disk := MemoryDisk{}
 	for _, index := range indexes {
-		disk[index] = make([]byte, xenpv.BlockSize)
+		disk[index] = make([]byte, xendisk.BlockSize)
 		if _, err := rand.Read(disk[index]); err != nil {
 			t.Fatal(err)
 		}
@@ -89,20 +89,20 @@ func NewMemoryDisk(t testing.TB, indexes ...int32) MemoryDisk {
 
 // ReadAt implements io.ReaderAt.
 func (d MemoryDisk) ReadAt(p []byte, off int64) (int, error) {
-	block, ok := d[int32(off/xenpv.BlockSize)]
+	block, ok := d[int32(off/xendisk.BlockSize)]
 	if !ok {
 		return 0, io.ErrUnexpectedEOF
 	}
-	return copy(p, block[off%xenpv.BlockSize:]), nil
+	return copy(p, block[off%xendisk.BlockSize:]), nil
 }
 
 // Blocks lists the blocks of the disk.
-func (d MemoryDisk) Blocks() []xenpv.Block {
-	var blocks []xenpv.Block
+func (d MemoryDisk) Blocks() []xendisk.Block {
+	var blocks []xendisk.Block
 	for index, data := range d {
-		blocks = append(blocks, xenpv.Block{Index: index, SHA256: sha256.Sum256(data)})
+		blocks = append(blocks, xendisk.Block{Index: index, SHA256: sha256.Sum256(data)})
 	}
-	slices.SortFunc(blocks, func(a, b xenpv.Block) int { return int(a.Index - b.Index) })
+	slices.SortFunc(blocks, func(a, b xendisk.Block) int { return int(a.Index - b.Index) })
 	return blocks
 }
 

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
-	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk"
 )
 
 // snapshotTimeout is when EBS drops a snapshot that is never completed, in
@@ -57,7 +57,7 @@ func (s *EBSDirect) Create(ctx context.Context, request Request, ledger *cloud.L
 }
 
 func (s *EBSDirect) start(ctx context.Context, request Request, ledger *cloud.Ledger) (string, error) {
-	blockSize := int32(xenpv.BlockSize)
+	blockSize := int32(disk.BlockSize)
 	id, err := ledger.Create(ctx, resource{s.Session, request.BuildID}, func(sent *cloud.Attempts) (string, error) {
 		answer, err := s.EBS.StartSnapshot(ctx, &ebs.StartSnapshotInput{
 			VolumeSize:  aws.Int64(int64(request.VolumeSize)),
@@ -72,16 +72,16 @@ func (s *EBSDirect) start(ctx context.Context, request Request, ledger *cloud.Le
 		blockSize = aws.ToInt32(answer.BlockSize)
 		return aws.ToString(answer.SnapshotId), nil
 	})
-	if err == nil && blockSize != xenpv.BlockSize {
-		err = fmt.Errorf("EBS asks for blocks of %d bytes: this plugin sends %d", blockSize, xenpv.BlockSize)
+	if err == nil && blockSize != disk.BlockSize {
+		err = fmt.Errorf("EBS asks for blocks of %d bytes: this plugin sends %d", blockSize, disk.BlockSize)
 	}
 	return id, err
 }
 
 // putBlocks sends the blocks, up to [cloud.Workers] at a time. The first error
 // that remains after its retries ends the upload.
-func (s *EBSDirect) putBlocks(ctx context.Context, id string, blocks []xenpv.Block, disk io.ReaderAt) error {
-	buffers := sync.Pool{New: func() any { return new([xenpv.BlockSize]byte) }}
+func (s *EBSDirect) putBlocks(ctx context.Context, id string, blocks []disk.Block, source io.ReaderAt) error {
+	buffers := sync.Pool{New: func() any { return new([disk.BlockSize]byte) }}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(cloud.Workers)
 	arrived := s.count(len(blocks))
@@ -90,9 +90,9 @@ func (s *EBSDirect) putBlocks(ctx context.Context, id string, blocks []xenpv.Blo
 			if groupCtx.Err() != nil {
 				return context.Cause(groupCtx)
 			}
-			buffer := buffers.Get().(*[xenpv.BlockSize]byte)
+			buffer := buffers.Get().(*[disk.BlockSize]byte)
 			defer buffers.Put(buffer)
-			if err := s.putBlock(groupCtx, id, block, disk, buffer[:]); err != nil {
+			if err := s.putBlock(groupCtx, id, block, source, buffer[:]); err != nil {
 				return err
 			}
 			arrived()
@@ -108,20 +108,20 @@ func (s *EBSDirect) count(blocks int) (arrived func()) {
 	if s.Progress == nil {
 		return func() {}
 	}
-	total := int64(blocks) * xenpv.BlockSize
+	total := int64(blocks) * disk.BlockSize
 	s.Progress(0, total)
 	var mu sync.Mutex
 	var done int64
 	return func() {
 		mu.Lock()
 		defer mu.Unlock()
-		done += xenpv.BlockSize
+		done += disk.BlockSize
 		s.Progress(done, total)
 	}
 }
 
-func (s *EBSDirect) putBlock(ctx context.Context, id string, block xenpv.Block, disk io.ReaderAt, buffer []byte) error {
-	n, err := disk.ReadAt(buffer, int64(block.Index)*xenpv.BlockSize)
+func (s *EBSDirect) putBlock(ctx context.Context, id string, block disk.Block, source io.ReaderAt, buffer []byte) error {
+	n, err := source.ReadAt(buffer, int64(block.Index)*disk.BlockSize)
 	if n < len(buffer) {
 		return fmt.Errorf("read block %d of the disk: %w", block.Index, err)
 	}
@@ -129,7 +129,7 @@ func (s *EBSDirect) putBlock(ctx context.Context, id string, block xenpv.Block, 
 		SnapshotId:        aws.String(id),
 		BlockIndex:        aws.Int32(block.Index),
 		BlockData:         bytes.NewReader(buffer),
-		DataLength:        aws.Int32(xenpv.BlockSize),
+		DataLength:        aws.Int32(disk.BlockSize),
 		Checksum:          aws.String(base64.StdEncoding.EncodeToString(block.SHA256[:])),
 		ChecksumAlgorithm: ebstypes.ChecksumAlgorithmChecksumAlgorithmSha256,
 	})
@@ -139,7 +139,7 @@ func (s *EBSDirect) putBlock(ctx context.Context, id string, block xenpv.Block, 
 	return nil
 }
 
-func (s *EBSDirect) complete(ctx context.Context, id string, blocks []xenpv.Block) error {
+func (s *EBSDirect) complete(ctx context.Context, id string, blocks []disk.Block) error {
 	_, err := s.EBS.CompleteSnapshot(ctx, &ebs.CompleteSnapshotInput{
 		SnapshotId:                aws.String(id),
 		ChangedBlocksCount:        aws.Int32(int32(len(blocks))),
@@ -152,7 +152,7 @@ func (s *EBSDirect) complete(ctx context.Context, id string, blocks []xenpv.Bloc
 
 // linearChecksum is the SHA-256 over the digests of the blocks that were sent,
 // in the order of their indexes, in base64 (CompleteSnapshot, method LINEAR).
-func linearChecksum(blocks []xenpv.Block) string {
+func linearChecksum(blocks []disk.Block) string {
 	h := sha256.New()
 	for _, block := range blocks {
 		h.Write(block.SHA256[:])

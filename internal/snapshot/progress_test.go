@@ -10,7 +10,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloudtest"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/snapshot"
-	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
+	xendisk "github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk"
 )
 
 // Each block that has arrived is reported once, even if it was sent twice. The
@@ -21,13 +21,13 @@ func TestUploadReportsProgress(t *testing.T) {
 	disk := cloudtest.MemoryDisk{}
 	want := []int64{0}
 	for i := range int32(blocks) {
-		disk[i] = []byte{xenpv.BlockSize - 1: byte(i + 1)}
-		want = append(want, int64(i+1)*xenpv.BlockSize)
+		disk[i] = []byte{xendisk.BlockSize - 1: byte(i + 1)}
+		want = append(want, int64(i+1)*xendisk.BlockSize)
 	}
 	var got []int64
 	method := &snapshot.EBSDirect{Session: s}
 	method.Progress = func(done, total int64) {
-		if total != blocks*xenpv.BlockSize {
+		if total != blocks*xendisk.BlockSize {
 			t.Errorf("total is %d", total)
 		}
 		got = append(got, done)

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
-	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk"
 )
 
 // A Request describes the snapshot that is wanted.
@@ -26,7 +26,7 @@ type Request struct {
 	Tags        map[string]string // all of them
 	VolumeSize  int32             // GiB
 	Disk        io.ReaderAt       // the whole disk
-	Blocks      []xenpv.Block     // the blocks that are not all zeros, ascending
+	Blocks      []disk.Block      // the blocks that are not all zeros, ascending
 }
 
 // A Method is a way to make a snapshot of a disk.
@@ -38,7 +38,7 @@ type Method interface {
 
 // Content is the SHA-256 over the digests of a disk's blocks. It identifies what
 // a snapshot of them holds.
-func Content(blocks []xenpv.Block) string {
+func Content(blocks []disk.Block) string {
 	h := sha256.New()
 	for _, block := range blocks {
 		fmt.Fprintf(h, "%d %x\n", block.Index, block.SHA256)

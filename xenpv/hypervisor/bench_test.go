@@ -79,17 +79,13 @@ func benchmarkAnswer(b *testing.B, gated bool) {
 		Forwards:  []Forward{{Proto: "tcp", Host: netip.MustParseAddrPort("127.0.0.6:18080"), GuestPort: 80, Gated: gated}},
 		Progress:  func(line string) { b.Log(line) },
 	}
-	check, err := ParseCheck("http://:80/")
-	if err != nil {
-		b.Fatal(err)
-	}
 	var created, answered []time.Duration
 	for b.Loop() {
 		d, err := Boot(context.Background(), spec)
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := d.Await(context.Background(), check); err != nil {
+		if err := await(b, d, "http://:80/", time.Minute); err != nil {
 			b.Fatal(err)
 		}
 		answered = append(answered, time.Since(d.Started()))

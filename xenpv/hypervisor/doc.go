@@ -13,9 +13,7 @@
 //		return err
 //	}
 //	defer d.Destroy()
-//	check, err := hypervisor.ParseCheck("icmp://")
-//	...
-//	err = d.Await(ctx, check)
+//	err = d.Ping(ctx)
 //
 // # What it needs
 //

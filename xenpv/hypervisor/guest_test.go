@@ -2,7 +2,6 @@ package hypervisor
 
 import (
 	"bytes"
-	"context"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -146,24 +145,5 @@ func TestGuestOnNetwork(t *testing.T) {
 			}
 			t.Logf("%+v", d.Times())
 		})
-	}
-}
-
-func await(t *testing.T, d *Domain, check string, limit time.Duration) error {
-	t.Helper()
-	c, err := ParseCheck(check)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
-	return d.Await(ctx, c)
-}
-
-func TestParseCheckRefuses(t *testing.T) {
-	for _, text := range []string{"", "http://host:80/", "https://:443/", "tcp://", "tcp://:0", "tcp://:65536", "tcp://:x", "icmp://:1", "udp://:53"} {
-		if c, err := ParseCheck(text); err == nil {
-			t.Errorf("%q was read as %+v", text, c)
-		}
 	}
 }

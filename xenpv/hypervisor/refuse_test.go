@@ -86,7 +86,7 @@ func TestQEMUKilled(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "QEMU ended: signal: killed") {
 		t.Errorf("Wait says %q and %v", exit, err)
 	}
-	if err := d.Await(t.Context(), Check{scheme: "icmp"}); err == nil {
+	if err := d.Ping(t.Context()); err == nil {
 		t.Error("a domain without its QEMU answers a ping")
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/boot"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/hypervisor"
 )
 
@@ -158,31 +158,6 @@ func (o *bootOptions) boot(ctx context.Context, started time.Time, result *boote
 	return err
 }
 
-// await waits for the check, or for the guest's end where there is none.
-func (o *bootOptions) await(ctx context.Context, domain *hypervisor.Domain, check hypervisor.Check, result *booted) error {
-	if o.check == "" {
-		exit, err := domain.Wait(ctx)
-		result.Exit = string(exit)
-		if err == nil && exit == hypervisor.Crash {
-			err = fmt.Errorf("the guest crashed; the end of its console:\n%s", domain.ConsoleTail())
-		}
-		return err
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("--timeout %v is over", o.timeout))
-	defer cancel()
-	err := domain.Await(ctx, check)
-	if err == nil {
-		return nil
-	}
-	if ended, endErr := domain.Exit(); endErr == nil {
-		result.Exit = string(ended)
-	}
-	if domain.ConsoleTail() == "" {
-		return fmt.Errorf("check %s: %w; the guest wrote nothing to its console", o.check, err)
-	}
-	return fmt.Errorf("check %s: %w; the end of the guest's console:\n%s", o.check, err, domain.ConsoleTail())
-}
-
 // bootDisk is the disk to boot; file is nil where the user gave one.
 type bootDisk struct {
 	path string
@@ -211,7 +186,7 @@ func (o *bootOptions) disk(ctx context.Context, messages io.Writer) (bootDisk, e
 	defer os.RemoveAll(dir)
 	wrap := wrapOptions{
 		image: o.path, output: filepath.Join(dir, "disk.raw"),
-		cmdline: o.cmdline, ramdisk: o.ramdisk, compress: string(xenpv.CompressAuto),
+		cmdline: o.cmdline, ramdisk: o.ramdisk, compress: string(boot.CompressAuto),
 	}
 	if err := wrap.run(ctx, io.Discard, messages); err != nil {
 		return bootDisk{}, err

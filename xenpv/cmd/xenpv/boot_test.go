@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/check"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/hypervisor"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/internal/kerneltest"
@@ -122,6 +123,26 @@ func TestParsePublish(t *testing.T) {
 	for _, text := range []string{"", "80", "x:80", "1:2:3:4", "127.0.0.5:8080:x", "127.0.0.5:99999:80", "localhost:80:80"} {
 		if got, err := parsePublish(text); err == nil || !strings.Contains(err.Error(), "--publish "+text) {
 			t.Errorf("%q: %+v, %v", text, got, err)
+		}
+	}
+}
+
+func TestParseCheck(t *testing.T) {
+	for text, want := range map[string]check.Check{
+		"http://:8080/a?b": check.HTTP{Port: 8080, Path: "/a?b"},
+		"http://:80":       check.HTTP{Port: 80, Path: "/"},
+		"http:///x":        check.HTTP{Port: 80, Path: "/x"},
+		"tcp://:22":        check.TCP{Port: 22},
+		"icmp://":          check.ICMP{},
+	} {
+		got, err := parseCheck(text)
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%s: %v (-want +got):\n%s", text, err, diff)
+		}
+	}
+	for _, text := range []string{"", "http://host:80/", "https://:443/", "tcp://", "tcp://:0", "tcp://:65536", "tcp://:x", "icmp://:1", "udp://:53"} {
+		if c, err := parseCheck(text); err == nil {
+			t.Errorf("%q was read as %+v", text, c)
 		}
 	}
 }

@@ -14,10 +14,11 @@ import (
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/progress"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/image"
 )
 
 func inspectCommand() *cobra.Command {
-	var options xenpv.OpenOptions
+	var options image.OpenOptions
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "inspect FILE...",
@@ -55,21 +56,20 @@ it can't start one, for the reasons printed; 2 where one can't be read.`,
 	return cmd
 }
 
-func inspect(ctx context.Context, out io.Writer, path string, options xenpv.OpenOptions, asJSON bool) error {
-	image, err := xenpv.OpenWith(ctx, path, options)
+func inspect(ctx context.Context, out io.Writer, path string, options image.OpenOptions, asJSON bool) error {
+	report, err := xenpv.Inspect(ctx, path, options)
 	if err != nil {
 		return err
 	}
-	defer image.Close()
 	if asJSON {
-		err = writeJSON(out, image.Report())
+		err = writeJSON(out, report)
 	} else {
-		err = writeTable(out, image.Report())
+		err = writeTable(out, report)
 	}
 	if err != nil {
 		return fmt.Errorf("print report: %w", err)
 	}
-	if !image.Report().PVGRUB {
+	if !report.PVGRUB {
 		return errRefused
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/progress"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/image"
 )
 
 // errUnreadable ends a command that has said already what can't be read.
@@ -26,7 +27,7 @@ type inspected struct {
 	Error string `json:"error,omitempty"` // where there is no report
 }
 
-func inspectAll(cmd *cobra.Command, paths []string, options xenpv.OpenOptions, asJSON bool) error {
+func inspectAll(cmd *cobra.Command, paths []string, options image.OpenOptions, asJSON bool) error {
 	reporter := progress.To(cmd.ErrOrStderr(), "xenpv: ")
 	defer reporter.Done()
 	total := totalSize(paths)
@@ -51,13 +52,9 @@ func inspectAll(cmd *cobra.Command, paths []string, options xenpv.OpenOptions, a
 	return worst(all)
 }
 
-func inspectOne(ctx context.Context, path string, options xenpv.OpenOptions) inspected {
-	image, err := xenpv.OpenWith(ctx, path, options)
+func inspectOne(ctx context.Context, path string, options image.OpenOptions) inspected {
+	report, err := xenpv.Inspect(ctx, path, options)
 	if err != nil {
-		return inspected{File: path, Error: err.Error()}
-	}
-	report := image.Report()
-	if err := image.Close(); err != nil {
 		return inspected{File: path, Error: err.Error()}
 	}
 	return inspected{File: path, Report: report}

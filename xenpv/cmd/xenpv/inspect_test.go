@@ -14,7 +14,7 @@ import (
 )
 
 // mirageKernel is a small MirageOS-like kernel, packed with bzip2.
-const mirageKernel = "../../testdata/kernel.bz2"
+const mirageKernel = "../../image/testdata/kernel.bz2"
 
 // runXenpv runs the command as main does.
 func runXenpv(t *testing.T, args ...string) (status int, stdout, stderr string) {

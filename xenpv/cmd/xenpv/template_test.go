@@ -63,8 +63,8 @@ func TestTemplateFails(t *testing.T) {
 		args []string
 		want string
 	}{
-		"unknown system": {[]string{"template", "erlang"}, `xenpv: get template: there is none for "erlang": use clickos, halvm, ling, `},
-		"a path":         {[]string{"template", "../ling"}, `there is none for "../ling"`},
+		"unknown system": {[]string{"template", "erlang"}, `xenpv: get template: no template for "erlang": use clickos, halvm, ling, `},
+		"a path":         {[]string{"template", "../ling"}, `no template for "../ling"`},
 		"two systems":    {[]string{"template", "ling", "osv"}, "accepts at most 1 arg"},
 		"version of":     {[]string{"version", "ling"}, `unknown command "ling"`},
 	} {

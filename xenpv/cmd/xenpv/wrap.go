@@ -1,14 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,6 +14,8 @@ import (
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/progress"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/boot"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk"
 )
 
 const gib = 1 << 30
@@ -46,8 +46,6 @@ type wrapped struct {
 	Kernel string `json:"kernel"` // its path on the disk
 	System string `json:"system"`
 	Arch   string `json:"arch"`
-
-	advice []xenpv.Finding
 }
 
 func wrapCommand() *cobra.Command {
@@ -94,9 +92,9 @@ func (o *wrapOptions) addFlags(cmd *cobra.Command) {
 	flags.StringVar(&o.ramdisk, "ramdisk", "", "`file` that the kernel gets as its ramdisk")
 	flags.StringArrayVar(&o.modules, "module", nil, "`\"file arguments\"` that the kernel gets as a multiboot module; may be repeated")
 	flags.StringArrayVar(&o.files, "file", nil, "`path=local`: a further path on the disk, and the file or folder for it; may be repeated")
-	flags.StringVar(&o.layout, "layout", string(xenpv.LayoutWholeDisk), "where the file system is: whole-disk or partitioned")
+	flags.StringVar(&o.layout, "layout", string(disk.LayoutWholeDisk), "where the file system is: whole-disk or partitioned")
 	flags.Int64Var(&o.sizeGiB, "size", 0, "size of the disk in `GiB`, up to 65536; 0: as small as it can be")
-	flags.StringVar(&o.compress, "compress", string(xenpv.CompressAuto), "how the kernel is stored: auto, gzip or none")
+	flags.StringVar(&o.compress, "compress", string(boot.CompressAuto), "how the kernel is stored: auto, gzip or none")
 	flags.BoolVar(&o.asJSON, "json", false, "print one JSON object")
 	if err := cmd.MarkFlagRequired("output"); err != nil {
 		panic(err) // there is no such flag: a fault in this function
@@ -114,38 +112,34 @@ func commandLineVar(flags *pflag.FlagSet, p **string) {
 
 // run writes the disk, the result to out and all warnings to warnings.
 func (o *wrapOptions) run(ctx context.Context, out, warnings io.Writer) (err error) {
-	if o.sizeGiB < 0 || o.sizeGiB > xenpv.MaxDiskSize/gib {
-		return fmt.Errorf("--size %d: give a number of GiB from 1 to %d, or 0 for the smallest disk", o.sizeGiB, xenpv.MaxDiskSize/gib)
+	if o.sizeGiB < 0 || o.sizeGiB > disk.MaxSize/gib {
+		return fmt.Errorf("--size %d: give a number of GiB from 1 to %d, or 0 for the smallest disk", o.sizeGiB, disk.MaxSize/gib)
 	}
 	if o.output == "" {
 		return errors.New("--output is empty: name the file to write the disk to")
 	}
-	input, err := xenpv.ResolveInput(o.image)
+	spec, err := o.spec()
 	if err != nil {
 		return err
 	}
-	o.memoryMiB = input.MemoryMiB
 	reporter := progress.To(warnings, "xenpv: ")
 	defer reporter.Done()
-	image, err := xenpv.OpenWith(ctx, input.Image, xenpv.OpenOptions{Member: o.member, Progress: reporter.Report})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, image.Close()) }()
-	if err := image.Report().Err(); err != nil {
-		fmt.Fprintf(warnings, "xenpv: PV-GRUB can't start %s: %v\n", o.image, err)
+	spec.Progress = reporter.Report
+	disk, err := xenpv.Wrap(ctx, spec)
+	if refused, ok := errors.AsType[*xenpv.RefusedError](err); ok {
+		fmt.Fprintf(warnings, "xenpv: %v\n", refused)
 		return errRefused
 	}
-	spec, err := o.spec(image, input)
 	if err != nil {
 		return err
 	}
-	spec.Progress = reporter.Report
-	result, err := o.wrap(ctx, spec)
+	defer func() { err = errors.Join(err, disk.Close()) }()
+	o.memoryMiB = disk.MemoryMiB
+	result, err := o.write(ctx, disk)
 	if err != nil {
 		return err
 	}
-	for _, w := range slices.Concat(input.Warnings, image.Report().MemoryAdvice(o.memoryMiB), result.advice) {
+	for _, w := range disk.Advice {
 		fmt.Fprintf(warnings, "xenpv: warning: %s\n", w.Text)
 	}
 	if err := result.print(out, o.asJSON); err != nil {
@@ -156,22 +150,20 @@ func (o *wrapOptions) run(ctx context.Context, out, warnings io.Writer) (err err
 
 // spec says what is to be on the disk. What the command was told wins over
 // what a domain configuration says.
-func (o *wrapOptions) spec(image *xenpv.Image, input *xenpv.Input) (xenpv.DiskSpec, error) {
-	spec := xenpv.DiskSpec{
-		Kernel:      image,
-		CommandLine: input.CommandLine,
-		Ramdisk:     cmp.Or(o.ramdisk, input.Ramdisk),
+func (o *wrapOptions) spec() (xenpv.Spec, error) {
+	spec := xenpv.Spec{
+		Image:       o.image,
+		Member:      o.member,
+		CommandLine: o.cmdline,
+		Ramdisk:     o.ramdisk,
 		Files:       map[string]string{},
-		Layout:      xenpv.Layout(o.layout),
+		Layout:      disk.Layout(o.layout),
 		Size:        o.sizeGiB * gib,
-		Compress:    xenpv.Compress(o.compress),
-	}
-	if o.cmdline != nil {
-		spec.CommandLine = *o.cmdline
+		Compress:    boot.Compress(o.compress),
 	}
 	for _, m := range o.modules {
 		path, arguments, _ := strings.Cut(m, " ")
-		spec.Modules = append(spec.Modules, xenpv.Module{Path: path, Arguments: arguments})
+		spec.Modules = append(spec.Modules, boot.Module{Path: path, Arguments: arguments})
 	}
 	for _, f := range o.files {
 		path, local, ok := strings.Cut(f, "=")
@@ -186,13 +178,8 @@ func (o *wrapOptions) spec(image *xenpv.Image, input *xenpv.Input) (xenpv.DiskSp
 	return spec, nil
 }
 
-// wrap makes and writes the disk.
-func (o *wrapOptions) wrap(ctx context.Context, spec xenpv.DiskSpec) (_ *wrapped, err error) {
-	disk, err := xenpv.NewDisk(ctx, spec)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, disk.Close()) }()
+// write writes the disk.
+func (o *wrapOptions) write(ctx context.Context, disk *xenpv.Disk) (*wrapped, error) {
 	blocks, err := disk.Blocks(ctx)
 	if err != nil {
 		return nil, err
@@ -201,16 +188,14 @@ func (o *wrapOptions) wrap(ctx context.Context, spec xenpv.DiskSpec) (_ *wrapped
 	if err != nil {
 		return nil, err
 	}
-	report := spec.Kernel.Report()
 	return &wrapped{
 		Path:   o.output,
 		SHA256: hex.EncodeToString(sum[:]),
 		Size:   disk.Size(),
 		Blocks: len(blocks),
 		Kernel: disk.KernelPath(),
-		System: report.System,
-		Arch:   report.Arch,
-		advice: disk.Advice(),
+		System: disk.Report.System,
+		Arch:   disk.Report.Arch,
 	}, nil
 }
 

@@ -103,8 +103,8 @@ func images(t *testing.T) map[string][2]string {
 	bzImage := filepath.Join(judge.DebianImages(t), "vmlinuz-amd64")
 	images := map[string][2]string{
 		"bzip2":         {mirageKernel, plain},
-		"tar.bz2":       {"../../testdata/kernel.tar.bz2", plain},
-		"lzo":           {"../../testdata/kernel.lzo", plain},
+		"tar.bz2":       {"../../image/testdata/kernel.tar.bz2", plain},
+		"lzo":           {"../../image/testdata/kernel.lzo", plain},
 		"bzImage":       {bzImage, bzImage},
 		"domain_config": {filepath.Join(dir, "domain_config"), plain},
 	}

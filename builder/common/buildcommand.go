@@ -1,0 +1,110 @@
+package common
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/xlconfig"
+)
+
+// buildGrace is how long a build command that is to end has for its own
+// clean-up before it is killed: enough to remove temporary files, and short
+// for somebody who waits after Ctrl-C. It is a variable for the tests.
+var buildGrace = 5 * time.Second
+
+// build runs the build command, where there is one. The lock that it returns
+// keeps other builds out of the folder until the image has been read.
+func (c *Config) build(ctx context.Context, ui packersdk.Ui) (*lock, error) {
+	if c.BuildCommand == "" {
+		return nil, nil
+	}
+	folder, err := filepath.Abs(c.BuildDirectory)
+	if err != nil {
+		return nil, fmt.Errorf("find build_directory: %w", err)
+	}
+	if info, err := os.Stat(folder); err != nil {
+		return nil, fmt.Errorf("build_directory: %w", err)
+	} else if !info.IsDir() {
+		return nil, fmt.Errorf("build_directory %s is no folder: name the one to build in", folder)
+	}
+	held, err := acquire(ctx, ui, folder)
+	if err != nil {
+		return nil, err
+	}
+	before := c.outputs()
+	if err := c.runBuildCommand(ctx, ui, folder); err != nil {
+		return nil, errors.Join(err, held.release())
+	}
+	if err := checkWritten(c.Image, before, c.outputs()); err != nil {
+		return nil, errors.Join(err, held.release())
+	}
+	return held, nil
+}
+
+// runBuildCommand runs the command to its end, its timeout or its cancelling.
+// No process that it has started outlives it, unless it left the group.
+func (c *Config) runBuildCommand(ctx context.Context, ui packersdk.Ui, folder string) error {
+	ui.Say(fmt.Sprintf("building in %s: %s", folder, c.BuildCommand))
+	limited, cancel := context.WithTimeout(ctx, c.BuildTimeout)
+	defer cancel()
+	lines := &lineWriter{say: ui.Say}
+	cmd := exec.CommandContext(limited, "sh", "-e", "-c", c.BuildCommand) //nolint:gosec // G204: the user's own command
+	cmd.Dir = folder
+	cmd.Stdout, cmd.Stderr = lines, lines
+	cmd.WaitDelay = buildGrace
+	inOwnGroup(cmd)
+	start := time.Now()
+	err := cmd.Run()
+	killGroup(cmd)
+	lines.flush()
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("build_command was ended: %w", context.Cause(ctx))
+	case limited.Err() != nil:
+		return fmt.Errorf("build_command ran longer than build_timeout, %s, and was ended: give it more time, or see in its output what it waits for", c.BuildTimeout)
+	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
+		return fmt.Errorf("build_command failed, its output is above: %w", err)
+	}
+	ui.Say(fmt.Sprintf("built in %.1f s", time.Since(start).Seconds()))
+	return nil
+}
+
+// outputs looks at the files that a build command may write: the image, and
+// what it names where it is a domain configuration. Those that aren't there are
+// left out.
+func (c *Config) outputs() map[string]fs.FileInfo {
+	paths := []string{c.Image}
+	if input, err := xlconfig.Resolve(c.Image); err == nil {
+		paths = append(paths, input.Image)
+	}
+	outputs := map[string]fs.FileInfo{}
+	for _, path := range paths {
+		if info, err := os.Stat(path); err == nil {
+			outputs[path] = info
+		}
+	}
+	return outputs
+}
+
+// checkWritten refuses an image that is missing after the build, or that is as
+// it was before: it may be anything but what the command was to build.
+func checkWritten(image string, before, after map[string]fs.FileInfo) error {
+	if after[image] == nil {
+		return fmt.Errorf("build_command wrote no image: %s isn't there; name the file that it writes", image)
+	}
+	for path, now := range after {
+		then := before[path]
+		if then == nil || !os.SameFile(then, now) || then.Size() != now.Size() || !then.ModTime().Equal(now.ModTime()) {
+			return nil
+		}
+	}
+	return fmt.Errorf("build_command wrote no image: %s is as it was before, from %s; name the file that it writes, or where an image that is up to date is left as it is, let the command end in: touch %s",
+		image, after[image].ModTime().Format(time.DateTime), filepath.Base(image))
+}

@@ -1,0 +1,100 @@
+package common
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/progress"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/boot"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk"
+)
+
+// A Wrapped is an image on its disk.
+type Wrapped struct {
+	*xenpv.Disk
+	built *lock // keeps other builds from replacing the image; nil without a build command
+}
+
+// Close releases the temporary files of the disk and the image, and lets other
+// builds in the same directory continue.
+func (w *Wrapped) Close() error {
+	var err error
+	if w.Disk != nil {
+		err = w.Disk.Close()
+	}
+	return errors.Join(err, w.built.release())
+}
+
+// Wrap builds, downloads and inspects the image, as far as the options ask for
+// it, and lays out its disk, size bytes large (0: as small as possible).
+// Besides what the build command writes, only temporary files and a download in
+// Packer's cache are written. It tells the user what the image is, and what to
+// be aware of.
+func (c *Config) Wrap(ctx context.Context, ui packersdk.Ui, size int64) (*Wrapped, error) {
+	w := &Wrapped{}
+	if err := c.wrap(ctx, ui, size, w); err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	return w, nil
+}
+
+func (c *Config) wrap(ctx context.Context, ui packersdk.Ui, size int64, w *Wrapped) error {
+	var err error
+	if w.built, err = c.build(ctx, ui); err != nil {
+		return err
+	}
+	spec := c.spec(size)
+	spec.Progress = progress.Lines(ui.Say).Report
+	if isURL(c.Image) {
+		if spec.Image, err = c.download(ctx, ui); err != nil {
+			return fmt.Errorf("download %s: %w", shown(c.Image), err)
+		}
+		spec.ImageOnly = true
+	}
+	w.Disk, err = xenpv.Wrap(ctx, spec)
+	if refused, ok := errors.AsType[*xenpv.RefusedError](err); ok {
+		return fmt.Errorf("use %s: %w", shown(c.Image), refused.Problems)
+	}
+	if err != nil {
+		return err
+	}
+	w.describe(ui, shown(c.Image))
+	return nil
+}
+
+// spec is the disk of the options.
+func (c *Config) spec(size int64) xenpv.Spec {
+	spec := xenpv.Spec{
+		Image:    c.Image,
+		Verify:   func(ctx context.Context, path string) error { return checkSum(ctx, path, c.ImageChecksum) },
+		Member:   c.ImageMember,
+		MaxSize:  c.MaxImageSize << 20,
+		Ramdisk:  c.Ramdisk,
+		Modules:  c.modules(),
+		Files:    c.Files,
+		Layout:   disk.Layout(c.Layout),
+		Size:     size,
+		Compress: boot.Compress(c.Compress),
+	}
+	if c.Cmdline != "" {
+		spec.CommandLine = &c.Cmdline
+	}
+	return spec
+}
+
+// describe tells the user what the image is, and what to be aware of.
+func (w *Wrapped) describe(ui packersdk.Ui, image string) {
+	ui.Say(fmt.Sprintf("%s: %s kernel for Xen PV, %s, %.1f MiB", image, w.Report.System, w.Report.Arch, mib(w.Report.KernelSize)))
+	if w.MemoryMiB > 0 {
+		ui.Say(fmt.Sprintf("%s gives it %d MiB of memory: an instance has what its type has", image, w.MemoryMiB))
+	}
+	for _, warning := range w.Advice {
+		ui.Say("warning: " + warning.Text)
+	}
+}
+
+func mib(n int64) float64 { return float64(n) / (1 << 20) }

@@ -1,0 +1,81 @@
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/internal/files"
+)
+
+// Compress says how a disk stores its kernel. PV-GRUB starts an ELF kernel that
+// is plain or gzip-compressed, and no other. A bzImage unpacks itself: it is
+// always stored as it is.
+type Compress string
+
+// The ways to store a kernel.
+const (
+	CompressAuto Compress = "auto" // as gzip where that is smaller
+	CompressGzip Compress = "gzip" // always as gzip
+	CompressNone Compress = "none" // always plain
+)
+
+func (c Compress) check() error {
+	switch c {
+	case CompressAuto, CompressGzip, CompressNone:
+		return nil
+	}
+	return fmt.Errorf("compress %q is unknown: give %q, %q or %q", string(c), CompressAuto, CompressGzip, CompressNone)
+}
+
+// compressKernel compresses the kernel, or doesn't, as the options say.
+func (c *Content) compressKernel(ctx context.Context) error {
+	if c.options.Compress == CompressNone || !c.elf {
+		return nil
+	}
+	source := files.ContextReader(ctx, c.kernel)
+	temp, size, err := gzipTemp(c.options.Progress.Reader("compress kernel", source, c.kernel.Size()))
+	if err != nil {
+		return fmt.Errorf("compress kernel: %w", err)
+	}
+	if c.options.Compress == CompressAuto && size >= c.kernel.Size() {
+		return temp.Close()
+	}
+	c.temp, c.kernel = temp, io.NewSectionReader(temp, 0, size)
+	return nil
+}
+
+// gzipTemp compresses the kernel into a temporary file, and returns its size in
+// bytes.
+func gzipTemp(kernel io.Reader) (*files.Temp, int64, error) {
+	temp, err := files.NewTemp()
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := gzipTo(temp, kernel); err != nil {
+		return nil, 0, errors.Join(files.OutputError(err, files.TempPlace), temp.Close())
+	}
+	info, err := temp.Stat()
+	if err != nil {
+		return nil, 0, errors.Join(err, temp.Close())
+	}
+	return temp, info.Size(), nil
+}
+
+// gzipTo writes one gzip member, the only kind that GRUB unpacks, whose header
+// has no name and no time: the same kernel gives the same bytes.
+func gzipTo(w io.Writer, kernel io.Reader) error {
+	zw, err := gzip.NewWriterLevel(w, gzip.BestCompression)
+	if err != nil {
+		return err
+	}
+	zw.ModTime = time.Unix(0, 0) // how the format says that there is none
+	if _, err := io.Copy(zw, kernel); err != nil {
+		return err
+	}
+	return zw.Close()
+}

@@ -1,0 +1,150 @@
+// Package disk makes raw disks with one ext2 file system, on the disk as a whole
+// or in one partition, and zeros behind it. It knows nothing of kernels, menus or
+// what boots the disk.
+//
+// [New] lays out a disk and copies nothing: a [Disk] is read like a file, block by
+// block for an EBS snapshot ([Disk.Blocks]) or into a file ([Disk.WriteFile]).
+// The same files make the same bytes.
+package disk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk/ext2"
+)
+
+const (
+	// MaxSize is the size in bytes of the largest disk, 64 TiB: EBS has no
+	// larger volumes.
+	MaxSize = 64 << 40
+
+	// MaxFiles is the size in bytes of the largest file system, 128 MiB.
+	MaxFiles = ext2.MaxSize
+
+	// slack is the least free space behind a disk's last used byte. PV-GRUB
+	// reads whole tracks of 63 sectors (32,256 bytes), and some of its
+	// versions can't read a disk's last, partial one. 1 MiB is well beyond a
+	// track, and also a size to which partitioning tools align.
+	slack = 1 << 20
+)
+
+// A File is a regular file on a disk: its path as in io/fs, such as
+// "boot/kernel", its content and its size in bytes.
+type File = ext2.File
+
+// A Spec describes a disk.
+type Spec struct {
+	// Files are the files on the disk. Their contents, in this order, make the
+	// file system's UUID.
+	Files []File
+	// Label is the file system's label, at most 16 bytes.
+	Label string
+	// Layout places the file system. The zero value is LayoutWholeDisk.
+	Layout Layout
+	// Size is the disk's size in bytes, a multiple of 512 and at most MaxSize.
+	// 0 makes it as small as possible, in whole MiB.
+	Size int64
+	// Loader is a boot loader to install; nil for none.
+	Loader *Loader
+	// Sources are the paths of local files that the disk reads from, which
+	// WriteFile must not replace.
+	Sources []string
+	// Progress is called while the disk is written; nil for none.
+	Progress func(what string, done, total int64)
+}
+
+// Check returns nil if the size and the layout are valid.
+func (s Spec) Check() error {
+	var fault error
+	if s.Size < 0 || s.Size > MaxSize || s.Size%sectorSize != 0 {
+		fault = fmt.Errorf("size of %d bytes: give a multiple of 512 up to %d (64 TiB), or 0 for the smallest", s.Size, int64(MaxSize))
+	}
+	return errors.Join(fault, s.Layout.check())
+}
+
+// A Disk is a raw disk, put together while it is read: only the file system's
+// metadata is in memory. Any number of goroutines may read it at once.
+type Disk struct {
+	spec Spec
+	fs   *ext2.FS
+	head []byte // replaces the disk's first bytes: the boot code, the partition table
+	size int64
+}
+
+// New lays out a disk. It reads all files once, for the UUID. It fails if the
+// files are more than 128 MiB with all metadata, or if Size is too small.
+func New(ctx context.Context, spec Spec) (*Disk, error) {
+	if err := spec.Check(); err != nil {
+		return nil, err
+	}
+	d := &Disk{spec: spec}
+	uuid, err := contentUUID(ctx, spec.Files, spec.Loader)
+	if err != nil {
+		return nil, err
+	}
+	stage2 := &lateContent{}
+	if d.fs, err = ext2.New(spec.Loader.addTo(spec.Files, stage2), uuid, spec.Label); err != nil {
+		return nil, err
+	}
+	if spec.Layout == LayoutPartitioned {
+		d.head = newMBR(d.start(), d.fs.Size(), [4]byte(uuid[:4]))
+	}
+	if err := d.install(stage2); err != nil {
+		return nil, err
+	}
+	return d, d.setSize(spec.Size)
+}
+
+// setSize sets the disk's size in bytes to the wanted size, or to the smallest
+// if that is 0.
+func (d *Disk) setSize(want int64) error {
+	const mib = 1 << 20
+	least := (d.Used() + slack + mib - 1) / mib * mib
+	d.size = want
+	if want == 0 {
+		d.size = least
+	}
+	if d.size < d.Used()+slack {
+		return fmt.Errorf("size of %d bytes is too small: the files take %d, and 1 MiB behind them must stay free for PV-GRUB; give at least %d",
+			want, d.Used(), least)
+	}
+	return nil
+}
+
+// Size returns the size of the disk in bytes.
+func (d *Disk) Size() int64 { return d.size }
+
+// Used returns the offset in bytes at which the file system ends. Behind it are
+// only zeros, at least 1 MiB of them.
+func (d *Disk) Used() int64 { return d.start() + d.fs.Size() }
+
+// start is the offset in bytes at which the file system begins.
+func (d *Disk) start() int64 { return d.spec.Layout.start() }
+
+// ReadAt implements [io.ReaderAt] over the disk's whole size.
+func (d *Disk) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, fmt.Errorf("read disk: negative offset %d", off)
+	}
+	if off >= d.size {
+		return 0, io.EOF
+	}
+	part := p[:min(int64(len(p)), d.size-off)]
+	clear(part)
+	if before := max(0, d.start()-off); before < int64(len(part)) && off < d.Used() {
+		n, err := d.fs.ReadAt(part[before:], off+before-d.start())
+		if err != nil && !errors.Is(err, io.EOF) {
+			return int(before) + n, fmt.Errorf("read disk: %w", err)
+		}
+	}
+	if off < int64(len(d.head)) {
+		copy(part, d.head[off:])
+	}
+	if len(part) < len(p) {
+		return len(part), io.EOF
+	}
+	return len(part), nil
+}

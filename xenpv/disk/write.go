@@ -1,0 +1,114 @@
+package disk
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/internal/files"
+)
+
+// WriteFile writes the disk to a file, with holes for zeros, and returns the
+// SHA-256 of all its bytes, holes included.
+//
+// The file gets its name only when it is complete: an existing regular file is
+// replaced at once, and after an error or when ctx is done nothing is left. It
+// fails where the path is a directory, a device, a symbolic link or anything
+// else but a regular file, and where it is one of the disk's own inputs.
+func (d *Disk) WriteFile(ctx context.Context, path string) (sum [32]byte, err error) {
+	mode, err := d.checkTarget(path)
+	if err != nil {
+		return sum, fmt.Errorf("write disk: %w", err)
+	}
+	f, err := createBeside(path, mode)
+	if err != nil {
+		return sum, fmt.Errorf("write disk: %w", err)
+	}
+	if sum, err = d.writeTo(ctx, f); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return [32]byte{}, fmt.Errorf("write disk %s: %w", path, errors.Join(files.OutputError(err, "the disk be written"), os.Remove(f.Name())))
+	}
+	return sum, nil
+}
+
+// checkTarget refuses to replace what is no regular file, or is an input. It
+// returns the permissions for what is written: those of the file that is there,
+// which somebody may have closed to others, else the usual ones.
+func (d *Disk) checkTarget(path string) (fs.FileMode, error) {
+	if path == "" {
+		return 0, errors.New("the path is empty: name the file to write")
+	}
+	target, err := os.Lstat(filepath.Clean(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0o644, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	if !target.Mode().IsRegular() {
+		return 0, fmt.Errorf("%s is %s: give the path of a regular file, or one where nothing is yet", path, files.Kind(target.Mode()))
+	}
+	for _, input := range d.spec.Sources {
+		if source, err := os.Stat(input); err == nil && os.SameFile(source, target) {
+			return 0, fmt.Errorf("%s is what the disk is made from (%s): give another path", path, input)
+		}
+	}
+	return target.Mode().Perm() &^ 0o111, nil
+}
+
+// createBeside makes a file in path's folder, with a name that no other has,
+// and the permissions that path is to have.
+func createBeside(path string, mode fs.FileMode) (*os.File, error) {
+	folder := filepath.Dir(path)
+	f, err := os.OpenFile(filepath.Join(folder, ".xenpv-"+rand.Text()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s: its folder %s isn't there: make that first (mkdir -p), or give another path", path, folder)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("%w: let this user write in the folder %s, or give another path", err, folder)
+	}
+	return f, err
+}
+
+// writeTo writes the disk to f, closes f, and returns the SHA-256.
+func (d *Disk) writeTo(ctx context.Context, f *os.File) (sum [32]byte, err error) {
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := f.Truncate(d.size); err != nil {
+		return sum, err
+	}
+	hash := sha256.New()
+	buf := make([]byte, BlockSize)
+	for off := int64(0); off < d.size; off += BlockSize {
+		if err := ctx.Err(); err != nil {
+			return sum, err
+		}
+		d.report(off)
+		part := buf[:min(BlockSize, d.size-off)]
+		if _, err := d.ReadAt(part, off); err != nil {
+			return sum, err
+		}
+		hash.Write(part)
+		if isZero(part) {
+			continue
+		}
+		if _, err := f.WriteAt(part, off); err != nil {
+			return sum, err
+		}
+	}
+	d.report(d.size)
+	return [32]byte(hash.Sum(nil)), nil
+}
+
+// report reports how many bytes are written.
+func (d *Disk) report(done int64) {
+	if d.spec.Progress != nil {
+		d.spec.Progress("write disk", done, d.size)
+	}
+}

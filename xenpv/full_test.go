@@ -1,0 +1,66 @@
+//go:build linux
+
+package xenpv
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/boot"
+)
+
+// fullFolder is a file system of its own with room for 64 KiB.
+func fullFolder(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		t.Skipf("only root can mount a small file system: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// Where the file system is full, the error says what to do, nothing half-written
+// stays, and an older file is as it was.
+func TestDiskFull(t *testing.T) {
+	d := newDisk(t, Spec{Image: writeKernel(t, 3<<20), Compress: boot.CompressNone})
+	dir := fullFolder(t)
+	path := filepath.Join(dir, "disk.raw")
+	if err := os.WriteFile(path, []byte("older"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := d.WriteFile(t.Context(), path)
+	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "make room there, or let the disk be written on another file system") {
+		t.Errorf("error %v", err)
+	}
+	if old, err := os.ReadFile(path); string(old) != "older" || len(listDir(t, dir)) != 1 {
+		t.Errorf("the older file is %q (%v), beside %q", old, err, listDir(t, dir))
+	}
+}
+
+// Where the folder for temporary files is full, neither unpacking nor packing
+// leaves anything there.
+func TestTemporaryFolderFull(t *testing.T) {
+	kernel := writeKernel(t, 3<<20)
+	packed := gzipped(t, kernel)
+	dir := fullFolder(t)
+	t.Setenv("TMPDIR", dir)
+	_, unpackErr := Wrap(t.Context(), Spec{Image: packed})
+	_, packErr := Wrap(t.Context(), Spec{Image: kernel})
+	for what, err := range map[string]error{"unpack": unpackErr, "pack": packErr} {
+		if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "make room there, or let the environment's TMPDIR name a folder") {
+			t.Errorf("%s: error %v", what, err)
+		}
+	}
+	if names := listDir(t, dir); len(names) != 0 {
+		t.Errorf("left behind: %q", names)
+	}
+}

@@ -1,0 +1,107 @@
+package image
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/internal/kerneltest"
+)
+
+// bzImage makes a bzImage around a packed payload.
+func bzImage(protocol uint16, payload []byte) []byte {
+	const setupSectors, offset = 3, 16
+	image := make([]byte, (setupSectors+1)*512+offset)
+	image[setupSectorsAt] = setupSectors
+	copy(image[setupMagicAt:], setupMagic)
+	binary.LittleEndian.PutUint16(image[bootProtocolAt:], protocol)
+	binary.LittleEndian.PutUint32(image[payloadOffsetAt:], offset)
+	binary.LittleEndian.PutUint32(image[payloadLengthAt:], uint32(len(payload)))
+	return slices.Concat(image, payload, []byte("behind the payload"))
+}
+
+// linuxPayload packs a kernel as Linux's build does: with its size behind it,
+// except for gzip.
+func linuxPayload(name string, kernel []byte) []byte {
+	switch name {
+	case "gzip":
+		return packGzip(kernel)
+	case "lz4":
+		return binary.LittleEndian.AppendUint32(packLegacyLZ4(kernel), uint32(len(kernel)))
+	}
+	return binary.LittleEndian.AppendUint32(packers[name](kernel), uint32(len(kernel)))
+}
+
+func TestBzImage(t *testing.T) {
+	k := kerneltest.PV()
+	k.Notes[2].Desc = "linux\x00"
+	elfFile := k.Bytes()
+	for _, name := range []string{"gzip", "xz", "lzo", "lzma", "lz4", "zstd"} {
+		t.Run(name, func(t *testing.T) {
+			image := bzImage(minProtocol, linuxPayload(name, elfFile))
+			r := packedKernel(t, image, image)
+			if r.Payload != "bzimage" || r.PayloadCompression != name || r.Compression != "none" ||
+				r.KernelSize != int64(len(image)) || r.System != "linux" || r.Format != "elf64" || !whole(r) {
+				t.Errorf("%+v", r)
+			}
+			got, err := io.ReadAll(openKernel(t, writeFile(t, "image", image)).ELF())
+			if err != nil || !bytes.Equal(got, elfFile) {
+				t.Errorf("the ELF has %d bytes, want %d; %v", len(got), len(elfFile), err)
+			}
+			if r := packedKernel(t, packGzip(image), image); r.Compression != "gzip" || !whole(r) {
+				t.Errorf("in gzip: %+v", r)
+			}
+		})
+	}
+}
+
+func TestBzImageRefused(t *testing.T) {
+	file := kerneltest.PV().Bytes()
+	payload := packGzip(file)
+	far, long := bzImage(minProtocol, payload), bzImage(minProtocol, payload)
+	binary.LittleEndian.PutUint32(far[payloadOffsetAt:], 0xffffffff)
+	binary.LittleEndian.PutUint32(long[payloadLengthAt:], uint32(len(payload)+19))
+	for name, test := range map[string]struct {
+		image   []byte
+		problem string
+	}{
+		"old protocol":            {bzImage(minProtocol-1, payload), "bzimage-too-old"},
+		"header cut":              {bzImage(minProtocol, payload)[:setupHeaderEnd-1], "truncated"},
+		"payload behind the end":  {far, "truncated"},
+		"payload past the end":    {long, "truncated"},
+		"no payload":              {bzImage(minProtocol, nil), "bzimage-payload"},
+		"payload not packed":      {bzImage(minProtocol, file), "bzimage-payload"},
+		"payload of another kind": {bzImage(minProtocol, packGzip([]byte("no ELF"))), "bzimage-payload"},
+		"payload damaged":         {bzImage(minProtocol, payload[:len(payload)/2]), "truncated"},
+	} {
+		r := inspectBytes(t, test.image)
+		if got := codes(r.Problems); !slices.Equal(got, []string{test.problem}) || whole(r) {
+			t.Errorf("%s: %q, want %q", name, got, test.problem)
+		}
+		if r.Payload != "bzimage" {
+			t.Errorf("%s: payload %q", name, r.Payload)
+		}
+	}
+}
+
+// Xen unpacks the first gzip member of a payload and ignores the rest.
+func TestBzImageWithMoreBehindItsPayload(t *testing.T) {
+	payload := append(packGzip(kerneltest.PV().Bytes()), strings.Repeat("\x00", 8)...)
+	if r := inspectBytes(t, bzImage(minProtocol, payload)); !whole(r) {
+		t.Error(r.Problems)
+	}
+}
+
+func TestClosedImageReadsNothing(t *testing.T) {
+	im := openKernel(t, writeFile(t, "image", packGzip(kerneltest.PV().Bytes())))
+	kernel := im.Kernel()
+	if err := im.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(kernel); err == nil {
+		t.Error("the kernel is still there")
+	}
+}

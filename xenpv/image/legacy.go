@@ -1,0 +1,102 @@
+package image
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+)
+
+// legacySection holds what older kernels tell Xen instead of notes, as a
+// string KEY=VALUE,KEY=VALUE,... that ends with a NUL.
+const legacySection = "__xen_guest"
+
+// Bytes of a key and of a value: the buffers of libelf's
+// elf_xen_parse_guest_info, less their NUL. What is longer runs over into a key
+// of its own.
+const (
+	maxLegacyKey   = 31
+	maxLegacyValue = 127
+)
+
+// legacyText reads the string at off up to its NUL. Real ones have 100 to 250
+// bytes; of a longer one than maxString nothing useful could follow.
+func (f *elfFile) legacyText(off uint64) string {
+	if off >= f.size {
+		return ""
+	}
+	p, _ := f.bytes(off, min(maxString, f.size-off))
+	text, _, _ := bytes.Cut(p, []byte{0})
+	return string(text)
+}
+
+// parseLegacy takes over the legacy string. HYPERCALL_PAGE and the rest of its
+// keys don't decide anything here.
+func (g *guest) parseLegacy(text string) {
+	for text != "" {
+		var key, value string
+		key, value, text = cutLegacy(text)
+		switch key {
+		case "LOADER":
+			g.Loader = value
+		case "GUEST_OS":
+			g.OS = value
+		case "XEN_VER":
+			g.XenVersion = value
+		case "FEATURES":
+			g.Features = value
+		case "PAE":
+			g.PAE = g.PAE || strings.HasPrefix(value, "yes")
+		case "VIRT_BASE":
+			g.VirtBase = parseLegacyNumber(value)
+		case "VIRT_ENTRY":
+			g.Entry = parseLegacyNumber(value)
+		case "ELF_PADDR_OFFSET":
+			g.PaddrOffset = parseLegacyNumber(value)
+		}
+	}
+}
+
+// cutLegacy cuts the first key and value from a text that isn't empty. The rest
+// is always shorter than the text.
+func cutLegacy(text string) (key, value, rest string) {
+	key, rest = cutBefore(text, "=,", maxLegacyKey)
+	if len(key) == maxLegacyKey || rest == "" {
+		return key, "", rest
+	}
+	separator := rest[0]
+	rest = rest[1:]
+	if separator == ',' {
+		return key, "", rest
+	}
+	value, rest = cutBefore(rest, ",", maxLegacyValue)
+	if len(value) == maxLegacyValue {
+		return key, value, rest
+	}
+	return key, value, strings.TrimPrefix(rest, ",")
+}
+
+// cutBefore cuts text before the first of the separators, and after limit bytes
+// at the latest.
+func cutBefore(text, separators string, limit int) (before, rest string) {
+	end := min(limit, len(text))
+	if i := strings.IndexAny(text[:end], separators); i >= 0 {
+		end = i
+	}
+	return text[:end], text[end:]
+}
+
+// parseLegacyNumber reads a number as C's strtoull does with base 0: a prefix
+// 0x or 0 chooses hexadecimal or octal, what follows the digits is ignored, and
+// a number that is too large becomes the largest.
+func parseLegacyNumber(text string) uint64 {
+	text = strings.ToLower(strings.TrimLeft(text, " \t"))
+	base, digits := 10, "0123456789"
+	if hex, ok := strings.CutPrefix(text, "0x"); ok {
+		text, base, digits = hex, 16, "0123456789abcdef"
+	} else if strings.HasPrefix(text, "0") {
+		base, digits = 8, "01234567"
+	}
+	end := len(text) - len(strings.TrimLeft(text, digits))
+	n, _ := strconv.ParseUint(text[:end], base, 64)
+	return n
+}

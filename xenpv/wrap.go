@@ -1,0 +1,206 @@
+package xenpv
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/boot"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/image"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/xlconfig"
+)
+
+const (
+	defaultTitle = "unikernel"
+	volumeLabel  = "unikernel"
+)
+
+// A Spec describes an image and the disk to make of it.
+type Spec struct {
+	// Image is the path of an image, or of a domain configuration that names
+	// one: then the command line, the ramdisk and the memory come from there,
+	// unless they are set here.
+	Image string
+	// ImageOnly takes Image for an image whatever it holds.
+	ImageOnly bool
+	// Verify, if set, is called with the path of the image before it is opened.
+	Verify func(ctx context.Context, path string) error
+	// Member is the path of the kernel in an archive. Empty takes the only one.
+	Member string
+	// MaxSize is the largest kernel in bytes. 0 means [image.MaxKernelSize].
+	MaxSize int64
+
+	// CommandLine is what the guest gets, byte for byte; nil takes that of a
+	// domain configuration. See [boot.CheckCommandLine].
+	CommandLine *string
+	// Ramdisk is the path of a file that the guest gets as its ramdisk. PV-GRUB
+	// and libxc (under pygrub and xl) decompress it if it is gzip-compressed.
+	Ramdisk string
+	// Modules are the files that the guest gets in this order, at most 16, in
+	// the way of multiboot (SIF_MULTIBOOT_MOD in Xen's start_info). They
+	// exclude a Ramdisk, which PV-GRUB would drop. pygrub knows no modules.
+	Modules []boot.Module
+	// Files are further files: their paths on the disk, like /json.cfg, and the
+	// local files or directories that they come from. A directory goes there
+	// with all regular files below it; symbolic links in it are refused.
+	Files map[string]string
+	// Layout places the file system. The zero value is [disk.LayoutWholeDisk].
+	Layout disk.Layout
+	// Size is the disk's size in bytes, a multiple of 512 and at most
+	// [disk.MaxSize]. 0 makes it as small as possible, in whole MiB.
+	Size int64
+	// Compress is how the kernel is stored. The zero value is
+	// [boot.CompressAuto].
+	Compress boot.Compress
+	// Title is the name in the boot menu, and so on the console. The zero value
+	// is "unikernel".
+	Title string
+	// Progress is called while the image is read and the disk is made.
+	Progress image.Progress
+}
+
+// A Disk is a wrapped image: a disk that PV-GRUB boots. Close it after use.
+type Disk struct {
+	*disk.Disk
+	Report       *Report
+	Registration boot.Registration // how an AMI of the disk is registered
+	CommandLine  string            // what the guest gets
+	MemoryMiB    int64             // what a domain configuration gives the guest; 0 if unknown
+	Advice       []image.Finding   // what to know about the guest on this disk
+
+	spec    Spec
+	image   *image.Image
+	content *boot.Content
+	paths   []string // of the files on the disk, but the kernel
+}
+
+// A RefusedError reports that PV-GRUB can't start an image.
+type RefusedError struct {
+	Path     string
+	Problems error // all reasons, one a line
+}
+
+// Error names the image and all reasons.
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("PV-GRUB can't start %s: %v", e.Path, e.Problems)
+}
+
+// Unwrap returns the reasons.
+func (e *RefusedError) Unwrap() error { return e.Problems }
+
+// Wrap opens and checks an image and lays out its disk. It writes nothing but
+// temporary files, and compresses the kernel only after all other checks.
+//
+// It fails with a [RefusedError] if PV-GRUB can't start the image. It also fails
+// if the command line or a module's arguments would not reach the guest, if the
+// ramdisk or a module is empty or not a regular file, if one of Files can't be
+// read or would shadow what boots, if the files are more than 128 MiB with all
+// metadata, and if Size is too small.
+func Wrap(ctx context.Context, spec Spec) (*Disk, error) {
+	d := &Disk{spec: spec, Registration: boot.PVGRUB.Registration()}
+	warnings, err := d.open(ctx)
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	if err := d.make(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("make disk: %w", err), d.Close())
+	}
+	d.Advice = slices.Concat(warnings, d.Report.memoryAdvice(d.MemoryMiB), d.advice())
+	return d, nil
+}
+
+// open resolves the spec's path, opens the image and checks it. It returns the
+// warnings about a domain configuration.
+func (d *Disk) open(ctx context.Context) ([]image.Finding, error) {
+	spec := &d.spec
+	input := &xlconfig.Input{Image: spec.Image}
+	var err error
+	if !spec.ImageOnly {
+		if input, err = xlconfig.Resolve(spec.Image); err != nil {
+			return nil, err
+		}
+	}
+	d.CommandLine, d.MemoryMiB = input.CommandLine, input.MemoryMiB
+	if spec.CommandLine != nil {
+		d.CommandLine = *spec.CommandLine
+	}
+	spec.Ramdisk = cmp.Or(spec.Ramdisk, input.Ramdisk)
+	if spec.Verify != nil {
+		if err := spec.Verify(ctx, input.Image); err != nil {
+			return nil, err
+		}
+	}
+	options := image.OpenOptions{Member: spec.Member, MaxSize: spec.MaxSize, Progress: spec.Progress}
+	if d.image, err = image.OpenWith(ctx, input.Image, options); err != nil {
+		return nil, err
+	}
+	d.Report = NewReport(d.image.Facts())
+	if err := d.Report.Err(); err != nil {
+		return nil, &RefusedError{Path: spec.Image, Problems: err}
+	}
+	return input.Warnings, nil
+}
+
+// make lays out the disk, in an order that finds faults early.
+func (d *Disk) make(ctx context.Context) error {
+	layout := disk.Spec{
+		Label: volumeLabel, Layout: d.spec.Layout, Size: d.spec.Size,
+		Sources: []string{d.image.Path()}, Progress: d.spec.Progress,
+	}
+	content, err := boot.PVGRUB.Prepare(boot.Options{
+		Image: d.image, CommandLine: d.CommandLine, Ramdisk: d.spec.Ramdisk, Modules: d.spec.Modules,
+		Title: cmp.Or(d.spec.Title, defaultTitle), Layout: d.spec.Layout, Compress: d.spec.Compress, Progress: d.spec.Progress,
+	})
+	d.content = content // nil after an error
+	if err := errors.Join(layout.Check(), err); err != nil {
+		return err
+	}
+	others, err := disk.ListFiles(d.spec.Files)
+	if err != nil {
+		return err
+	}
+	if err := content.CheckShadows(others.Files); err != nil {
+		return err
+	}
+	layout.Files = slices.Concat(content.Files, others.Files)
+	layout.Sources = slices.Concat(layout.Sources, content.Sources, others.Sources)
+	for _, f := range layout.Files {
+		d.paths = append(d.paths, f.Path)
+	}
+	if err := disk.CheckTotal(layout.Files); err != nil {
+		return err
+	}
+	kernel, err := content.StoreKernel(ctx)
+	if err != nil {
+		return err
+	}
+	layout.Files, layout.Loader = append(layout.Files, kernel), content.Loader
+	if d.Disk, err = disk.New(ctx, layout); err != nil {
+		return err
+	}
+	return nil
+}
+
+// KernelPath returns the path of the kernel on the disk, as in menu.lst.
+func (d *Disk) KernelPath() string { return d.content.KernelPath() }
+
+// StoredKernelSize returns the size of the kernel on the disk in bytes.
+func (d *Disk) StoredKernelSize() int64 { return d.content.KernelSize() }
+
+// StoredCompressed reports whether the kernel was compressed for the disk.
+func (d *Disk) StoredCompressed() bool { return d.content.Compressed() }
+
+// Close closes the image and removes all temporary files.
+func (d *Disk) Close() error {
+	var errs []error
+	if d.content != nil {
+		errs = append(errs, d.content.Close())
+	}
+	if d.image != nil {
+		errs = append(errs, d.image.Close())
+	}
+	return errors.Join(errs...)
+}
