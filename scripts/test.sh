@@ -18,7 +18,7 @@ fi
 go test -count 1 -timeout 10m "$@"
 
 # Concurrent packages run again with the race detector, which needs a C linker; -short boots no guests.
-concurrent=$(go list "$@" | grep -E '/(internal/check|internal/ec2ami|builder|postprocessors|acceptance/localec2)(/|$)' || true)
+concurrent=$(go list "$@" | grep -E '/(internal/(check|cloud|ami|snapshot|instance)|builder|postprocessors|acceptance/localec2)(/|$)' || true)
 if [ -z "$concurrent" ]; then
   exit 0
 elif command -v gcc >/dev/null; then

@@ -110,7 +110,7 @@ func (b *build) undo(keep bool) {
 	}
 	b.ui.Say("cleaning up")
 	// The build's context may be cancelled: Undo has its own limit.
-	removed, err := b.ledger.Undo(context.Background(), b.session.Waits)
+	removed, err := b.ledger.Undo(context.Background())
 	for _, id := range removed {
 		b.ui.Say("removed " + id)
 	}

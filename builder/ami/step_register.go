@@ -14,7 +14,7 @@ type stepRegister struct{ *build }
 
 func (s *stepRegister) Run(ctx context.Context, _ multistep.StateBag) multistep.StepAction {
 	s.err = nil // from an earlier attempt, if the user chose to retry
-	id, err := ami.Register(ctx, s.session, s.plan, s.snapshotID, &s.ledger)
+	id, err := ami.Register(ctx, s.session, s.plan.Registration(s.snapshotID), &s.ledger)
 	if err != nil {
 		return s.fail(err)
 	}

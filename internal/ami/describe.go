@@ -10,12 +10,12 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 )
 
-// Describe returns the images that input asks for, of all pages.
+// Describe returns all images that input asks for.
 func Describe(ctx context.Context, s *cloud.Session, input *ec2.DescribeImagesInput) ([]types.Image, error) {
 	return cloud.All(ctx, ec2.NewDescribeImagesPaginator(s.EC2, input), func(page *ec2.DescribeImagesOutput) []types.Image { return page.Images })
 }
 
-// Tag adds tags to an AMI, or changes them. It may be repeated.
+// Tag sets tags of an AMI. It may be repeated.
 func Tag(ctx context.Context, s *cloud.Session, id string, tags map[string]string) error {
 	err := s.Waits.Retry(ctx, func() (bool, error) {
 		_, err := s.EC2.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{id}, Tags: cloud.SortedTags(tags)})

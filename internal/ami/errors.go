@@ -2,21 +2,22 @@ package ami
 
 import "fmt"
 
-// A NameTakenError says that the account has an AMI of that name in the region.
+// A NameTakenError is returned if the account has an AMI of that name in the
+// region.
 type NameTakenError struct{ Name, Region, ImageID string }
 
 func (e NameTakenError) Error() string {
 	return fmt.Sprintf("the name %q is taken in %s by %s", e.Name, e.Region, e.ImageID)
 }
 
-// A NoPVError says that a region has no instance type that runs PV images.
+// A NoPVError is returned if a region has no instance type that runs PV images.
 type NoPVError struct{ Region string }
 
 func (e NoPVError) Error() string {
-	return fmt.Sprintf("region %s has no instance type that runs PV images: use one that has, for example us-east-1 or eu-west-1", e.Region)
+	return fmt.Sprintf("region %s has no instance type that runs PV images: use one that does, for example us-east-1 or eu-west-1", e.Region)
 }
 
-// A NoPVGRUBError says that Amazon offers no PV-GRUB in a region.
+// A NoPVGRUBError is returned if Amazon offers no PV-GRUB in a region.
 type NoPVGRUBError struct{ Region, Architecture string }
 
 func (e NoPVGRUBError) Error() string {

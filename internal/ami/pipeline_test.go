@@ -66,17 +66,18 @@ func TestBakedImageIsWhatWasAskedFor(t *testing.T) {
 	}
 }
 
-// Whatever goes wrong on the way, after Undo nothing is left, and the error
-// says what it was.
+// Whatever fails on the way, Undo leaves nothing, and the error describes the
+// failure.
 func TestUndoLeavesNothing(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		faults []string
-		want   string // in the error; "" where the pipeline succeeds all the same
+		want   string // in the error; "" if the pipeline succeeds all the same
 	}{
 		{"nothing goes wrong", nil, ""},
 		{"start is refused", []string{"StartSnapshot=refuse"}, "start snapshot: "},
-		{"start is never answered", []string{"StartSnapshot=cut-after,times=1", "StartSnapshot=cut,from=2"}, "start snapshot: "},
+		{"start is never answered", []string{"StartSnapshot=cut-after,times=1", "StartSnapshot=cut,from=2"}, ""},
+		{"start is never answered, nor the look-up", []string{"StartSnapshot=cut-after,times=1", "StartSnapshot=cut,from=2", "DescribeSnapshots=refuse,times=1"}, "start snapshot: "},
 		{"start is answered the second time", []string{"StartSnapshot=cut-after,nth=1"}, ""},
 		{"a block is refused for good", []string{"PutSnapshotBlock=refuse,from=3"}, "put block "},
 		{"a block is throttled twice", []string{"PutSnapshotBlock=throttle,from=2,times=2"}, ""},
@@ -98,7 +99,7 @@ func TestUndoLeavesNothing(t *testing.T) {
 			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 				t.Errorf("error %v; want %q", err, test.want)
 			}
-			if _, err := ledger.Undo(t.Context(), s.Waits); err != nil {
+			if _, err := ledger.Undo(t.Context()); err != nil {
 				t.Error(err)
 			}
 			cloudtest.NothingLeft(t, server)
@@ -106,28 +107,28 @@ func TestUndoLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestUndoSeesWhatEC2DeniesAtFirst(t *testing.T) {
+func TestUndoFindsWhatIsNotVisibleAtFirst(t *testing.T) {
 	options := localec2.Options{Invisible: 150 * time.Millisecond}
-	server, s := cloudtest.Start(t, options, "us-east-1", "StartSnapshot=cut-after,times=1", "StartSnapshot=cut,from=2")
+	server, s := cloudtest.Start(t, options, "us-east-1", "StartSnapshot=cut-after,times=1", "StartSnapshot=cut,from=2", "DescribeSnapshots=refuse,times=1")
 	var ledger cloud.Ledger
 	if _, _, err := cloudtest.Bake(t.Context(), s, cloudtest.NewMemoryDisk(t, 0), &ledger); err == nil {
 		t.Fatal("no error although no answer came")
 	}
-	removed, err := ledger.Undo(t.Context(), s.Waits)
+	removed, err := ledger.Undo(t.Context())
 	if err != nil || len(removed) != 1 {
 		t.Errorf("removed %v, error %v; want one snapshot", removed, err)
 	}
 	cloudtest.NothingLeft(t, server)
 }
 
-// A request that took effect, whose answer was lost and whose repetition was
-// refused, has made something all the same.
+// A request that took effect has created something, even if its answer is lost
+// and its retry is refused.
 func TestRefusalAfterALostAnswerIsNoRefusal(t *testing.T) {
 	for _, test := range []struct {
 		faults []string
-		want   string // in the error; "" where the pipeline succeeds all the same
+		want   string // in the error; "" if the pipeline succeeds all the same
 	}{
-		{[]string{"StartSnapshot=cut-after,nth=1", "StartSnapshot=refuse,from=2"}, "start snapshot: "},
+		{[]string{"StartSnapshot=cut-after,nth=1", "StartSnapshot=refuse,from=2"}, ""},
 		{[]string{"RegisterImage=cut-after,nth=1"}, ""},
 	} {
 		server, s := cloudtest.Start(t, localec2.Options{Invisible: 40 * time.Millisecond}, "us-east-1", test.faults...)
@@ -136,26 +137,26 @@ func TestRefusalAfterALostAnswerIsNoRefusal(t *testing.T) {
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%v: error %v; want %q", test.faults, err, test.want)
 		}
-		if _, err := ledger.Undo(t.Context(), s.Waits); err != nil {
+		if _, err := ledger.Undo(t.Context()); err != nil {
 			t.Error(err)
 		}
 		cloudtest.NothingLeft(t, server)
 	}
 }
 
-func TestUndoTellsWhatIsLeft(t *testing.T) {
+func TestUndoNamesWhatIsLeft(t *testing.T) {
 	_, s := cloudtest.Start(t, localec2.Options{}, "us-east-1", "RegisterImage=refuse", "DeleteSnapshot=refuse")
 	var ledger cloud.Ledger
 	if _, _, err := cloudtest.Bake(t.Context(), s, cloudtest.NewMemoryDisk(t, 0), &ledger); err == nil {
 		t.Fatal("no error although RegisterImage is refused")
 	}
-	_, err := ledger.Undo(t.Context(), s.Waits)
+	_, err := ledger.Undo(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "aws ec2 delete-snapshot --region us-east-1 --snapshot-id snap-") {
-		t.Errorf("error %v: it doesn't say what to delete", err)
+		t.Errorf("error %v: it doesn't name what to delete", err)
 	}
 }
 
-// Cancelling at each call leaves nothing.
+// Canceling at any call leaves nothing.
 func TestCancelLeavesNothing(t *testing.T) {
 	for _, action := range []string{"StartSnapshot", "PutSnapshotBlock", "CompleteSnapshot", "DescribeSnapshots", "RegisterImage"} {
 		t.Run(action, func(t *testing.T) {
@@ -175,7 +176,7 @@ func TestCancelLeavesNothing(t *testing.T) {
 			if _, _, err := cloudtest.Bake(ctx, s, cloudtest.NewMemoryDisk(t, 0, 1, 2, 3), &ledger); !errors.Is(err, context.Canceled) {
 				t.Errorf("error %v; want one of the cancelled context", err)
 			}
-			if _, err := ledger.Undo(ctx, s.Waits); err != nil {
+			if _, err := ledger.Undo(ctx); err != nil {
 				t.Error(err)
 			}
 			cloudtest.NothingLeft(t, server)
@@ -205,7 +206,72 @@ func TestChangedDiskIsRefused(t *testing.T) {
 	if _, err = (&snapshot.EBSDirect{Session: s}).Create(t.Context(), request, &ledger); err == nil || !strings.Contains(err.Error(), "put block 1: ") {
 		t.Errorf("error %v; want block 1 refused", err)
 	}
-	if _, err := ledger.Undo(t.Context(), s.Waits); err != nil {
+	if _, err := ledger.Undo(t.Context()); err != nil {
+		t.Error(err)
+	}
+	cloudtest.NothingLeft(t, server)
+}
+
+// The look-up after a lost answer finds the resource on any page, and nothing else
+// that has the tag of the build.
+func TestLostAnswersAreLookedUpByRoleOnAllPages(t *testing.T) {
+	server, s := cloudtest.Start(t, localec2.Options{}, "us-east-1")
+	var ledger cloud.Ledger
+	otherImage, otherSnapshot, err := cloudtest.Bake(t.Context(), s, cloudtest.NewMemoryDisk(t, 0), &ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.EC2.CreateTags(t.Context(), &ec2.CreateTagsInput{
+		Resources: []string{otherImage, otherSnapshot}, Tags: cloud.SortedTags(map[string]string{cloud.RoleTag: "other"}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cloudtest.EmptyFirstPages(s)
+	cloudtest.Inject(t, server, "StartSnapshot=cut-after,nth=1", "StartSnapshot=refuse,from=2", "RegisterImage=cut-after,nth=1", "RegisterImage=refuse,from=2")
+	request, disk := cloudtest.Request(cloudtest.NewMemoryDisk(t, 1)), cloudtest.NewMemoryDisk(t, 1)
+	request.Name = "another" // of the same build
+	snapshotID, err := (&snapshot.EBSDirect{Session: s}).Create(t.Context(), cloudtest.SnapshotRequest(&ami.Plan{Request: request}, disk), &ledger)
+	if err != nil || snapshotID == otherSnapshot {
+		t.Fatalf("snapshot %s, error %v", snapshotID, err)
+	}
+	plan := &ami.Plan{Request: request, Kernel: ami.AKI{ID: "aki-919dcaf8"}}
+	imageID, err := ami.Register(t.Context(), s, plan.Registration(snapshotID), &ledger)
+	if err != nil || imageID == otherImage {
+		t.Errorf("image %s, error %v", imageID, err)
+	}
+	if _, err := ledger.Undo(t.Context()); err != nil {
+		t.Error(err)
+	}
+	cloudtest.NothingLeft(t, server)
+}
+
+// Register knows nothing of boot methods: an hvm AMI has no kernel image and a
+// root device of its own.
+func TestRegisterHVM(t *testing.T) {
+	server, s := cloudtest.Start(t, localec2.Options{}, "us-east-1")
+	disk := cloudtest.NewMemoryDisk(t, 0)
+	plan := &ami.Plan{Request: cloudtest.Request(disk)}
+	var ledger cloud.Ledger
+	snapshotID, err := (&snapshot.EBSDirect{Session: s}).Create(t.Context(), cloudtest.SnapshotRequest(plan, disk), &ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := ami.Register(t.Context(), s, ami.Registration{
+		BuildID: "build-1", Name: "web-hvm", Architecture: "x86_64", Virtualization: "hvm", RootDevice: "/dev/xvda",
+		SnapshotID: snapshotID, VolumeSize: 1, VolumeType: "gp3", Tags: plan.ImageTags(),
+	}, &ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	images, err := ami.Describe(t.Context(), s, &ec2.DescribeImagesInput{ImageIds: []string{id}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if image := images[0]; image.VirtualizationType != "hvm" || image.KernelId != nil || aws.ToString(image.RootDeviceName) != "/dev/xvda" || image.Description != nil {
+		t.Errorf("registered %+v", image)
+	}
+	if _, err := ledger.Undo(t.Context()); err != nil {
 		t.Error(err)
 	}
 	cloudtest.NothingLeft(t, server)

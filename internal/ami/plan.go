@@ -1,7 +1,7 @@
-// Package ami plans, registers, tags and removes AMIs. [NewPlan] asks everything
-// that can be asked before the first byte is uploaded: credentials, the PV-GRUB
-// kernel image (AKI), whether the region runs PV instances, and whether the
-// AMI's name is free.
+// Package ami plans, registers, tags and removes AMIs. [NewPlan] checks everything
+// that can be checked before the first byte is uploaded: credentials, the PV-GRUB
+// kernel image (AKI), whether the region runs PV instances, and whether the AMI's
+// name is free.
 package ami
 
 import (
@@ -18,24 +18,24 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 )
 
-// A Request says which AMI is wanted.
+// A Request describes the AMI that is wanted.
 type Request struct {
 	BuildID          string // identifies the resources of one build; new for each
 	Name             string
 	Description      string
 	Environment      string            // "" leaves the tag out
 	System           string            // the unikernel system, for the tags
-	MaxMemoryMiB     int64             // the most that the system stands, for the tags; 0 where no limit is known
+	MaxMemoryMiB     int64             // the most that the system supports, for the tags; 0 if no limit is known
 	Architecture     string            // "x86_64" or "i386"
 	KernelID         string            // an AKI to use instead of the newest PV-GRUB; "" finds it
 	VolumeSize       int32             // GiB
 	VolumeType       string            // for example "gp2"
 	UserImageTags    map[string]string // the user's tags of the AMI
 	UserSnapshotTags map[string]string // the user's tags of the snapshot
-	Content          string            // stands for what the disk holds, for the tags
+	Content          string            // identifies the contents of the disk, for the tags
 }
 
-// A Plan is a request that nothing known stands against.
+// A Plan is a request that passed all preflight checks.
 type Plan struct {
 	Request
 	Account string
@@ -44,22 +44,18 @@ type Plan struct {
 }
 
 // NewPlan asks AWS everything that can be asked without creating anything, and
-// returns all that stands against the request at once.
+// returns all problems at once.
 func NewPlan(ctx context.Context, s *cloud.Session, request Request) (*Plan, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, s.Waits.Plan,
-		fmt.Errorf("AWS has not answered within %s", s.Waits.Plan))
-	defer cancel()
-
-	account, err := s.Account(ctx)
+	plan := &Plan{Request: request, Region: s.Region}
+	var err error
+	plan.Account, err = s.Preflight(ctx, func(ctx context.Context) (err error) {
+		plan.Kernel, err = kernel(ctx, s, request)
+		return errors.Join(checkPVInstances(ctx, s), err, checkNameFree(ctx, s, request.Name))
+	})
 	if err != nil {
-		return nil, s.Explain(ctx, err)
+		return nil, err
 	}
-	kernel, kernelErr := kernel(ctx, s, request)
-	err = errors.Join(checkPVInstances(ctx, s), kernelErr, checkNameFree(ctx, s, request.Name))
-	if err != nil {
-		return nil, s.Explain(ctx, err)
-	}
-	return &Plan{Request: request, Account: account, Region: s.Region, Kernel: kernel}, nil
+	return plan, nil
 }
 
 func kernel(ctx context.Context, s *cloud.Session, request Request) (AKI, error) {
@@ -69,16 +65,17 @@ func kernel(ctx context.Context, s *cloud.Session, request Request) (AKI, error)
 	return findPVGRUB(ctx, s, request.Architecture)
 }
 
-// checkPVInstances asks whether the region has any instance type that runs PV
+// checkPVInstances checks that the region has an instance type that runs PV
 // images. Some regions list PV-GRUB and have none.
 func checkPVInstances(ctx context.Context, s *cloud.Session) error {
-	answer, err := s.EC2.DescribeInstanceTypes(ctx, &ec2.DescribeInstanceTypesInput{
+	pager := ec2.NewDescribeInstanceTypesPaginator(s.EC2, &ec2.DescribeInstanceTypesInput{
 		Filters: []types.Filter{cloud.Filter("supported-virtualization-type", "paravirtual")},
 	})
+	found, err := cloud.All(ctx, pager, func(page *ec2.DescribeInstanceTypesOutput) []types.InstanceTypeInfo { return page.InstanceTypes })
 	if err != nil {
 		return fmt.Errorf("look up pv instance types in %s: %w", s.Region, err)
 	}
-	if len(answer.InstanceTypes) == 0 && answer.NextToken == nil {
+	if len(found) == 0 {
 		return NoPVError{s.Region}
 	}
 	return nil
@@ -98,15 +95,15 @@ func checkNameFree(ctx context.Context, s *cloud.Session, name string) error {
 	return nil
 }
 
-// ImageTags are all tags of the AMI.
+// ImageTags returns all tags of the AMI.
 func (r *Request) ImageTags() map[string]string { return r.tags(cloud.RoleImage, r.UserImageTags) }
 
-// SnapshotTags are all tags of the snapshot.
+// SnapshotTags returns all tags of the snapshot.
 func (r *Request) SnapshotTags() map[string]string {
 	return r.tags(cloud.RoleSnapshot, r.UserSnapshotTags)
 }
 
-// tags joins the user's tags with those that this project sets.
+// tags joins the user's tags with this project's own.
 func (r *Request) tags(role string, users map[string]string) map[string]string {
 	all := maps.Clone(users)
 	if all == nil {

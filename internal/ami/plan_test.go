@@ -2,6 +2,7 @@ package ami_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -40,7 +41,7 @@ func TestPlanRefuses(t *testing.T) {
 	}
 }
 
-func TestPlanSaysEverythingAtOnce(t *testing.T) {
+func TestPlanReturnsAllProblemsAtOnce(t *testing.T) {
 	_, s := cloudtest.Start(t, localec2.Options{}, "us-east-1")
 	disk := cloudtest.NewMemoryDisk(t, 0)
 	if _, _, err := cloudtest.Bake(t.Context(), s, disk, &cloud.Ledger{}); err != nil {
@@ -122,5 +123,26 @@ func TestPlanAgainstABrokenEndpoint(t *testing.T) {
 			_, err := ami.NewPlan(ctx, s, cloudtest.Request(cloudtest.NewMemoryDisk(t, 0)))
 			cloudtest.WantError(t, err, test.want, test.url)
 		})
+	}
+}
+
+// CheckTags leaves room for all tags that the project sets; on an AMI, including
+// those of a smoke test.
+func TestTagsLeaveRoomForOurOwn(t *testing.T) {
+	const most = 50 // EC2's limit
+	users := map[string]string{}
+	for cloud.CheckTags("tags", users) == nil {
+		users[fmt.Sprint("tag ", len(users))] = ""
+	}
+	delete(users, fmt.Sprint("tag ", len(users)-1)) // the one too many
+	r := cloudtest.Request(cloudtest.NewMemoryDisk(t, 0))
+	r.MaxMemoryMiB, r.UserImageTags, r.UserSnapshotTags = 4096, users, users
+	all := r.ImageTags()
+	all[cloud.ResultTag], all[cloud.TimeTag] = "passed", "2026-11-24T00:00:00Z"
+	if len(all) != most {
+		t.Errorf("an AMI has up to %d tags; want %d, with %d of the user's", len(all), most, len(users))
+	}
+	if n := len(r.SnapshotTags()); n > most {
+		t.Errorf("a snapshot has up to %d tags; EC2 allows %d", n, most)
 	}
 }

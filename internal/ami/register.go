@@ -11,57 +11,95 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 )
 
-// rootDevice is where the root volume of a PV image is attached. PV-GRUB takes
-// the disk with the lowest number as hd0, and every sd* name counts below
+// PVRootDevice is the device name of the root volume of a PV image. PV-GRUB
+// takes the disk with the lowest number as hd0, and every sd* name counts below
 // xvda: any instance-store disk would come before a root called xvda. It is
 // also the name that AWS reserves for PV roots
 // (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/device_naming.html).
-const rootDevice = "/dev/sda1"
+const PVRootDevice = "/dev/sda1"
 
-// Register makes an AMI of the snapshot and waits until it is available.
-func Register(ctx context.Context, s *cloud.Session, plan *Plan, snapshotID string, ledger *cloud.Ledger) (string, error) {
-	entry := ledger.Intend(&resource{s, plan.BuildID})
-	var sent cloud.Attempts
-	id, err := registerImage(ctx, s, plan, snapshotID, &sent)
+// A Registration is everything that EC2 is told about a new AMI.
+type Registration struct {
+	BuildID        string // identifies the resources of one build
+	Name           string
+	Description    string
+	Architecture   string // "x86_64" or "i386"
+	Virtualization string // "paravirtual" or "hvm"
+	KernelID       string // the AKI; "" for none, as for all hvm images
+	RootDevice     string // for example [PVRootDevice]
+	SnapshotID     string
+	VolumeSize     int32             // GiB
+	VolumeType     string            // for example "gp2"
+	Tags           map[string]string // all of them
+}
+
+// Registration returns the registration of the planned AMI with a snapshot of
+// its disk.
+func (p *Plan) Registration(snapshotID string) Registration {
+	return Registration{
+		BuildID:        p.BuildID,
+		Name:           p.Name,
+		Description:    p.Description,
+		Architecture:   p.Architecture,
+		Virtualization: string(types.VirtualizationTypeParavirtual),
+		KernelID:       p.Kernel.ID,
+		RootDevice:     PVRootDevice,
+		SnapshotID:     snapshotID,
+		VolumeSize:     p.VolumeSize,
+		VolumeType:     p.VolumeType,
+		Tags:           p.ImageTags(),
+	}
+}
+
+// Register makes an AMI and waits until it is available.
+func Register(ctx context.Context, s *cloud.Session, r Registration, ledger *cloud.Ledger) (string, error) {
 	// RegisterImage has no client token. A repeated request whose first answer
 	// was lost is told that the name is taken: by its own AMI.
-	id, err = ledger.Conclude(ctx, s.Waits, entry, id, sent.Refused(err), err)
+	id, err := ledger.Create(ctx, resource{s, r.BuildID}, func(sent *cloud.Attempts) (string, error) {
+		return registerImage(ctx, s, r.input(), sent)
+	})
 	if err != nil {
-		return "", fmt.Errorf("register %q: %w", plan.Name, err)
+		return "", fmt.Errorf("register %q: %w", r.Name, err)
 	}
 	return id, waitForImage(ctx, s, id)
 }
 
-// registerImage never sends ENA, SR-IOV, boot mode, TPM or IMDS options: they
-// are for HVM, and can make the instances of a PV AMI unreachable.
-func registerImage(ctx context.Context, s *cloud.Session, plan *Plan, snapshotID string, sent *cloud.Attempts) (id string, err error) {
+// input has no ENA, SR-IOV, boot mode, TPM or IMDS options: they can make the
+// instances of a PV AMI unreachable.
+func (r *Registration) input() *ec2.RegisterImageInput {
 	input := &ec2.RegisterImageInput{
-		Name:               aws.String(plan.Name),
-		Architecture:       types.ArchitectureValues(plan.Architecture),
-		VirtualizationType: aws.String(string(types.VirtualizationTypeParavirtual)),
-		KernelId:           aws.String(plan.Kernel.ID),
-		RootDeviceName:     aws.String(rootDevice),
+		Name:               aws.String(r.Name),
+		Architecture:       types.ArchitectureValues(r.Architecture),
+		VirtualizationType: aws.String(r.Virtualization),
+		RootDeviceName:     aws.String(r.RootDevice),
 		BlockDeviceMappings: []types.BlockDeviceMapping{{
-			DeviceName: aws.String(rootDevice),
+			DeviceName: aws.String(r.RootDevice),
 			Ebs: &types.EbsBlockDevice{
-				SnapshotId:          aws.String(snapshotID),
-				VolumeSize:          aws.Int32(plan.VolumeSize),
-				VolumeType:          types.VolumeType(plan.VolumeType),
+				SnapshotId:          aws.String(r.SnapshotID),
+				VolumeSize:          aws.Int32(r.VolumeSize),
+				VolumeType:          types.VolumeType(r.VolumeType),
 				DeleteOnTermination: aws.Bool(true),
 			},
 		}},
 		TagSpecifications: []types.TagSpecification{{
 			ResourceType: types.ResourceTypeImage,
-			Tags:         cloud.SortedTags(plan.ImageTags()),
+			Tags:         cloud.SortedTags(r.Tags),
 		}},
 	}
-	if plan.Description != "" {
-		input.Description = aws.String(plan.Description)
+	if r.KernelID != "" {
+		input.KernelId = aws.String(r.KernelID)
 	}
-	// A snapshot that DescribeSnapshots calls completed may be unknown to
-	// RegisterImage for a moment.
+	if r.Description != "" {
+		input.Description = aws.String(r.Description)
+	}
+	return input
+}
+
+// registerImage retries while RegisterImage doesn't know the snapshot, which may
+// be so for a moment after DescribeSnapshots has called it completed.
+func registerImage(ctx context.Context, s *cloud.Session, input *ec2.RegisterImageInput, sent *cloud.Attempts) (id string, err error) {
 	err = s.Waits.Retry(ctx, func() (bool, error) {
-		answer, err := s.EC2.RegisterImage(ctx, input, func(o *ec2.Options) { o.APIOptions = append(o.APIOptions, sent.Count) })
+		answer, err := s.EC2.RegisterImage(ctx, input, sent.OnEC2)
 		if err != nil {
 			return cloud.HasCode(err, "InvalidSnapshot.NotFound"), err
 		}
@@ -91,7 +129,7 @@ func waitForImage(ctx context.Context, s *cloud.Session, id string) error {
 	})
 }
 
-// StateReason is why EC2 says that an image has its state.
+// StateReason returns EC2's reason for the state of an image.
 func StateReason(image types.Image) string {
 	if image.StateReason == nil {
 		return "EC2 gives no reason"
@@ -99,23 +137,25 @@ func StateReason(image types.Image) string {
 	return aws.ToString(image.StateReason.Message)
 }
 
-// resource is the ledger's view of the build's AMI.
+// resource is the ledger's view of an AMI.
 type resource struct {
 	session *cloud.Session
 	build   string
 }
 
-func (r *resource) Describe(id string) string {
+func (r resource) Session() *cloud.Session { return r.session }
+
+func (r resource) Describe(id string) string {
 	if id == "" {
 		return fmt.Sprintf("the AMI with the tag %s=%s in %s, if there is one", cloud.BuildTag, r.build, r.session.Region)
 	}
 	return fmt.Sprintf("%s (aws ec2 deregister-image --region %s --image-id %s)", id, r.session.Region, id)
 }
 
-func (r *resource) Find(ctx context.Context) (string, error) {
+func (r resource) Find(ctx context.Context) (string, error) {
 	images, err := Describe(ctx, r.session, &ec2.DescribeImagesInput{
 		Owners:  []string{"self"},
-		Filters: cloud.Made(r.build, cloud.RoleImage),
+		Filters: cloud.RoleFilters(r.build, cloud.RoleImage),
 	})
 	if err != nil || len(images) == 0 {
 		return "", err
@@ -123,7 +163,7 @@ func (r *resource) Find(ctx context.Context) (string, error) {
 	return aws.ToString(images[0].ImageId), nil
 }
 
-func (r *resource) Remove(ctx context.Context, id string) error {
+func (r resource) Remove(ctx context.Context, id string) error {
 	_, err := r.session.EC2.DeregisterImage(ctx, &ec2.DeregisterImageInput{ImageId: aws.String(id)})
 	if cloud.HasCode(err, "InvalidAMIID.NotFound", "InvalidAMIID.Unavailable") {
 		return cloud.ErrGone

@@ -13,31 +13,31 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/snapshot"
 )
 
-// Remove removes an AMI of this account, with its snapshots as far
-// as they are this account's and no other AMI of it needs them. Like
-// [cloud.Ledger.Undo] it doesn't end with ctx, but with the Undo budget, returns what
-// was removed, and its error names what is left.
+// Remove removes an AMI of this account, with those of its snapshots that belong
+// to this account and that no other AMI of it needs. Like [cloud.Ledger.Undo] it
+// doesn't end with ctx, but with the Undo budget. It returns what was removed,
+// and an error that names what is left.
 func Remove(ctx context.Context, s *cloud.Session, id string) (removed []string, err error) {
-	look, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Waits.Undo)
+	lookup, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Waits.Undo)
 	defer cancel()
 	var snapshots []string
-	err = s.Waits.Retry(look, func() (_ bool, err error) {
-		snapshots, err = ownSnapshots(look, s, id)
+	err = s.Waits.Retry(lookup, func() (_ bool, err error) {
+		snapshots, err = ownSnapshots(lookup, s, id)
 		return errors.Is(err, cloud.ErrGone) || cloud.IsTransient(err), err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("remove %s: %w", (&resource{session: s}).Describe(id), err)
+		return nil, fmt.Errorf("remove %s: %w", resource{session: s}.Describe(id), err)
 	}
 	var ledger cloud.Ledger
 	for _, snapshotID := range snapshots {
-		ledger.Answered(ledger.Intend(snapshot.Existing(s)), snapshotID, false)
+		ledger.Add(snapshot.Resource(s), snapshotID)
 	}
-	ledger.Answered(ledger.Intend(&resource{session: s}), id, false)
-	return ledger.Undo(ctx, s.Waits)
+	ledger.Add(resource{session: s}, id)
+	return ledger.Undo(ctx)
 }
 
-// ownSnapshots returns the snapshots that go with an AMI, which must be this
-// account's.
+// ownSnapshots returns the snapshots to remove with an AMI, which must belong to
+// this account.
 func ownSnapshots(ctx context.Context, s *cloud.Session, id string) ([]string, error) {
 	images, err := Describe(ctx, s, &ec2.DescribeImagesInput{
 		Owners: []string{"self"}, Filters: []types.Filter{cloud.Filter("image-id", id)},
@@ -46,7 +46,7 @@ func ownSnapshots(ctx context.Context, s *cloud.Session, id string) ([]string, e
 		return nil, err
 	}
 	if len(images) == 0 {
-		return nil, fmt.Errorf("the account has no such AMI in %s; those of others are left alone: %w", s.Region, cloud.ErrGone)
+		return nil, fmt.Errorf("this account has no such AMI in %s, and AMIs of other accounts are never removed: %w", s.Region, cloud.ErrGone)
 	}
 	var own []string
 	for _, mapping := range images[0].BlockDeviceMappings {
@@ -62,12 +62,10 @@ func ownSnapshots(ctx context.Context, s *cloud.Session, id string) ([]string, e
 	return own, nil
 }
 
-// isFree tells whether a snapshot is this account's and of one AMI only.
+// isFree reports whether a snapshot belongs to this account and to one AMI only.
 func isFree(ctx context.Context, s *cloud.Session, id string) (bool, error) {
-	answer, err := s.EC2.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{
-		OwnerIds: []string{"self"}, Filters: []types.Filter{cloud.Filter("snapshot-id", id)},
-	})
-	if err != nil || len(answer.Snapshots) == 0 {
+	own, err := snapshot.IsOwn(ctx, s, id)
+	if err != nil || !own {
 		return false, err
 	}
 	users, err := Describe(ctx, s, &ec2.DescribeImagesInput{

@@ -6,25 +6,31 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/ebs"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 )
 
-// HasCode tells whether AWS answered with one of these error codes.
+// HasCode reports whether AWS answered with one of these error codes.
 func HasCode(err error, codes ...string) bool {
 	answer, ok := errors.AsType[smithy.APIError](err)
 	return ok && slices.Contains(codes, answer.ErrorCode())
 }
 
-// Attempts counts how often a call was sent. Of a call that was sent once and
-// Refused nothing came; one that was sent again may have taken effect the first
-// time, whatever the last answer says.
+// Attempts counts how often a call was sent. If a call was sent once and
+// refused, it created nothing. If it was sent again, the first attempt may have
+// taken effect, whatever the last answer says.
 type Attempts int
 
-// Count is an option of a call.
-func (n *Attempts) Count(stack *middleware.Stack) error {
+// OnEC2 makes a call of EC2 count its attempts.
+func (n *Attempts) OnEC2(o *ec2.Options) { o.APIOptions = append(o.APIOptions, n.count) }
+
+// OnEBS makes a call of the EBS direct APIs count its attempts.
+func (n *Attempts) OnEBS(o *ebs.Options) { o.APIOptions = append(o.APIOptions, n.count) }
+
+func (n *Attempts) count(stack *middleware.Stack) error {
 	return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("CountAttempts",
 		func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
 			*n++
@@ -32,29 +38,26 @@ func (n *Attempts) Count(stack *middleware.Stack) error {
 		}), "Retry", middleware.After)
 }
 
-// Refused tells whether the call was declined and nothing was made.
-func (n *Attempts) Refused(err error) bool { return *n == 1 && IsRefusal(err) }
+// Refused reports whether the call was declined and created nothing.
+func (n *Attempts) Refused(err error) bool { return *n == 1 && (IsRefusal(err) || LacksCapacity(err)) }
 
-// IsTransient tells an error of the way to AWS, or of AWS itself, from its
-// answers.
+// IsTransient reports whether a call failed on the way to AWS, or inside AWS,
+// so that repeating it may help.
 func IsTransient(err error) bool {
 	_, sent := errors.AsType[*smithy.OperationError](err)
 	return sent && !IsRefusal(err)
 }
 
-// IsRefusal tells whether AWS declined a request. A server's fault (5xx) or a
-// lost answer is none.
+// IsRefusal reports whether AWS declined a request. A server error (5xx) or a
+// lost answer is not a refusal.
 func IsRefusal(err error) bool {
 	answer, ok := errors.AsType[*awshttp.ResponseError](err)
 	return ok && answer.HTTPStatusCode() >= http.StatusBadRequest &&
 		answer.HTTPStatusCode() < http.StatusInternalServerError
 }
 
-// IsFull tells the SDK which of AWS's own faults (5xx) are none: that there is
-// no room is an answer, and doesn't change in the seconds of a repetition.
-func IsFull(err error) aws.Ternary {
-	if HasCode(err, "InsufficientInstanceCapacity", "InsufficientAddressCapacity", "InsufficientVolumeCapacity") {
-		return aws.FalseTernary
-	}
-	return aws.UnknownTernary
+// LacksCapacity reports whether EC2 has no room for what was requested. EC2
+// sends that with status 500, although it is a refusal.
+func LacksCapacity(err error) bool {
+	return HasCode(err, "InsufficientInstanceCapacity", "InsufficientAddressCapacity", "InsufficientVolumeCapacity")
 }

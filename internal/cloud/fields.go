@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// Errors about a request name its fields in braces, as in {SubnetID}: this side
-// doesn't know what the user calls them. Worded gives an error the user's words.
+// Errors about a request name its fields in braces, as in {SubnetID}, because
+// the cloud packages don't know what the user calls them. Worded replaces them.
 
-// Worded returns err with the fields of requests as the user knows them: options
-// has the option of each field.
+// Worded returns err with the user's names for the fields of requests: options
+// maps each field to its option.
 func Worded(err error, options map[string]string) error {
 	if err == nil {
 		return nil
@@ -30,11 +30,11 @@ func (w worded) Error() string { return w.words.Replace(w.error.Error()) }
 
 func (w worded) Unwrap() error { return w.error }
 
-// Each applies f to each error of a list that [errors.Join] has made, or to err
-// itself, and joins the results.
+// Each applies f to each error that [errors.Join] has joined, or to err itself,
+// and joins the results.
 func Each(err error, f func(error) error) error {
 	list, ok := err.(interface{ Unwrap() []error })
-	if !ok || err.Error() != errors.Join(list.Unwrap()...).Error() { // the second: fmt.Errorf with several %w
+	if !ok || err.Error() != errors.Join(list.Unwrap()...).Error() { // the latter: fmt.Errorf with several %w
 		return f(err)
 	}
 	var all []error

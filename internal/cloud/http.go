@@ -11,42 +11,42 @@ import (
 )
 
 const (
-	// Workers is how many blocks are on their way at once; each holds one block
-	// of 512 KiB. A unikernel's disk has 3 to 60 blocks, and 16 workers send 60
-	// in four rounds. They keep two cores busy with TLS and copying; 64, as
-	// awslabs/coldsnap has, took 1.4 times as long a round here (make bench), and
-	// EBS takes 1000 blocks a second at most.
+	// Workers is how many blocks are uploaded at once, each of 512 KiB. A
+	// unikernel's disk has 3 to 60 blocks, and 16 workers send 60 in four rounds.
+	// They keep two cores busy with TLS and copying; 64, as in awslabs/coldsnap,
+	// took 1.4 times as long here (make bench), and EBS accepts at most 1000 blocks
+	// a second.
 	Workers = 16
 
 	// requestTimeout bounds one attempt of one call. AWS answers within a second
-	// as a rule; a call that takes longer has hung, and is better asked again.
+	// as a rule; a call that takes longer hangs, and is better repeated.
 	requestTimeout = 20 * time.Second
 
-	// slowestLine is the upload rate, in bytes a second, that is still served:
-	// about half a megabit.
+	// slowestLine is the lowest supported upload rate, in bytes a second: about half
+	// a megabit.
 	slowestLine = 70_000
 
-	// blockTimeout is the same for a block, which shares the line with those of
-	// all other workers.
+	// blockTimeout bounds one attempt to upload a block, which shares the line with
+	// those of all other workers.
 	blockTimeout = Workers * blockSize / slowestLine * time.Second
 
-	// blockSize is that of EBS direct, in bytes.
+	// blockSize is the size of a block of the EBS direct APIs, in bytes.
 	blockSize = 512 << 10
 
-	// maxAnswer bounds what an endpoint may answer to one call. The largest true
-	// answers, lists of images, have a few megabytes.
+	// maxAnswer bounds the answer to one call, in bytes. The largest real answers,
+	// lists of images, have a few megabytes.
 	maxAnswer = 64 << 20
 )
 
-// httpClient keeps one idle connection for each worker: the SDK's default of
-// ten would have the others shake hands anew for every block.
+// httpClient keeps one idle connection for each worker. With the SDK's default
+// of ten, the others would need a new handshake for every block.
 func httpClient() *awshttp.BuildableClient {
 	return awshttp.NewBuildableClient().
 		WithTimeout(requestTimeout).
 		WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = Workers })
 }
 
-// forBlocks gives a client the time that blocks take.
+// forBlocks raises a client's timeout to the time that a block may take.
 func forBlocks(client aws.HTTPClient) aws.HTTPClient {
 	if buildable, ok := client.(*awshttp.BuildableClient); ok {
 		return buildable.WithTimeout(blockTimeout)
@@ -54,7 +54,7 @@ func forBlocks(client aws.HTTPClient) aws.HTTPClient {
 	return client
 }
 
-// boundedClient bounds the answers that are read into memory.
+// boundedClient bounds the size of answers, which are read into memory.
 type boundedClient struct{ aws.HTTPClient }
 
 func (c boundedClient) Do(request *http.Request) (*http.Response, error) {
@@ -73,7 +73,21 @@ type boundedBody struct {
 func (b *boundedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if b.left -= n; b.left < 0 {
-		return n, fmt.Errorf("read answer: it is longer than %d MiB, which no answer of AWS is", maxAnswer>>20)
+		return n, fmt.Errorf("read answer: longer than %d MiB, which no AWS answer is", maxAnswer>>20)
 	}
 	return n, err
+}
+
+// plainBodies hides the WriteTo method of the SDK's request bodies. The SDK
+// closes them as soon as an answer arrives. net/http, which looks for more to
+// send after the last byte, then takes their io.EOF for a failed request and
+// closes the connection before the answer is read (smithy-go 1.28,
+// NewSafeReadCloser). A nearby server and a busy machine are enough for that.
+type plainBodies struct{ aws.HTTPClient }
+
+func (c plainBodies) Do(request *http.Request) (*http.Response, error) {
+	if request.Body != nil && request.Body != http.NoBody {
+		request.Body = struct{ io.ReadCloser }{request.Body}
+	}
+	return c.HTTPClient.Do(request)
 }

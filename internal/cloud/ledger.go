@@ -9,86 +9,94 @@ import (
 	"time"
 )
 
-// A Ledger lists what one build creates, each before it is asked for, so that
-// all of it can be taken back. It is safe for concurrent use.
+// A Ledger lists what a build or a test creates, each resource before the
+// request for it is sent, so that all of it can be removed. It may hold
+// resources of several services and regions. It is safe for concurrent use; the
+// zero value is an empty ledger.
 type Ledger struct {
 	mu      sync.Mutex
-	entries []*Entry
+	entries []*entry
 }
 
-// A Resource is something that EC2 is asked to create.
+// A Resource is something that AWS is asked to create.
 type Resource interface {
-	// Describe names the resource by its id, or by its build where the id is
-	// not known, and tells how to remove it by hand.
+	// Session is the region and account of the resource.
+	Session() *Session
+	// Describe names the resource by its id, or by its tags if the id is "", and
+	// the command that removes it.
 	Describe(id string) string
-	// Find returns the id of the resource by what its request carried, or ""
-	// where EC2 knows of none.
-	Find(context.Context) (string, error)
-	// Remove asks EC2 once to remove the resource. The error is one of
-	// ErrGone, ErrInUse or final.
+	// Find returns the id of the resource by what its request carried, or "" if
+	// AWS knows no such resource.
+	Find(context.Context) (id string, err error)
+	// Remove asks AWS once to remove the resource. An error other than [ErrGone],
+	// [ErrInUse] and transient ones is final.
 	Remove(ctx context.Context, id string) error
 }
 
-// A Lingering resource takes longer to remove than the Undo budget has time for.
-type Lingering interface {
-	// Removal is the time that it takes at most.
-	Removal(Waits) time.Duration
+// A SlowResource takes longer to remove than the Undo budget has time for.
+type SlowResource interface {
+	Resource
+	// RemovalTime is the longest that the removal takes.
+	RemovalTime() time.Duration
 }
 
-// Errors of [Resource.Remove] that a ledger knows.
+// What Remove can find.
 var (
 	ErrGone  = errors.New("does not exist")
 	ErrInUse = errors.New("is in use")
 )
 
-// An Entry is one resource in the ledger.
-type Entry struct {
-	resource Resource
-	id       string // "" until EC2 has answered
-	refused  bool   // EC2 has answered, and made nothing
+type entry struct {
+	Resource
+	id string // "" until AWS has answered
 }
 
-// Intend writes down a resource that is about to be asked for.
-func (l *Ledger) Intend(r Resource) *Entry {
+// Create writes a resource down, requests it, and notes the id that AWS answers
+// with. Calls that the request makes must count their attempts in sent. If the
+// request was refused, there is nothing to remove. If no answer shows whether
+// the resource was created, Create looks for it; if it is there, the request has
+// succeeded.
+func (l *Ledger) Create(ctx context.Context, r Resource, request func(sent *Attempts) (id string, err error)) (string, error) {
+	e := l.add(r)
+	var sent Attempts
+	id, err := request(&sent)
+	if err != nil && sent.Refused(err) {
+		l.strike(e)
+		return "", err
+	}
+	if err != nil && ctx.Err() == nil {
+		if found, lookup := find(ctx, r); lookup == nil && found != "" {
+			id, err = found, nil
+		}
+	}
+	l.identify(e, id)
+	return id, err
+}
+
+// Add enters a resource that exists, or that may exist if its id is "".
+func (l *Ledger) Add(r Resource, id string) { l.identify(l.add(r), id) }
+
+func (l *Ledger) add(r Resource) *entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	e := &Entry{resource: r}
+	e := &entry{Resource: r}
 	l.entries = append(l.entries, e)
 	return e
 }
 
-// Answered completes an entry with what EC2 said: an id, or that it made
-// nothing. A repeated request may be answered with a resource that is in the
-// ledger already.
-func (l *Ledger) Answered(e *Entry, id string, refused bool) {
+// identify completes an entry with the id; "" if that is still unknown. A
+// repeated request may be answered with a resource that has an entry already.
+func (l *Ledger) identify(e *entry, id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.entries = slices.DeleteFunc(l.entries, func(other *Entry) bool { return other != e && id != "" && other.id == id })
-	e.id, e.refused = id, refused
+	l.entries = slices.DeleteFunc(l.entries, func(other *entry) bool { return other != e && id != "" && other.id == id })
+	e.id = id
 }
 
-// forget strikes out an entry of which EC2 has said that it made nothing.
-func (l *Ledger) forget(e *Entry) {
+func (l *Ledger) strike(e *entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.entries = slices.DeleteFunc(l.entries, func(other *Entry) bool { return other == e })
-}
-
-// Conclude completes an entry with the outcome of its request. Where no answer
-// tells whether the resource was made, it is looked for; if it is there, the
-// request has succeeded.
-func (l *Ledger) Conclude(ctx context.Context, waits Waits, e *Entry, id string, refused bool, err error) (string, error) {
-	if refused {
-		l.forget(e)
-		return "", err
-	}
-	if err != nil && ctx.Err() == nil {
-		if e.identify(ctx, waits) == nil && e.id != "" {
-			id, err = e.id, nil
-		}
-	}
-	l.Answered(e, id, false)
-	return id, err
+	l.entries = slices.DeleteFunc(l.entries, func(other *entry) bool { return other == e })
 }
 
 // Len is the number of resources that Undo would look for and remove.
@@ -99,24 +107,18 @@ func (l *Ledger) Len() int {
 }
 
 // Undo removes everything in the ledger, newest first, and empties it. It goes
-// on after a failure and doesn't end with ctx, which may be cancelled already
-// (Ctrl-C is the usual reason to undo), but with the waits' Undo budget (and
-// that for ending instances). It returns what was removed, and an error that
-// names whatever is left and how to remove it.
-func (l *Ledger) Undo(ctx context.Context, waits Waits) (removed []string, err error) {
+// on after a failure. It doesn't end with ctx, which may be cancelled already
+// (Ctrl-C is the usual reason to undo), but with the Undo budget of each region,
+// and the time that slow resources take. It returns the ids of what was removed,
+// and an error that names whatever is left and how to remove it.
+func (l *Ledger) Undo(ctx context.Context) (removed []string, err error) {
 	entries := l.empty()
-	budget := waits.Undo
-	for _, e := range entries {
-		if r, ok := e.resource.(Lingering); ok {
-			budget += r.Removal(waits)
-		}
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), budget)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoBudget(entries))
 	defer cancel()
 	var errs []error
 	for _, e := range slices.Backward(entries) {
-		if err := e.undo(ctx, waits, len(errs) > 0); err != nil {
-			errs = append(errs, fmt.Errorf("remove %s: %w", e.resource.Describe(e.id), err))
+		if err := e.undo(ctx, len(errs) > 0); err != nil {
+			errs = append(errs, fmt.Errorf("remove %s: %w", e.Describe(e.id), err))
 		} else if e.id != "" {
 			removed = append(removed, e.id)
 		}
@@ -124,19 +126,42 @@ func (l *Ledger) Undo(ctx context.Context, waits Waits) (removed []string, err e
 	return removed, errors.Join(errs...)
 }
 
-// Keep empties the ledger, removes nothing, and returns for each resource what
-// it is and how to remove it by hand, in the order in which that can be done.
-func (l *Ledger) Keep() []string {
-	var left []string
-	for _, e := range slices.Backward(l.empty()) {
-		if e.id != "" || !e.refused {
-			left = append(left, e.resource.Describe(e.id))
+func undoBudget(entries []*entry) time.Duration {
+	var budget time.Duration
+	counted := map[*Session]bool{}
+	for _, e := range entries {
+		if s := e.Session(); !counted[s] {
+			counted[s] = true
+			budget += s.Waits.Undo
+		}
+		if slow, ok := e.Resource.(SlowResource); ok {
+			budget += slow.RemovalTime()
 		}
 	}
-	return left
+	return budget
 }
 
-func (l *Ledger) empty() []*Entry {
+// Left describes each resource in the ledger and how to remove it by hand, in
+// the order in which that can be done. It changes nothing.
+func (l *Ledger) Left() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return describe(l.entries)
+}
+
+// Keep empties the ledger without removing anything, and describes what it
+// held, as Left does.
+func (l *Ledger) Keep() []string { return describe(l.empty()) }
+
+func describe(entries []*entry) []string {
+	var lines []string
+	for _, e := range slices.Backward(entries) {
+		lines = append(lines, e.Describe(e.id))
+	}
+	return lines
+}
+
+func (l *Ledger) empty() []*entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	entries := l.entries
@@ -144,24 +169,26 @@ func (l *Ledger) empty() []*Entry {
 	return entries
 }
 
-// undo removes an entry's resource. With hurry it doesn't wait long for those
-// that use it: one of them couldn't be removed.
-func (e *Entry) undo(ctx context.Context, waits Waits, hurry bool) error {
+// undo removes an entry's resource. With hurry it doesn't wait long for what
+// uses the resource: something that could not be removed.
+func (e *entry) undo(ctx context.Context, hurry bool) error {
+	waits := e.Session().Waits
 	if hurry {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, waits.Settle, fmt.Errorf("not done within %s", waits.Settle))
 		defer cancel()
 	}
 	if e.id == "" {
-		if err := e.identify(ctx, waits); err != nil || e.id == "" {
+		var err error
+		if e.id, err = find(ctx, e.Resource); err != nil || e.id == "" {
 			return err
 		}
 	}
-	// A resource that EC2 has just made may be denied for a moment, and one
-	// whose user has just been removed may still count as in use. What is lost or
-	// throttled here leaves something behind, so it is asked again.
+	// EC2 may not know a resource that it has just created, and may count one as
+	// in use whose user has just been removed. A lost or throttled call would
+	// leave something behind, so it is repeated.
 	err := waits.Retry(ctx, func() (bool, error) {
-		err := e.resource.Remove(ctx, e.id)
+		err := e.Remove(ctx, e.id)
 		return errors.Is(err, ErrGone) || errors.Is(err, ErrInUse) || IsTransient(err), err
 	})
 	if errors.Is(err, ErrGone) {
@@ -170,12 +197,13 @@ func (e *Entry) undo(ctx context.Context, waits Waits, hurry bool) error {
 	return err
 }
 
-// identify looks for a resource whose request was not answered. Where EC2
-// Refused it, one look is enough.
-func (e *Entry) identify(ctx context.Context, waits Waits) error {
-	return waits.Retry(ctx, func() (bool, error) {
+// find looks for a resource whose request was not answered, until it is there
+// or EC2 must have settled.
+func find(ctx context.Context, r Resource) (id string, err error) {
+	err = r.Session().Waits.Retry(ctx, func() (bool, error) {
 		var err error
-		e.id, err = e.resource.Find(ctx)
-		return IsTransient(err) || err == nil && e.id == "" && !e.refused, err
+		id, err = r.Find(ctx)
+		return IsTransient(err) || err == nil && id == "", err
 	})
+	return id, err
 }

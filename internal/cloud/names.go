@@ -4,76 +4,26 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 	"unicode/utf8"
-
-	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// Tags that this project sets itself on everything it creates.
-const (
-	// EnvironmentTag says which environment a resource is for.
-	EnvironmentTag = "Environment"
-	// BuildTag holds the id of the build, by which all of its resources are
-	// found again.
-	BuildTag = "unikernel:build"
-	// RoleTag says what a resource is to its build, so that one is not taken for
-	// another: one of the roles below.
-	RoleTag = "unikernel:role"
-	// SystemTag names the unikernel system, for example "mirage".
-	SystemTag = "unikernel:system"
-	// MaxMemoryTag holds the most memory, in MiB, that the unikernel system
-	// stands, where there is such a limit.
-	MaxMemoryTag = "unikernel:max-memory-mib"
-	// ContentTag holds the SHA-256 over the digests of the disk's blocks.
-	ContentTag = "unikernel:content"
-
-	// ResultTag and TimeTag are those of a tested AMI: "passed" or "failed", and
-	// when that was known (RFC 3339, UTC).
-	ResultTag = "unikernel:smoke-test"
-	TimeTag   = "unikernel:smoke-test-time"
-
-	ownTagPrefix = "unikernel:"
-)
-
-// Roles of what a build creates.
-const (
-	RoleSnapshot = "snapshot"
-	RoleImage    = "image"
-	RoleInstance = "test-instance" // with its volume and network interface
-	RoleGroup    = "test-security-group"
-)
-
-// Made are the filters that find what a build has created in one role.
-func Made(build, role string) []types.Filter {
-	return []types.Filter{Filter("tag:"+BuildTag, build), Filter("tag:"+RoleTag, role)}
-}
-
-// Bounds of tags (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html).
-const (
-	maxTags     = 50
-	maxTagKey   = 128 // characters
-	maxTagValue = 256 // characters
-	ownTags     = 8   // the ones above, that of a test included
-)
-
-// nameCharacters are those that EC2 allows in an AMI's name (RegisterImage).
+// nameCharacters are the ones that EC2 allows in an AMI's name (RegisterImage).
 var nameCharacters = regexp.MustCompile(`^[A-Za-z0-9()\[\] ./\-'@_]*$`)
 
 // forbiddenInName is the opposite, for messages and for cleaning.
 var forbiddenInName = regexp.MustCompile(`[^A-Za-z0-9()\[\] ./\-'@_]`)
 
-// A NameError says which rule of EC2 an AMI's name breaks.
+// A NameError is an AMI's name that breaks a rule of EC2.
 type NameError struct {
 	Name  string
 	Rule  string
-	Clean bool // CleanName makes it one that EC2 accepts
+	Clean bool // CleanName fixes it
 }
 
 func (e NameError) Error() string { return fmt.Sprintf("%q %s", e.Name, e.Rule) }
 
-// CheckName checks an AMI's name by EC2's rules. Its errors are each a
-// [NameError].
+// CheckName checks an AMI's name against EC2's rules. It returns one or several
+// joined [NameError]s.
 func CheckName(name string) error {
 	var errs []error
 	if n := utf8.RuneCountInString(name); n < 3 || n > 128 {
@@ -89,38 +39,4 @@ func CheckName(name string) error {
 // dash.
 func CleanName(name string) string {
 	return forbiddenInName.ReplaceAllString(name, "-")
-}
-
-// CheckTags checks the user's tags by EC2's rules, leaving room for this
-// project's own. The option is named in errors.
-func CheckTags(option string, tags map[string]string) error {
-	var errs []error
-	if len(tags) > maxTags-ownTags {
-		errs = append(errs, fmt.Errorf("%s has %d tags: EC2 allows %d on a resource, and %d of them are reserved for this plugin", option, len(tags), maxTags, ownTags))
-	}
-	for key, value := range tags {
-		if err := checkTag(key, value); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", option, err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func checkTag(key, value string) error {
-	lower := strings.ToLower(key)
-	switch {
-	case key == "":
-		return errors.New("a tag has an empty key: give it a name")
-	case !utf8.ValidString(key) || !utf8.ValidString(value):
-		return fmt.Errorf("tag %q is not UTF-8", key)
-	case utf8.RuneCountInString(key) > maxTagKey:
-		return fmt.Errorf("tag key %.20q… has %d characters: EC2 takes %d", key, utf8.RuneCountInString(key), maxTagKey)
-	case utf8.RuneCountInString(value) > maxTagValue:
-		return fmt.Errorf("tag %q has a value of %d characters: EC2 takes %d", key, utf8.RuneCountInString(value), maxTagValue)
-	case strings.HasPrefix(lower, "aws:"):
-		return fmt.Errorf("tag %q: keys that begin with aws: are Amazon's own", key)
-	case strings.HasPrefix(lower, ownTagPrefix):
-		return fmt.Errorf("tag %q: keys that begin with %s are set by this plugin", key, ownTagPrefix)
-	}
-	return nil
 }

@@ -4,45 +4,30 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ebs"
-	ebstypes "github.com/aws/aws-sdk-go-v2/service/ebs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 )
 
-const (
-	// ControlAttempts is the SDK's own default number of tries. Calls of the
-	// control plane are few, and a refusal is to be seen soon.
-	ControlAttempts = 3
-
-	// blockAttempts is how often a block, or a snapshot's completion, is tried. With waits that
-	// double up to 20 s, twelve tries outlast the time (a minute or two) in which
-	// EBS may not know a snapshot that was just started.
-	blockAttempts = 12
-)
-
-// Options say which account and region to work in. Empty fields are found as
-// the AWS SDK finds them: environment, shared configuration files, and the
-// roles of the machine.
+// Options select the account and region. Empty fields are filled in as the AWS
+// SDK does it: from the environment, shared configuration files, and the roles of
+// the machine.
 type Options struct {
 	Region  string
 	Profile string
 
-	// MaxBackoff is the longest pause between two tries of a call; zero means 20
+	// MaxBackoff is the longest pause between two attempts of a call; zero means 20
 	// seconds, the SDK's own.
 	MaxBackoff time.Duration
 }
 
-// A Session is one region of one account, and how EC2 is waited for.
+// A Session is one region of one account: the clients of its services, and how
+// long to wait for them.
 type Session struct {
 	Region string
 	Waits  Waits
@@ -55,8 +40,8 @@ type Session struct {
 	endpoint    string
 }
 
-// Connect finds region and credentials and makes the clients. It makes no call
-// to AWS; wrong credentials show in [Session.Plan].
+// Connect finds the region and credentials and makes the clients. It doesn't call
+// AWS; [Session.Account] is the first to notice wrong credentials.
 func Connect(ctx context.Context, options Options) (*Session, error) {
 	cfg, err := config.LoadDefaultConfig(ctx,
 		config.WithRegion(options.Region),
@@ -87,62 +72,10 @@ func Connect(ctx context.Context, options Options) (*Session, error) {
 	}, nil
 }
 
-func (o Options) maxBackoff() time.Duration {
-	if o.MaxBackoff == 0 {
-		return retry.DefaultMaxBackoff
-	}
-	return o.MaxBackoff
-}
-
-// controlRetryer leaves out what EC2 has no room for: it answers that with
-// status 500, and seconds later it has no more (aws/aws-sdk-ruby issue 568).
-func (o Options) controlRetryer() aws.Retryer {
-	return retry.NewStandard(func(s *retry.StandardOptions) {
-		s.MaxAttempts = ControlAttempts
-		s.MaxBackoff = o.maxBackoff()
-		s.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(IsFull)}, s.Retryables...)
-	})
-}
-
-// blockRetryer is the one retry layer of block uploads. The SDK's shared quota
-// of retries is off: workers that are throttled at once would use it up, and each
-// has its own bound.
-func (o Options) blockRetryer() aws.Retryer {
-	return retry.NewStandard(func(s *retry.StandardOptions) {
-		s.MaxAttempts = blockAttempts
-		s.MaxBackoff = o.maxBackoff()
-		s.RateLimiter = ratelimit.None
-		s.Retryables = append(s.Retryables, retry.IsErrorRetryableFunc(isYoungSnapshot))
-	})
-}
-
-// isYoungSnapshot tells the answer that EBS gives for a snapshot which was
-// started a moment ago: it doesn't exist (awslabs/coldsnap issue 56).
-func isYoungSnapshot(err error) aws.Ternary {
-	if _, ok := errors.AsType[*ebstypes.ResourceNotFoundException](err); ok {
-		return aws.TrueTernary
-	}
-	return aws.UnknownTernary
-}
-
-// plainBodies hides that the SDK's request bodies write themselves. The SDK
-// closes them as soon as there is an answer; net/http, which looks for more to
-// send after the last byte, then takes their io.EOF for a failed request and
-// closes the connection under the answer (smithy-go 1.28, NewSafeReadCloser).
-// A server that is near and a busy machine are enough for that.
-type plainBodies struct{ aws.HTTPClient }
-
-func (c plainBodies) Do(request *http.Request) (*http.Response, error) {
-	if request.Body != nil && request.Body != http.NoBody {
-		request.Body = struct{ io.ReadCloser }{request.Body}
-	}
-	return c.HTTPClient.Do(request)
-}
-
 // Endpoint is the address of an EC2 other than Amazon's; "" for Amazon's.
 func (s *Session) Endpoint() string { return s.endpoint }
 
-// A NoCredentialsError says that the AWS SDK has found no credentials.
+// A NoCredentialsError is returned if the AWS SDK finds no credentials.
 type NoCredentialsError struct{ Err error }
 
 func (e NoCredentialsError) Error() string { return fmt.Sprintf("find aws credentials: %v", e.Err) }
@@ -161,9 +94,25 @@ func (s *Session) Account(ctx context.Context) (string, error) {
 	return aws.ToString(identity.Account), nil
 }
 
-// Explain adds what the user can't see in an SDK error: that the time was up,
-// and that a custom endpoint was asked.
-func (s *Session) Explain(ctx context.Context, err error) error {
+// Preflight checks the credentials and then calls ask, which asks AWS further
+// questions and creates nothing. Both share the Plan budget.
+func (s *Session) Preflight(ctx context.Context, ask func(context.Context) error) (account string, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, s.Waits.Plan,
+		fmt.Errorf("AWS has not answered within %s", s.Waits.Plan))
+	defer cancel()
+	account, err = s.Account(ctx)
+	if err == nil {
+		err = ask(ctx)
+	}
+	if err != nil {
+		return "", s.explain(ctx, err)
+	}
+	return account, nil
+}
+
+// explain adds what an SDK error hides: that the time was up,
+// and that a custom endpoint was called.
+func (s *Session) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
 	}

@@ -1,5 +1,5 @@
-// Package cloudtest has what the tests of the cloud packages share: an embedded
-// EC2, a disk in memory, and the way from it to an AMI.
+// Package cloudtest is what the tests of the cloud packages share: an embedded
+// EC2, a disk in memory, and an AMI made of it.
 package cloudtest
 
 import (
@@ -15,6 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ebs"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
@@ -95,7 +96,7 @@ func (d MemoryDisk) ReadAt(p []byte, off int64) (int, error) {
 	return copy(p, block[off%xendisk.BlockSize:]), nil
 }
 
-// Blocks lists its blocks.
+// Blocks lists the blocks of the disk.
 func (d MemoryDisk) Blocks() []xendisk.Block {
 	var blocks []xendisk.Block
 	for index, data := range d {
@@ -140,11 +141,30 @@ func Bake(ctx context.Context, s *cloud.Session, disk MemoryDisk, ledger *cloud.
 	if snapshotID, err = method.Create(ctx, SnapshotRequest(plan, disk), ledger); err != nil {
 		return "", "", err
 	}
-	image, err = ami.Register(ctx, s, plan, snapshotID, ledger)
+	image, err = ami.Register(ctx, s, plan.Registration(snapshotID), ledger)
 	return image, snapshotID, err
 }
 
-// Inject has the server make faults.
+// RegisterAs registers another AMI of a snapshot that exists. Its volume outlives
+// an instance, unless the launch overrides that.
+func RegisterAs(t testing.TB, s *cloud.Session, input ec2.RegisterImageInput) string {
+	t.Helper()
+	snapshots, err := s.EC2.DescribeSnapshots(t.Context(), &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	input.RootDeviceName = aws.String("/dev/sda1")
+	input.BlockDeviceMappings = []types.BlockDeviceMapping{{
+		DeviceName: aws.String("/dev/sda1"), Ebs: &types.EbsBlockDevice{SnapshotId: snapshots.Snapshots[0].SnapshotId, DeleteOnTermination: aws.Bool(false)},
+	}}
+	answer, err := s.EC2.RegisterImage(t.Context(), &input)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *answer.ImageId
+}
+
+// Inject makes the server inject faults.
 func Inject(t testing.TB, server *localec2.Running, faults ...string) {
 	t.Helper()
 	for _, text := range faults {

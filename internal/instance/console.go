@@ -23,8 +23,8 @@ type consolePost struct {
 }
 
 // Console returns the last 64 KiB at most that an instance has written to its
-// console, as far as EC2 has posted it; "" where there is none yet. On Xen
-// (all PV instances) EC2 posts it shortly after the instance has started,
+// console, as far as EC2 has posted it; "" if it has not yet. On Xen (all PV
+// instances) EC2 posts the console shortly after the instance has started,
 // stopped or ended, and not in between.
 func Console(ctx context.Context, s *cloud.Session, id string) (string, error) {
 	post, err := console(ctx, s, id)
@@ -41,14 +41,14 @@ func console(ctx context.Context, s *cloud.Session, id string) (consolePost, err
 	}
 	data, err := base64.StdEncoding.DecodeString(aws.ToString(answer.Output))
 	if err != nil {
-		return consolePost{}, fmt.Errorf("decode what EC2 sent: %w", err)
+		return consolePost{}, fmt.Errorf("decode console output: %w", err)
 	}
 	return consolePost{string(data[max(len(data)-consoleSize, 0):]), aws.ToTime(answer.Timestamp)}, nil
 }
 
-// FinalConsole waits for the console that EC2 posts after the end of an
-// instance, which it keeps for an hour at least. If that doesn't come, an
-// earlier one is returned; an error says that there is none at all.
+// FinalConsole waits for the console that EC2 posts after the end of an instance
+// and keeps for at least an hour. If that doesn't come, it returns an earlier
+// one; if there is none at all, an error.
 func FinalConsole(ctx context.Context, s *cloud.Session, in *Instance) (string, error) {
 	var last consolePost
 	state := "nothing was posted"
@@ -67,11 +67,12 @@ func FinalConsole(ctx context.Context, s *cloud.Session, in *Instance) (string, 
 	return "", err
 }
 
-// transition is how EC2 words when the user ended an instance, in its own time.
+// transition matches how EC2 describes that the user ended an instance, with the
+// time.
 var transition = regexp.MustCompile(`\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)`)
 
-// endOf returns when an instance was ended, to the second; the zero time where
-// EC2 doesn't say: any console is taken for the last then.
+// endOf returns when an instance was ended, to the second, or the zero time if
+// EC2 doesn't say. Then any console counts as the last one.
 func endOf(ctx context.Context, s *cloud.Session, id string) (time.Time, error) {
 	found, err := describeInstance(ctx, s, id)
 	if isUnseen(err) {

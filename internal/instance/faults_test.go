@@ -15,7 +15,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloudtest"
 )
 
-// actionsOf returns the calls of a test that goes well, with its undoing.
+// actionsOf returns the calls of a successful test and of its undoing.
 func actionsOf(t *testing.T, server *localec2.Running, s *cloud.Session, r Request) []string {
 	t.Helper()
 	before := len(server.Calls())
@@ -23,7 +23,7 @@ func actionsOf(t *testing.T, server *localec2.Running, s *cloud.Session, r Reque
 	if err := smokeTest(t.Context(), s, r, &ledger); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ledger.Undo(t.Context(), s.Waits); err != nil {
+	if _, err := ledger.Undo(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	var actions []string
@@ -35,7 +35,7 @@ func actionsOf(t *testing.T, server *localec2.Running, s *cloud.Session, r Reque
 	return actions
 }
 
-// Whatever goes wrong with whatever call, after Undo nothing is left.
+// Whichever call fails in whichever way, Undo leaves nothing.
 func TestUndoEndsInstancesWhateverWentWrong(t *testing.T) {
 	server, s, r := startLaunch(t, localec2.Options{})
 	actions := actionsOf(t, server, s, r)
@@ -59,7 +59,7 @@ func TestUndoEndsInstancesWhateverWentWrong(t *testing.T) {
 	for _, action := range actions {
 		for name, faults := range kinds {
 			if name == "refused" && slices.Contains(undoing, action) {
-				continue // who may not remove can't; see TestUndoTellsWhichInstanceIsLeft
+				continue // nothing can be removed without permission; see TestUndoNamesTheInstanceThatIsLeft
 			}
 			t.Run(action+" "+name, func(t *testing.T) {
 				for _, fault := range faults {
@@ -71,7 +71,7 @@ func TestUndoEndsInstancesWhateverWentWrong(t *testing.T) {
 				if name == "refused" && err == nil || survives(action, name) && err != nil {
 					t.Errorf("error %v", err)
 				}
-				if _, err := ledger.Undo(t.Context(), s.Waits); err != nil {
+				if _, err := ledger.Undo(t.Context()); err != nil {
 					t.Error(err)
 				}
 				noInstanceLeft(t, server)
@@ -80,9 +80,9 @@ func TestUndoEndsInstancesWhateverWentWrong(t *testing.T) {
 	}
 }
 
-// survives tells whether a smoke test must pass in spite of a fault: where the
-// SDK's repetition is answered, where what was made is found, and where EC2 is
-// asked until it answers.
+// survives reports whether a smoke test must pass in spite of a fault: if the
+// SDK's retry is answered, if what was created is found, or if EC2 is asked until
+// it answers.
 func survives(action, fault string) bool {
 	switch fault {
 	case "refused":
@@ -95,15 +95,15 @@ func survives(action, fault string) bool {
 	return slices.Contains([]string{"DescribeInstances", "DescribeInstanceStatus", "CreateTags"}, action)
 }
 
-// A meeting is a way in which a call and the end of its context meet.
-type meeting func(cancel func(), request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error)
+// A meeting is how the end of a context meets a call.
+type meeting func(cancel func(), request *http.Request, send cloudtest.Send) (*http.Response, error)
 
 var meetings = map[string]meeting{
-	"before its effect": func(cancel func(), request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	"before its effect": func(cancel func(), request *http.Request, send cloudtest.Send) (*http.Response, error) {
 		cancel()
 		return send(request)
 	},
-	"before its answer": func(cancel func(), request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	"before its answer": func(cancel func(), request *http.Request, send cloudtest.Send) (*http.Response, error) {
 		response, err := send(request.WithContext(context.WithoutCancel(request.Context())))
 		if err != nil {
 			return nil, err
@@ -111,7 +111,7 @@ var meetings = map[string]meeting{
 		cancel()
 		return nil, errors.Join(response.Body.Close(), request.Context().Err())
 	},
-	"after its answer": func(cancel func(), request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	"after its answer": func(cancel func(), request *http.Request, send cloudtest.Send) (*http.Response, error) {
 		response, err := send(request)
 		if err != nil {
 			return nil, err
@@ -124,14 +124,14 @@ var meetings = map[string]meeting{
 	},
 }
 
-// cancelled makes the smoke test with its context cancelled at a call, and
-// undoes it. It returns the call's action; "" where there are fewer calls.
+// cancelled runs the smoke test, cancels its context at a call, and undoes the
+// test. It returns the call's action, or "" if there are fewer calls.
 func cancelled(t *testing.T, s cloud.Session, r Request, at int, meet meeting) (action string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	calls := 0
-	hookCalls(&s, func(called string, request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	cloudtest.HookCalls(&s, func(called string, request *http.Request, send cloudtest.Send) (*http.Response, error) {
 		if calls++; calls != at || ctx.Err() != nil {
 			return send(request)
 		}
@@ -141,12 +141,12 @@ func cancelled(t *testing.T, s cloud.Session, r Request, at int, meet meeting) (
 	var ledger cloud.Ledger
 	err := smokeTest(ctx, &s, r, &ledger)
 	if calls < at {
-		calls = at // Undo's are not among those that are cancelled
+		calls = at // the calls of Undo are not cancelled
 	}
 	if action == "" && err != nil || action != "" && action != "CreateTags" && !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
-	if _, err := ledger.Undo(ctx, s.Waits); err != nil {
+	if _, err := ledger.Undo(ctx); err != nil {
 		t.Error(err)
 	}
 	return action

@@ -1,20 +1,11 @@
 package instance
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
 	"testing"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ami"
@@ -60,7 +51,7 @@ func launchRequest(image string) Request {
 	}
 }
 
-// planned plans a launch that must be possible.
+// planned plans a launch that must succeed.
 func planned(t testing.TB, s *cloud.Session, r Request) *Plan {
 	t.Helper()
 	plan, err := NewPlan(t.Context(), s, r)
@@ -80,27 +71,8 @@ func running(t testing.TB, s *cloud.Session, r Request, ledger *cloud.Ledger) *I
 	return in
 }
 
-// registerAs registers one more AMI of a snapshot that is there. Its volume
-// outlives an instance, unless the launch says otherwise.
-func registerAs(t testing.TB, s *cloud.Session, input ec2.RegisterImageInput) string {
-	t.Helper()
-	snapshots, err := s.EC2.DescribeSnapshots(t.Context(), &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	input.RootDeviceName = aws.String("/dev/sda1")
-	input.BlockDeviceMappings = []types.BlockDeviceMapping{{
-		DeviceName: aws.String("/dev/sda1"), Ebs: &types.EbsBlockDevice{SnapshotId: snapshots.Snapshots[0].SnapshotId, DeleteOnTermination: aws.Bool(false)},
-	}}
-	answer, err := s.EC2.RegisterImage(t.Context(), &input)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return *answer.ImageId
-}
-
-// smokeTest is what a smoke test asks of this package, up to the end, where
-// everything is undone. Without a guest every instance is impaired.
+// smokeTest uses this package as a smoke test does, up to the undoing. Without a
+// guest every instance is impaired.
 func smokeTest(ctx context.Context, s *cloud.Session, r Request, ledger *cloud.Ledger) error {
 	plan, err := NewPlan(ctx, s, r)
 	if err != nil {
@@ -119,7 +91,7 @@ func smokeTest(ctx context.Context, s *cloud.Session, r Request, ledger *cloud.L
 	return ami.Tag(ctx, s, r.ImageID, map[string]string{"unikernel:smoke-test": "passed"})
 }
 
-// noInstanceLeft checks that nothing that a launch makes is there.
+// noInstanceLeft checks that nothing of a launch is left.
 func noInstanceLeft(t *testing.T, server *localec2.Running) {
 	t.Helper()
 	for region, left := range server.Resources() {
@@ -127,43 +99,4 @@ func noInstanceLeft(t *testing.T, server *localec2.Running) {
 			t.Errorf("left behind in %s: %+v %+v", region, left.Instances, left.Networks)
 		}
 	}
-}
-
-// A callHook stands between the SDK and the server.
-type callHook func(action string, request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error)
-
-type hookedClient struct {
-	client aws.HTTPClient
-	hook   callHook
-}
-
-func (c hookedClient) Do(request *http.Request) (*http.Response, error) {
-	form, err := readForm(request)
-	if err != nil {
-		return nil, err
-	}
-	return c.hook(form.Get("Action"), request, c.client.Do)
-}
-
-// hookCalls has a hook stand between the session and the server.
-func hookCalls(s *cloud.Session, hook callHook) {
-	s.EC2 = ec2.New(s.EC2.Options(), func(o *ec2.Options) { o.HTTPClient = hookedClient{o.HTTPClient, hook} })
-	s.STS = sts.New(s.STS.Options(), func(o *sts.Options) { o.HTTPClient = hookedClient{o.HTTPClient, hook} })
-}
-
-// readForm reads a request's parameters and leaves it as it was.
-func readForm(request *http.Request) (url.Values, error) {
-	data, err := io.ReadAll(request.Body)
-	if err != nil {
-		return nil, err
-	}
-	request.Body = io.NopCloser(bytes.NewReader(data))
-	return url.ParseQuery(string(data))
-}
-
-// writeForm gives a request other parameters. The embedded EC2 doesn't verify
-// signatures.
-func writeForm(request *http.Request, form url.Values) {
-	data := []byte(form.Encode())
-	request.Body, request.ContentLength = io.NopCloser(bytes.NewReader(data)), int64(len(data))
 }

@@ -13,24 +13,24 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 )
 
-// An Image is what EC2 says of the AMI that is to be launched.
+// An Image is what EC2 knows of the AMI to launch.
 type Image struct {
 	ID             string
 	Name           string
 	Owner          string // account
 	Architecture   string // for example "x86_64"
 	Virtualization string // "paravirtual" or "hvm"
-	KernelID       string // "" where it has none, as HVM images
+	KernelID       string // "" if it has none, as for hvm images
 	RootDevice     string // for example "/dev/sda1"
 	RootDeviceType string // "ebs" or "instance-store"
 	Tags           map[string]string
 
-	ena     bool     // its kernel drives the network cards of Nitro
-	lasting []string // devices whose volumes would outlive the instance
+	ena         bool     // its kernel drives the network cards of Nitro
+	keptDevices []string // whose volumes would outlive the instance
 }
 
-// planImage looks the AMI up. One that a build has just made may be denied for
-// a moment.
+// planImage looks the AMI up. EC2 may not know one for a moment that a build has
+// just made.
 func planImage(ctx context.Context, s *cloud.Session, plan *Plan) error {
 	id := plan.ImageID
 	var images []types.Image
@@ -42,14 +42,14 @@ func planImage(ctx context.Context, s *cloud.Session, plan *Plan) error {
 		return fmt.Errorf("look up %s: %w", id, err)
 	}
 	if len(images) == 0 {
-		return fmt.Errorf("look up %q: %s has no such AMI: check {ImageID} and region, as an AMI's id differs from region to region", id, s.Region)
+		return fmt.Errorf("look up %q: %s has no such AMI: check {ImageID} and the region: an AMI has another ID in each region", id, s.Region)
 	}
 	image := images[0]
 	if image.ImageType != types.ImageTypeValuesMachine {
 		return fmt.Errorf("look up %s: it is a %s image: {ImageID} must be an AMI (ami-…)", id, image.ImageType)
 	}
 	if image.State != types.ImageStateAvailable {
-		return fmt.Errorf("look up %s: it is %s: %s; wait until it is available, or take another", id, image.State, ami.StateReason(image))
+		return fmt.Errorf("look up %s: it is %s: %s; wait until it is available, or use another", id, image.State, ami.StateReason(image))
 	}
 	plan.Image = newImage(image)
 	return plan.readMemoryLimit()
@@ -73,13 +73,13 @@ func newImage(image types.Image) Image {
 	}
 	for _, mapping := range image.BlockDeviceMappings {
 		if mapping.Ebs != nil && !aws.ToBool(mapping.Ebs.DeleteOnTermination) {
-			known.lasting = append(known.lasting, aws.ToString(mapping.DeviceName))
+			known.keptDevices = append(known.keptDevices, aws.ToString(mapping.DeviceName))
 		}
 	}
 	return known
 }
 
-// readMemoryLimit takes the limit from the AMI where the request has none.
+// readMemoryLimit takes the limit from the AMI if the request has none.
 func (p *Plan) readMemoryLimit() error {
 	text, tagged := p.Image.Tags[cloud.MaxMemoryTag]
 	if p.MaxMemoryMiB != 0 || !tagged {
@@ -87,7 +87,7 @@ func (p *Plan) readMemoryLimit() error {
 	}
 	limit, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || limit <= 0 {
-		return fmt.Errorf("read tag %s of %s: %q is no number of MiB: correct it or delete it", cloud.MaxMemoryTag, p.ImageID, text)
+		return fmt.Errorf("read tag %s of %s: %q is not a number of MiB: correct it or delete it", cloud.MaxMemoryTag, p.ImageID, text)
 	}
 	p.MaxMemoryMiB = limit
 	return nil

@@ -14,22 +14,22 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 )
 
-// An Instance is one that was launched. Its addresses are known for certain
-// after [cloud.Session.AwaitRunning].
+// An Instance is one that was launched. Its addresses are final once [Launch]
+// has returned it.
 type Instance struct {
 	ID, Type, Zone      string
-	PublicIP, PublicDNS string // "" where it has none
+	PublicIP, PublicDNS string // "" if it has none
 	PrivateIP           string
-	IPv6                string // "" where it has none
+	IPv6                string // "" if it has none
 	Launched            time.Time
 	Refused             []error // the types and zones that EC2 refused before this one
 
 	wantsPublic bool // it gets a public address
-	suspect     bool // its status was impaired at the last look
-	impaired    bool // at two looks in a row, and the caller knows
+	suspect     bool // its status was impaired at the last check
+	impaired    bool // at two checks in a row, and the caller knows
 }
 
-// read takes what EC2 says of an instance.
+// read copies what EC2 knows of an instance.
 func (in *Instance) read(i types.Instance) {
 	in.ID = aws.ToString(i.InstanceId)
 	in.Type = string(i.InstanceType)
@@ -49,8 +49,8 @@ func (in *Instance) read(i types.Instance) {
 // awaitRunning waits until an instance runs and its addresses are known. An
 // instance that stops or is terminated instead is an error, with EC2's reason.
 func awaitRunning(ctx context.Context, s *cloud.Session, in *Instance) error {
-	// The time of the state is part of a test's result, and an instance takes
-	// half a minute at most as a rule: no growing pauses.
+	// The time of the state is part of a test's result, and an instance rarely
+	// takes more than half a minute, so the pauses don't grow.
 	waits := s.Waits
 	waits.MaxDelay = 2 * waits.Delay
 	return waits.Await(ctx, in.ID, waits.Running, func(ctx context.Context) (string, bool, error) {
@@ -75,27 +75,36 @@ func awaitRunning(ctx context.Context, s *cloud.Session, in *Instance) error {
 	})
 }
 
-var errNoInstance = errors.New("EC2 has answered with no instance")
+var errNoInstance = errors.New("EC2 returned no instance")
 
 func describeInstance(ctx context.Context, s *cloud.Session, id string) (types.Instance, error) {
-	answer, err := s.EC2.DescribeInstances(ctx, &ec2.DescribeInstancesInput{InstanceIds: []string{id}})
+	found, err := describe(ctx, s, &ec2.DescribeInstancesInput{InstanceIds: []string{id}})
 	if err != nil {
 		return types.Instance{}, err
 	}
-	for _, reservation := range answer.Reservations {
-		for _, found := range reservation.Instances {
-			return found, nil
-		}
+	if len(found) == 0 {
+		return types.Instance{}, errNoInstance
 	}
-	return types.Instance{}, errNoInstance
+	return found[0], nil
 }
 
-// isUnseen tells whether EC2 doesn't know an instance, perhaps not yet.
+// describe returns all instances that input asks for.
+func describe(ctx context.Context, s *cloud.Session, input *ec2.DescribeInstancesInput) ([]types.Instance, error) {
+	return cloud.All(ctx, ec2.NewDescribeInstancesPaginator(s.EC2, input), func(page *ec2.DescribeInstancesOutput) []types.Instance {
+		var all []types.Instance
+		for _, reservation := range page.Reservations {
+			all = append(all, reservation.Instances...)
+		}
+		return all
+	})
+}
+
+// isUnseen reports whether EC2 doesn't know an instance, perhaps not yet.
 func isUnseen(err error) bool {
 	return errors.Is(err, errNoInstance) || cloud.HasCode(err, "InvalidInstanceID.NotFound")
 }
 
-// endStates are those of an instance that doesn't run any more.
+// endStates are the states of an instance that no longer runs.
 var endStates = []types.InstanceStateName{
 	types.InstanceStateNameStopping, types.InstanceStateNameStopped,
 	types.InstanceStateNameShuttingDown, types.InstanceStateNameTerminated,
@@ -105,16 +114,16 @@ func hasEnded(i types.Instance) bool {
 	return i.State != nil && slices.Contains(endStates, i.State.Name)
 }
 
-// An EndedError says that an instance has stopped or was terminated.
+// An EndedError is returned for an instance that has stopped or was terminated.
 type EndedError struct {
 	State  string // for example "terminated"
 	Code   string // for example "Server.InsufficientInstanceCapacity"; "" if EC2 gives none
-	Reason string // as EC2 words it
+	Reason string // in the words of EC2
 }
 
 func (e EndedError) Error() string { return fmt.Sprintf("the instance is %s: %s", e.State, e.Reason) }
 
-// endError says why an instance has ended.
+// endError describes why an instance has ended.
 func endError(i types.Instance) EndedError {
 	reason := aws.ToString(i.StateTransitionReason)
 	if i.StateReason != nil && aws.ToString(i.StateReason.Message) != "" {
@@ -130,35 +139,37 @@ func endError(i types.Instance) EndedError {
 	return EndedError{State: string(i.State.Name), Code: code, Reason: reason}
 }
 
-// resource is the ledger's view of an instance, one request for it.
+// resource is the ledger's view of an instance: of one request for it.
 type resource struct {
 	session *cloud.Session
 	run     string
 	token   string // of the client
 }
 
-func (r *resource) Describe(id string) string {
+func (r resource) Session() *cloud.Session { return r.session }
+
+func (r resource) Describe(id string) string {
 	if id == "" {
 		return fmt.Sprintf("the instance with the tag %s=%s in %s, if there is one", cloud.BuildTag, r.run, r.session.Region)
 	}
 	return fmt.Sprintf("%s (aws ec2 terminate-instances --region %s --instance-ids %s)", id, r.session.Region, id)
 }
 
-func (r *resource) Find(ctx context.Context) (string, error) {
-	reservations, err := cloud.All(ctx, ec2.NewDescribeInstancesPaginator(r.session.EC2, &ec2.DescribeInstancesInput{
+func (r resource) Find(ctx context.Context) (string, error) {
+	found, err := describe(ctx, r.session, &ec2.DescribeInstancesInput{
 		Filters: []types.Filter{cloud.Filter("client-token", r.token)},
-	}), func(page *ec2.DescribeInstancesOutput) []types.Reservation { return page.Reservations })
-	if err != nil || len(reservations) == 0 || len(reservations[0].Instances) == 0 {
+	})
+	if err != nil || len(found) == 0 {
 		return "", err
 	}
-	return aws.ToString(reservations[0].Instances[0].InstanceId), nil
+	return aws.ToString(found[0].InstanceId), nil
 }
 
-func (r *resource) Removal(waits cloud.Waits) time.Duration { return waits.Termination }
+func (r resource) RemovalTime() time.Duration { return r.session.Waits.Termination }
 
 // Remove waits until the instance has ended. TerminateInstances may be repeated,
 // and answers with the state.
-func (r *resource) Remove(ctx context.Context, id string) error {
+func (r resource) Remove(ctx context.Context, id string) error {
 	waits := r.session.Waits
 	return waits.Await(ctx, id, waits.Termination, func(ctx context.Context) (string, bool, error) {
 		answer, err := r.session.EC2.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: []string{id}})

@@ -11,15 +11,13 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ami"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloudtest"
 )
 
-// ended ends an instance as somebody else would.
+// ended ends an instance behind the back of the package.
 func ended(t *testing.T, s *cloud.Session, id string) {
 	t.Helper()
 	if _, err := s.EC2.TerminateInstances(t.Context(), &ec2.TerminateInstancesInput{InstanceIds: []string{id}}); err != nil {
@@ -60,8 +58,7 @@ func TestWatchInstance(t *testing.T) {
 	if err := Watch(t.Context(), s, in); !errors.Is(err, ErrImpaired) || !strings.Contains(err.Error(), in.ID) {
 		t.Errorf("error %v; want that it is impaired", err)
 	}
-	// It has been said, and from now on the state alone counts, as long as EC2
-	// answers.
+	// That was reported. From now on only the state counts, as long as EC2 answers.
 	cloudtest.Inject(t, server, "DescribeInstances=throttle,times=4", "DescribeInstances=cut,from=5,times=4")
 	ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
 	defer cancel()
@@ -70,7 +67,7 @@ func TestWatchInstance(t *testing.T) {
 	}
 	undone := make(chan error, 1)
 	time.AfterFunc(30*time.Millisecond, func() {
-		_, err := ledger.Undo(context.Background(), s.Waits)
+		_, err := ledger.Undo(context.Background())
 		undone <- err
 	})
 	cloudtest.WantError(t, Watch(t.Context(), s, in), "watch "+in.ID+": the instance is ", "User initiated shutdown")
@@ -106,18 +103,18 @@ func TestWatchInstanceTellsWhoseFaultItIs(t *testing.T) {
 	in := running(t, s, r, &cloud.Ledger{})
 	system := "initializing"
 	looks := 0
-	hookCalls(s, func(action string, request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	cloudtest.HookCalls(s, func(action string, request *http.Request, send cloudtest.Send) (*http.Response, error) {
 		if action != "DescribeInstanceStatus" {
 			return send(request)
 		}
 		if looks++; looks == 3 {
 			system = "impaired"
 		}
-		return answer("<DescribeInstanceStatusResponse><instanceStatusSet><item><instanceStatus><status>insufficient-data</status></instanceStatus><systemStatus><status>" +
+		return cloudtest.Answer("<DescribeInstanceStatusResponse><instanceStatusSet><item><instanceStatus><status>insufficient-data</status></instanceStatus><systemStatus><status>" +
 			system + "</status></systemStatus></item></instanceStatusSet></DescribeInstanceStatusResponse>"), nil
 	})
 	err := Watch(t.Context(), s, in)
-	cloudtest.WantError(t, err, "the machine below the instance is broken")
+	cloudtest.WantError(t, err, "the host of the instance is impaired")
 	if errors.Is(err, ErrImpaired) || looks != 3 {
 		t.Errorf("error %v after %d looks", err, looks)
 	}
@@ -134,13 +131,13 @@ func TestConsole(t *testing.T) {
 	cloudtest.WantError(t, err, "read console of i-00000000: ", "InvalidInstanceID.NotFound")
 }
 
-// The console that is posted after the end is waited for, and no longer.
+// The wait ends as soon as EC2 posts the console after the end.
 func TestFinalConsoleOfAnInstanceThatWasEnded(t *testing.T) {
 	_, s, r := startLaunch(t, localec2.Options{InstanceEnding: 50 * time.Millisecond})
 	s.Waits.Console = time.Minute
 	var ledger cloud.Ledger
 	in := running(t, s, r, &ledger)
-	if _, err := ledger.Undo(t.Context(), s.Waits); err != nil {
+	if _, err := ledger.Undo(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	started := time.Now()
@@ -150,10 +147,10 @@ func TestFinalConsoleOfAnInstanceThatWasEnded(t *testing.T) {
 	}
 }
 
-// posts has GetConsoleOutput answer with one after the other, and with the last
-// for good.
+// posts makes GetConsoleOutput return one answer after the other, and then the
+// last one again and again.
 func posts(s *cloud.Session, answers ...string) {
-	hookCalls(s, func(action string, request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	cloudtest.HookCalls(s, func(action string, request *http.Request, send cloudtest.Send) (*http.Response, error) {
 		if action != "GetConsoleOutput" {
 			return send(request)
 		}
@@ -161,7 +158,7 @@ func posts(s *cloud.Session, answers ...string) {
 		if len(answers) > 1 {
 			answers = answers[1:]
 		}
-		return answer("<GetConsoleOutputResponse><timestamp>" + at + "</timestamp><output>" + text + "</output></GetConsoleOutputResponse>"), nil
+		return cloudtest.Answer("<GetConsoleOutputResponse><timestamp>" + at + "</timestamp><output>" + text + "</output></GetConsoleOutputResponse>"), nil
 	})
 }
 
@@ -182,7 +179,7 @@ func TestConsoleAsEC2PostsIt(t *testing.T) {
 	}
 	posts(s, now+" ===")
 	_, err := Console(t.Context(), s, in.ID)
-	cloudtest.WantError(t, err, "decode what EC2 sent")
+	cloudtest.WantError(t, err, "decode console output")
 }
 
 func TestFinalConsole(t *testing.T) {
@@ -212,64 +209,4 @@ func TestFinalConsole(t *testing.T) {
 	posts(s, early+" ")
 	_, err := FinalConsole(t.Context(), s, in)
 	cloudtest.WantError(t, err, "wait for the console of "+in.ID+": not done within 400ms; last state: nothing was posted")
-}
-
-func TestTagImage(t *testing.T) {
-	server, s, r := startLaunch(t, localec2.Options{})
-	for _, fault := range []string{"CreateTags=throttle,times=3", "CreateTags=cut-after,times=3", "CreateTags=fail,code=InvalidAMIID.NotFound,status=400,times=2"} {
-		cloudtest.Inject(t, server, fault)
-		if err := ami.Tag(t.Context(), s, r.ImageID, map[string]string{"unikernel:smoke-test": fault}); err != nil {
-			t.Error(err)
-		}
-		images := server.Resources()["us-east-1"].Images
-		if diff := cmp.Diff(fault, images[0].Tags["unikernel:smoke-test"]); diff != "" || images[0].Tags[cloud.SystemTag] != "mirage" {
-			t.Errorf("tags %v", images[0].Tags)
-		}
-		server.ClearFaults()
-	}
-	cloudtest.WantError(t, ami.Tag(t.Context(), s, "ami-00000000", map[string]string{"a": "b"}), "tag ami-00000000: ", "InvalidAMIID.NotFound")
-	cloudtest.Inject(t, server, "CreateTags=refuse")
-	cloudtest.WantError(t, ami.Tag(t.Context(), s, r.ImageID, map[string]string{"a": "b"}), "UnauthorizedOperation")
-}
-
-func TestDeregisterImage(t *testing.T) {
-	for _, faults := range [][]string{
-		nil,
-		{"DescribeImages=throttle,times=3"},
-		{"DescribeSnapshots=cut,times=3"},
-		{"DeregisterImage=throttle,times=3"},
-		{"DeregisterImage=cut,times=3"},
-		{"DeregisterImage=cut-after,times=1"},
-		{"DeregisterImage=cut-after,times=1", "DeregisterImage=cut,from=2,times=3"},
-		{"DeleteSnapshot=throttle,times=3"},
-		{"DeleteSnapshot=cut,times=3"},
-		{"DeleteSnapshot=cut-after,times=3"},
-	} {
-		server, s, r := startLaunch(t, localec2.Options{})
-		cloudtest.Inject(t, server, faults...)
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel() // it is undone all the same
-		if _, err := ami.Remove(ctx, s, r.ImageID); err != nil {
-			t.Errorf("%v: %v", faults, err)
-		}
-		cloudtest.NothingLeft(t, server)
-	}
-}
-
-func TestDeregisterImageLeavesWhatOthersNeed(t *testing.T) {
-	server, s, r := startLaunch(t, localec2.Options{})
-	other := registerAs(t, s, ec2.RegisterImageInput{Name: aws.String("other"), Architecture: "x86_64", VirtualizationType: aws.String("hvm")})
-	if _, err := ami.Remove(t.Context(), s, r.ImageID); err != nil {
-		t.Error(err)
-	}
-	left := server.Resources()["us-east-1"]
-	if len(left.Images) != 1 || left.Images[0].ID != other || len(left.Snapshots) != 1 {
-		t.Errorf("left: %+v %+v", left.Images, left.Snapshots)
-	}
-	// Amazon's kernels are images of another account's.
-	_, err := ami.Remove(t.Context(), s, "aki-919dcaf8")
-	cloudtest.WantError(t, err, "the account has no such AMI in us-east-1")
-	cloudtest.Inject(t, server, "DeregisterImage=refuse")
-	_, err = ami.Remove(t.Context(), s, other)
-	cloudtest.WantError(t, err, "aws ec2 deregister-image --region us-east-1 --image-id "+other)
 }

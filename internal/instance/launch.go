@@ -16,7 +16,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 )
 
-// Launch makes the temporary security group, unless the plan has groups, and
+// Launch creates the temporary security group, unless the plan has groups, and
 // launches an instance: of the first type, in the first zone, that EC2 doesn't
 // refuse for a reason of that type or zone. It waits until the instance runs and
 // its addresses are known. An instance that ends before it runs counts as
@@ -50,7 +50,7 @@ func launch(ctx context.Context, s *cloud.Session, plan *Plan, ledger *cloud.Led
 	var refused []error
 	skip := "" // a type
 	for _, place := range plan.places(groups) {
-		if place.kind == skip {
+		if place.of == skip {
 			continue
 		}
 		in, err := launchAt(asking, s, place, ledger)
@@ -61,19 +61,19 @@ func launch(ctx context.Context, s *cloud.Session, plan *Plan, ledger *cloud.Led
 			in.Refused = refused
 			return in, nil
 		}
-		refused = append(refused, refusal{place.kind, place.subnet.Zone, err})
+		refused = append(refused, refusal{place.of, place.subnet.Zone, err})
 		switch reachOf(err) {
 		case everywhere:
-			return nil, inTime(errors.Join(summary(refused[:len(refused)-1]), fmt.Errorf("%s in %s: %w", place.kind, place.subnet.Zone, err)))
+			return nil, inTime(errors.Join(summary(refused[:len(refused)-1]), fmt.Errorf("%s in %s: %w", place.of, place.subnet.Zone, err)))
 		case thisType:
-			skip = place.kind
+			skip = place.of
 		case thisPlace:
 		}
 	}
-	return nil, fmt.Errorf("EC2 has no room for it: add {InstanceTypes} or a subnet of another zone, or try again later:\n%w", summary(refused))
+	return nil, fmt.Errorf("EC2 has no capacity for it: add {InstanceTypes} or a subnet in another zone, or try again later:\n%w", summary(refused))
 }
 
-// awaitLaunched tells the caller of the instance, and waits until it runs.
+// awaitLaunched tells the caller about the instance, and waits until it runs.
 func awaitLaunched(ctx context.Context, s *cloud.Session, plan *Plan, in *Instance) error {
 	if plan.Launched != nil {
 		plan.Launched(in)
@@ -81,8 +81,8 @@ func awaitLaunched(ctx context.Context, s *cloud.Session, plan *Plan, in *Instan
 	return awaitRunning(ctx, s, in)
 }
 
-// launchAt asks for the instance at one place. What has just been made, the
-// group and perhaps the AMI, may be unknown to RunInstances for a moment.
+// launchAt requests the instance at one place. For a moment, RunInstances may
+// not know what has just been created: the group, and perhaps the AMI.
 func launchAt(ctx context.Context, s *cloud.Session, place place, ledger *cloud.Ledger) (in *Instance, err error) {
 	err = s.Waits.Retry(ctx, func() (_ bool, err error) {
 		in, err = runInstance(ctx, s, place, ledger)
@@ -91,37 +91,40 @@ func launchAt(ctx context.Context, s *cloud.Session, place place, ledger *cloud.
 	return in, err
 }
 
-// runInstance makes one request. Its client token has the SDK's repetitions
-// make one instance only, and finds that again if no answer comes. A request
-// that was refused needs a new token, so the ledger has an entry for each.
+// runInstance makes one request. Because of its client token, the SDK's retries
+// create only one instance, which is found again if no answer arrives. After a
+// refusal, the next request needs a new token, so the ledger has an entry for
+// each.
 func runInstance(ctx context.Context, s *cloud.Session, place place, ledger *cloud.Ledger) (*Instance, error) {
 	token := rand.Text()
-	entry := ledger.Intend(&resource{s, place.plan.RunID, token})
-	var sent cloud.Attempts
-	answer, err := s.EC2.RunInstances(ctx, place.input(token), func(o *ec2.Options) { o.APIOptions = append(o.APIOptions, sent.Count) })
-	in := &Instance{Type: place.kind, Zone: place.subnet.Zone, wantsPublic: place.subnet.PublicIP}
-	if err == nil && len(answer.Instances) == 0 {
-		err = errNoInstance
-	}
-	if err == nil {
+	in := &Instance{Type: place.of, Zone: place.subnet.Zone, wantsPublic: place.subnet.PublicIP}
+	id, err := ledger.Create(ctx, resource{s, place.plan.RunID, token}, func(sent *cloud.Attempts) (string, error) {
+		answer, err := s.EC2.RunInstances(ctx, place.input(token), sent.OnEC2)
+		if err != nil {
+			return "", err
+		}
+		if len(answer.Instances) == 0 {
+			return "", errNoInstance
+		}
 		in.read(answer.Instances[0])
-	}
-	refused := sent.Refused(err) || sent == 1 && cloud.IsFull(err) == aws.FalseTernary
-	if in.ID, err = ledger.Conclude(ctx, s.Waits, entry, in.ID, refused, err); err != nil {
+		return in.ID, nil
+	})
+	if err != nil {
 		return nil, err
 	}
+	in.ID = id
 	return in, nil
 }
 
-// place is a type and a subnet to try.
+// A place is a type and a subnet to try.
 type place struct {
 	plan   *Plan
-	kind   string
+	of     string // type
 	subnet Subnet
 	groups []string
 }
 
-// places lists where to try, type after type.
+// places lists where to try, type by type.
 func (p *Plan) places(groups []string) []place {
 	var all []place
 	for _, t := range p.Types {
@@ -134,15 +137,15 @@ func (p *Plan) places(groups []string) []place {
 	return all
 }
 
-// input makes the request. The network interface is always described, since
-// only there a public address can be asked for. Everything ends with the
-// instance, and that ends when its guest shuts down.
+// input makes the request. It always describes the network interface, because a
+// public address can be requested only there. Everything ends with the instance,
+// and the instance ends when its guest shuts down.
 func (p place) input(token string) *ec2.RunInstancesInput {
 	plan := p.plan
 	input := &ec2.RunInstancesInput{
 		ClientToken:  aws.String(token),
 		ImageId:      aws.String(plan.ImageID),
-		InstanceType: types.InstanceType(p.kind),
+		InstanceType: types.InstanceType(p.of),
 		MinCount:     aws.Int32(1),
 		MaxCount:     aws.Int32(1),
 		NetworkInterfaces: []types.InstanceNetworkInterfaceSpecification{{
@@ -153,16 +156,16 @@ func (p place) input(token string) *ec2.RunInstancesInput {
 			DeleteOnTermination:      aws.Bool(true),
 		}},
 	}
-	if plan.Image.RootDeviceType != "instance-store" { // such an instance can only end, and EC2 refuses the option
+	if plan.Image.RootDeviceType != "instance-store" { // those can only be terminated, and EC2 refuses the option
 		input.InstanceInitiatedShutdownBehavior = types.ShutdownBehaviorTerminate
 	}
-	kinds := []types.ResourceType{types.ResourceTypeInstance, types.ResourceTypeVolume, types.ResourceTypeNetworkInterface}
+	resources := []types.ResourceType{types.ResourceTypeInstance, types.ResourceTypeVolume, types.ResourceTypeNetworkInterface}
 	if plan.spot() {
 		input.InstanceMarketOptions = plan.market()
-		kinds = append(kinds, types.ResourceTypeSpotInstancesRequest)
+		resources = append(resources, types.ResourceTypeSpotInstancesRequest)
 	}
-	for _, kind := range kinds {
-		input.TagSpecifications = append(input.TagSpecifications, types.TagSpecification{ResourceType: kind, Tags: plan.tags(cloud.RoleInstance)})
+	for _, resource := range resources {
+		input.TagSpecifications = append(input.TagSpecifications, types.TagSpecification{ResourceType: resource, Tags: plan.tags(cloud.RoleInstance)})
 	}
 	if plan.PrivateIP != "" {
 		input.NetworkInterfaces[0].PrivateIpAddress = aws.String(plan.PrivateIP)
@@ -173,7 +176,7 @@ func (p place) input(token string) *ec2.RunInstancesInput {
 	if plan.IAMInstanceProfile != "" {
 		input.IamInstanceProfile = &types.IamInstanceProfileSpecification{Name: aws.String(plan.IAMInstanceProfile)}
 	}
-	for _, device := range plan.Image.lasting {
+	for _, device := range plan.Image.keptDevices {
 		input.BlockDeviceMappings = append(input.BlockDeviceMappings, types.BlockDeviceMapping{
 			DeviceName: aws.String(device), Ebs: &types.EbsBlockDevice{DeleteOnTermination: aws.Bool(true)},
 		})
@@ -181,8 +184,8 @@ func (p place) input(token string) *ec2.RunInstancesInput {
 	return input
 }
 
-// market asks for a spot instance, which goes for good when EC2 takes it back.
-// Without a price of its own it costs that on demand at most.
+// market requests a spot instance, which is terminated when EC2 reclaims it.
+// Without a maximum price, it costs at most the on-demand price.
 func (r *Request) market() *types.InstanceMarketOptionsRequest {
 	options := &types.SpotMarketOptions{
 		SpotInstanceType:             types.SpotInstanceTypeOneTime,
@@ -194,7 +197,7 @@ func (r *Request) market() *types.InstanceMarketOptionsRequest {
 	return &types.InstanceMarketOptionsRequest{MarketType: types.MarketTypeSpot, SpotOptions: options}
 }
 
-// tags joins the user's tags with those that this project sets.
+// tags joins the user's tags with this project's own.
 func (r *Request) tags(role string) []types.Tag {
 	all := map[string]string{}
 	if r.Name != "" {

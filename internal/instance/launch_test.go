@@ -20,21 +20,21 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloudtest"
 )
 
-// launchForms records the RunInstances requests of a session, and refuses them
-// if it is told to.
+// launchForms records the RunInstances requests of a session, and optionally
+// refuses them.
 func launchForms(t *testing.T, s *cloud.Session, refuse bool) *[]url.Values {
 	t.Helper()
 	var forms []url.Values
-	hookCalls(s, func(action string, request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	cloudtest.HookCalls(s, func(action string, request *http.Request, send cloudtest.Send) (*http.Response, error) {
 		if action == "RunInstances" {
-			form, err := readForm(request)
+			form, err := cloudtest.Form(request)
 			if err != nil {
 				return nil, err
 			}
 			forms = append(forms, form)
 		}
 		if action == "RunInstances" && refuse {
-			refusal := answer("<Response><Errors><Error><Code>InvalidParameterValue</Code></Error></Errors></Response>")
+			refusal := cloudtest.Answer("<Response><Errors><Error><Code>InvalidParameterValue</Code></Error></Errors></Response>")
 			refusal.StatusCode = http.StatusBadRequest
 			return refusal, nil
 		}
@@ -63,7 +63,7 @@ func TestLaunchedInstance(t *testing.T) {
 		t.Errorf("tags: %s", diff)
 	}
 	group := left.Networks[0].ID
-	removed, err := ledger.Undo(t.Context(), s.Waits)
+	removed, err := ledger.Undo(t.Context())
 	if err != nil || !slices.Equal(removed, []string{in.ID, group}) {
 		t.Errorf("removed %v, error %v", removed, err)
 	}
@@ -72,7 +72,7 @@ func TestLaunchedInstance(t *testing.T) {
 
 func TestLaunchWithEveryOption(t *testing.T) {
 	server, s, r := startLaunch(t, localec2.Options{InstanceProfiles: []string{"web"}})
-	r.ImageID = registerAs(t, s, ec2.RegisterImageInput{Name: aws.String("hvm"), Architecture: "x86_64", VirtualizationType: aws.String("hvm")})
+	r.ImageID = cloudtest.RegisterAs(t, s, ec2.RegisterImageInput{Name: aws.String("hvm"), Architecture: "x86_64", VirtualizationType: aws.String("hvm")})
 	r.InstanceTypes, r.IAMInstanceProfile, r.SpotPrice, r.UserData = []string{"t2.micro"}, "web", "0.5", make([]byte, 16384)
 	r.AssociatePublicIP = aws.Bool(true)
 	var ledger cloud.Ledger
@@ -87,19 +87,19 @@ func TestLaunchWithEveryOption(t *testing.T) {
 	if len(found.BlockDeviceMappings) != 1 || !*found.BlockDeviceMappings[0].Ebs.DeleteOnTermination {
 		t.Error("its volume would outlive it")
 	}
-	if _, err := ledger.Undo(t.Context(), s.Waits); err != nil {
+	if _, err := ledger.Undo(t.Context()); err != nil {
 		t.Error(err)
 	}
 	noInstanceLeft(t, server)
 }
 
-// What a request says, as EC2 reads it.
+// The request as EC2 receives it.
 func TestLaunchRequestOnTheWire(t *testing.T) {
 	_, s, r := startLaunch(t, localec2.Options{})
 	r.InstanceTypes, r.AvailabilityZone, r.PrivateIP = []string{"m1.small"}, "us-east-1b", "172.31.16.77"
 	r.AssociatePublicIP, r.UserData, r.IAMInstanceProfile, r.SpotPrice = aws.Bool(false), []byte("hello"), "web", "0.02"
 	plan := planned(t, s, r)
-	plan.Image.lasting = []string{"/dev/sda1"}
+	plan.Image.keptDevices = []string{"/dev/sda1"}
 	forms := launchForms(t, s, true)
 	var ledger cloud.Ledger
 	_, err := Launch(t.Context(), s, plan, &ledger)
@@ -143,7 +143,7 @@ func TestLaunchRequestOnTheWire(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := ledger.Undo(t.Context(), s.Waits); err != nil {
+	if _, err := ledger.Undo(t.Context()); err != nil {
 		t.Error(err)
 	}
 }
@@ -164,14 +164,14 @@ func TestSpotPrices(t *testing.T) {
 	}
 }
 
-// EC2's refusals, and where the launch is tried next.
+// What EC2 refuses, and what is tried next.
 func TestLaunchFallsThrough(t *testing.T) {
 	server, s, r := startLaunch(t, localec2.Options{})
 	r.InstanceTypes = []string{"t1.micro", "m1.small"}
 	zones := len(planned(t, s, r).Subnets)
 	for _, test := range []struct {
 		faults []string
-		kind   string // of the instance; "" where there is none
+		of     string // type of the instance; "" if there is none
 		tries  int
 		want   []string // in the error, or in the refusals
 	}{
@@ -187,17 +187,17 @@ func TestLaunchFallsThrough(t *testing.T) {
 		{[]string{"RunInstances=fail,code=InstanceLimitExceeded,status=400,times=1"}, "m1.small", 2, nil},
 		{[]string{"RunInstances=fail,code=MaxSpotInstanceCountExceeded,status=400,times=1"}, "m1.small", 2, nil},
 		{[]string{"RunInstances=fail,code=InsufficientInstanceCapacity,status=500"}, "", 2 * zones,
-			[]string{"EC2 has no room for it: add {InstanceTypes} or a subnet of another zone", "\nInsufficientInstanceCapacity: ", "t1.micro in us-east-1a", "t1.micro in us-east-1b", "m1.small in us-east-1a"}},
+			[]string{"EC2 has no capacity for it: add {InstanceTypes} or a subnet in another zone", "\nInsufficientInstanceCapacity: ", "t1.micro in us-east-1a", "t1.micro in us-east-1b", "m1.small in us-east-1a"}},
 		{[]string{"RunInstances=fail,code=VcpuLimitExceeded,status=400"}, "", 2, []string{"t1.micro in us-east-1", "m1.small in us-east-1"}},
 		{[]string{"RunInstances=fail,code=Unsupported,status=400,times=1", "RunInstances=refuse"}, "", 2, []string{"Unsupported", "UnauthorizedOperation"}},
 		{[]string{"RunInstances=fail,code=InvalidParameterValue,status=400"}, "", 1, []string{"InvalidParameterValue"}},
 		{[]string{"RunInstances=fail,code=PendingVerification,status=400"}, "", 1, []string{"PendingVerification"}},
-		// What has just been made is denied for a moment.
+		// EC2 does not know for a moment what was just created.
 		{[]string{"RunInstances=fail,code=InvalidGroup.NotFound,status=400,times=2"}, "t1.micro", 3, nil},
 		{[]string{"RunInstances=fail,code=InvalidAMIID.NotFound,status=400,times=2"}, "t1.micro", 3, nil},
-		// The first answer is lost, and no room is left for a repetition that the first try took.
+		// The first answer is lost, and the first attempt has taken the last capacity.
 		{[]string{"RunInstances=cut-after,nth=1", "RunInstances=fail,code=InsufficientInstanceCapacity,status=500,from=2"}, "t1.micro", 2, nil},
-		// The first try did not arrive, and the second was refused.
+		// The first attempt is lost, and the second is refused.
 		{[]string{"RunInstances=cut,nth=1", "RunInstances=fail,code=InsufficientInstanceCapacity,status=500,nth=2"}, "t1.micro", 3, nil},
 	} {
 		t.Run(strings.Join(test.faults, " "), func(t *testing.T) {
@@ -208,12 +208,12 @@ func TestLaunchFallsThrough(t *testing.T) {
 			var ledger cloud.Ledger
 			in, err := Launch(t.Context(), &s, planned(t, &s, r), &ledger)
 			switch {
-			case test.kind == "":
+			case test.of == "":
 				cloudtest.WantError(t, err, test.want...)
 			case err != nil:
 				t.Fatal(err)
-			case in.Type != test.kind:
-				t.Errorf("launched as %s; want %s", in.Type, test.kind)
+			case in.Type != test.of:
+				t.Errorf("launched as %s; want %s", in.Type, test.of)
 			case len(test.want) > 0:
 				cloudtest.WantError(t, errors.Join(in.Refused...), test.want...)
 			}
@@ -221,7 +221,7 @@ func TestLaunchFallsThrough(t *testing.T) {
 				t.Errorf("%d tries; want %d", len(*forms), test.tries)
 			}
 			checkTokens(t, *forms)
-			if _, err := ledger.Undo(t.Context(), s.Waits); err != nil {
+			if _, err := ledger.Undo(t.Context()); err != nil {
 				t.Error(err)
 			}
 			noInstanceLeft(t, server)
@@ -229,7 +229,7 @@ func TestLaunchFallsThrough(t *testing.T) {
 	}
 }
 
-// checkTokens checks that requests which differ have different client tokens.
+// checkTokens checks that different requests have different client tokens.
 func checkTokens(t *testing.T, forms []url.Values) {
 	t.Helper()
 	of := map[string]string{}
@@ -250,7 +250,7 @@ func TestLaunchEndsWithItsBudget(t *testing.T) {
 	var ledger cloud.Ledger
 	_, err := Launch(t.Context(), s, plan, &ledger)
 	cloudtest.WantError(t, err, "launch "+r.ImageID+": not done within 300ms: ")
-	if _, err := ledger.Undo(t.Context(), s.Waits); err != nil {
+	if _, err := ledger.Undo(t.Context()); err != nil {
 		t.Error(err)
 	}
 	noInstanceLeft(t, server)
@@ -269,10 +269,10 @@ func TestLaunchInGroupsOfTheUser(t *testing.T) {
 	if ledger.Len() != 1 {
 		t.Errorf("%d resources; want the instance alone", ledger.Len())
 	}
-	if removed, err := ledger.Undo(t.Context(), s.Waits); err != nil || !slices.Equal(removed, []string{in.ID}) {
+	if removed, err := ledger.Undo(t.Context()); err != nil || !slices.Equal(removed, []string{in.ID}) {
 		t.Errorf("removed %v, error %v", removed, err)
 	}
-	if _, err := first.Undo(t.Context(), s.Waits); err != nil {
+	if _, err := first.Undo(t.Context()); err != nil {
 		t.Error(err)
 	}
 	noInstanceLeft(t, server)

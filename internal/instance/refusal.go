@@ -10,17 +10,17 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 )
 
-// A refusal is that of one type in one zone.
+// A refusal is the error for one type in one zone.
 type refusal struct {
-	kind, zone string
-	err        error
+	of, zone string // of is the type
+	err      error
 }
 
-func (r refusal) Error() string { return fmt.Sprintf("%s in %s: %s", r.kind, r.zone, r.reason()) }
+func (r refusal) Error() string { return fmt.Sprintf("%s in %s: %s", r.of, r.zone, r.reason()) }
 
 func (r refusal) Unwrap() error { return r.err }
 
-// reason is what EC2 has answered, without the SDK's words around it.
+// reason is EC2's answer without what the SDK puts around it.
 func (r refusal) reason() string {
 	if answer, ok := errors.AsType[smithy.APIError](r.err); ok {
 		return answer.ErrorCode() + ": " + answer.ErrorMessage()
@@ -28,7 +28,7 @@ func (r refusal) reason() string {
 	return r.err.Error()
 }
 
-// summary tells refusals by their reasons; nil where there are none.
+// summary groups refusals by reason. It returns nil if there are none.
 func summary(refused []error) error {
 	var reasons []string
 	places := map[string][]string{}
@@ -37,7 +37,7 @@ func summary(refused []error) error {
 			if places[r.reason()] == nil {
 				reasons = append(reasons, r.reason())
 			}
-			places[r.reason()] = append(places[r.reason()], r.kind+" in "+r.zone)
+			places[r.reason()] = append(places[r.reason()], r.of+" in "+r.zone)
 		}
 	}
 	var errs []error
@@ -47,7 +47,7 @@ func summary(refused []error) error {
 	return errors.Join(errs...)
 }
 
-// A reach is how far a refused launch tells of others.
+// A reach is how far the refusal of a launch extends.
 type reach int
 
 const (
@@ -56,12 +56,12 @@ const (
 	thisPlace               // the type is refused in this zone
 )
 
-// refusals are the answers to a launch after which another type or zone may be
-// had (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html).
+// refusals are the answers after which another type or zone may work
+// (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html).
 // All others are about the request or the account.
 var refusals = map[string]reach{
 	"InsufficientInstanceCapacity":      thisPlace, // no machine of the type is free there
-	"InsufficientAddressCapacity":       thisPlace, // no public address is
+	"InsufficientAddressCapacity":       thisPlace, // no public address is free
 	"InsufficientVolumeCapacity":        thisPlace, // no room for the volume
 	"InsufficientFreeAddressesInSubnet": thisPlace,
 	"Unsupported":                       thisPlace, // the zone doesn't have the type
@@ -71,10 +71,10 @@ var refusals = map[string]reach{
 	"MaxSpotInstanceCountExceeded":      thisType,
 }
 
-// reachOf tells how far the refusal of a launch reaches.
+// reachOf returns how far the refusal of a launch extends.
 func reachOf(err error) reach {
 	if ended, ok := errors.AsType[EndedError](err); ok && strings.HasPrefix(ended.Code, "Server.") {
-		return thisPlace // EC2 has ended a pending instance, for want of a machine as a rule
+		return thisPlace // EC2 ended a pending instance, usually for lack of a machine
 	}
 	for code, reach := range refusals {
 		if cloud.HasCode(err, code) {

@@ -3,7 +3,7 @@
 //	plan, _ := instance.NewPlan(ctx, session, request)        // nothing is created
 //	in, _   := instance.Launch(ctx, session, plan, ledger)    // in a temporary security group
 //	go instance.Watch(ctx, session, in)                       // ends when the instance does
-//	ledger.Undo(ctx, session.Waits)                           // always
+//	ledger.Undo(ctx)                                          // always
 package instance
 
 import (
@@ -21,22 +21,22 @@ import (
 
 // A Port is a port that a test needs open.
 type Port struct {
-	Protocol string // "tcp" or "udp"; "icmp", which has no number, stands for echo requests
+	Protocol string // "tcp" or "udp"; "icmp", which has no number, means echo requests
 	Number   uint16
 }
 
-// A Request says which instance is wanted.
+// A Request describes the instance that is wanted.
 type Request struct {
-	RunID   string            // identifies the resources of one launch, as cloud.BuildTag; new for each
+	RunID   string            // identifies the resources of one launch, as their [cloud.BuildTag]; new for each
 	ImageID string            // of an AMI
 	Name    string            // the Name tag
-	Tags    map[string]string // the user's tags, for all that is created
+	Tags    map[string]string // the user's tags, for everything that is created
 
 	InstanceTypes []string // tried in order; none: the cheapest ones that fit
-	MaxMemoryMiB  int64    // what the system stands; 0: what the AMI's cloud.MaxMemoryTag says, if it has one
+	MaxMemoryMiB  int64    // the most that the system supports; 0: that of the AMI's [cloud.MaxMemoryTag], if it has one
 
-	// SubnetID or SubnetFilter give the subnet. Without either, one is found in
-	// each zone of the VPC that VPCID or VPCFilter give, or of the default VPC.
+	// SubnetID or SubnetFilter select the subnet. Without either, there is one for
+	// each zone of the VPC that VPCID or VPCFilter select, or of the default VPC.
 	// Filters are those of DescribeSubnets and DescribeVpcs.
 	SubnetID         string
 	VPCID            string
@@ -52,10 +52,10 @@ type Request struct {
 	PrivateIP          string // "": EC2 chooses one
 	UserData           []byte
 	IAMInstanceProfile string // its name
-	SpotPrice          string // US dollars an hour, or "auto"; "" or "0" is an instance on demand
+	SpotPrice          string // US dollars an hour, or "auto"; "" or "0" is an on-demand instance
 }
 
-// A Plan is a request that nothing known stands against.
+// A Plan is a request that passed all preflight checks.
 type Plan struct {
 	Request
 	Account string
@@ -65,14 +65,14 @@ type Plan struct {
 	VPC     string
 	Subnets []Subnet // in the order in which they are tried for each type
 
-	// Launched, if it is set, is called with each instance that EC2 has accepted:
-	// more than one if the first ended before it ran.
+	// Launched, if set, is called with each instance that EC2 accepts: more than one
+	// if the first ends before it runs.
 	Launched func(*Instance)
 
 	openings []types.IpPermission // of the temporary security group
 }
 
-// An Type is one that runs the image.
+// A Type is an instance type that runs the image.
 type Type struct {
 	Name      string
 	VCPUs     int32
@@ -80,7 +80,7 @@ type Type struct {
 	Zones     []string // those with one of the plan's subnets in which it is offered
 }
 
-// A Subnet is where an instance can be put.
+// A Subnet is a place for an instance.
 type Subnet struct {
 	ID       string
 	Zone     string
@@ -89,27 +89,22 @@ type Subnet struct {
 	PublicIP bool  // an instance gets a public address
 }
 
-// NewPlan asks AWS everything about a launch that can be asked without
-// creating anything, and returns all that stands against it at once.
+// NewPlan asks AWS everything about a launch that can be asked without creating
+// anything, and returns all problems at once.
 func NewPlan(ctx context.Context, s *cloud.Session, request Request) (*Plan, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, s.Waits.Plan,
-		fmt.Errorf("AWS has not answered within %s", s.Waits.Plan))
-	defer cancel()
-
-	account, err := s.Account(ctx)
+	plan := &Plan{Request: request, Region: s.Region}
+	var err error
+	plan.Account, err = s.Preflight(ctx, func(ctx context.Context) error {
+		return errors.Join(
+			request.Check(),
+			planImage(ctx, s, plan),
+			planNetwork(ctx, s, plan),
+			planGroups(ctx, s, plan),
+			planTypes(ctx, s, plan),
+		)
+	})
 	if err != nil {
-		return nil, s.Explain(ctx, err)
-	}
-	plan := &Plan{Request: request, Account: account, Region: s.Region}
-	err = errors.Join(
-		request.Check(),
-		planImage(ctx, s, plan),
-		planNetwork(ctx, s, plan),
-		planGroups(ctx, s, plan),
-		planTypes(ctx, s, plan),
-	)
-	if err != nil {
-		return nil, s.Explain(ctx, err)
+		return nil, err
 	}
 	return plan, nil
 }
@@ -118,35 +113,35 @@ func NewPlan(ctx context.Context, s *cloud.Session, request Request) (*Plan, err
 // (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html).
 const maxUserData = 16 << 10
 
-// Check finds what is wrong with a request by itself, before AWS is asked.
+// Check checks the request by itself, without asking AWS.
 func (r *Request) Check() error {
 	var errs []error
 	if n := len(r.UserData); n > maxUserData {
-		errs = append(errs, fmt.Errorf("{UserData} has %d bytes: EC2 takes %d; have the guest fetch the rest", n, maxUserData))
+		errs = append(errs, fmt.Errorf("{UserData} has %d bytes: it must have at most %d; let the guest fetch the rest", n, maxUserData))
 	}
 	if strings.HasPrefix(r.IAMInstanceProfile, "arn:") {
-		errs = append(errs, fmt.Errorf("{IAMInstanceProfile} is %q: give the profile's name, the last part of its ARN", r.IAMInstanceProfile))
+		errs = append(errs, fmt.Errorf("{IAMInstanceProfile} is %q: specify the profile's name, the last part of its ARN", r.IAMInstanceProfile))
 	}
 	if price, err := strconv.ParseFloat(r.SpotPrice, 64); r.spot() && r.SpotPrice != "auto" && (err != nil || !(price > 0) || math.IsInf(price, 0)) {
-		errs = append(errs, fmt.Errorf("{SpotPrice} is %q: give US dollars an hour, such as 0.02, or auto", r.SpotPrice))
+		errs = append(errs, fmt.Errorf("{SpotPrice} is %q: specify US dollars per hour, such as 0.02, or auto", r.SpotPrice))
 	}
 	return errors.Join(errs...)
 }
 
-// spot tells whether a spot instance is wanted. Price 0 has meant one on demand
+// spot reports whether a spot instance is wanted. Price 0 has meant on-demand
 // since packer-plugin-amazon.
 func (r *Request) spot() bool { return r.SpotPrice != "" && r.SpotPrice != "0" }
 
-// String says in one line what is to be launched and where.
+// String describes the launch in one line.
 func (p *Plan) String() string {
 	first := p.Types[0]
-	kinds := fmt.Sprintf("%s (%d MiB)", first.Name, first.MemoryMiB)
+	as := fmt.Sprintf("%s (%d MiB)", first.Name, first.MemoryMiB)
 	if more := len(p.Types) - 1; more > 0 {
-		kinds += fmt.Sprintf(" or one of %d others", more)
+		as += fmt.Sprintf(" or one of %d others", more)
 	}
 	place := p.VPC
 	if len(p.Subnets) == 1 {
 		place = p.Subnets[0].ID + " of " + p.VPC
 	}
-	return fmt.Sprintf("%s, %s %s, as %s in %s", p.ImageID, p.Image.Virtualization, p.Image.Architecture, kinds, place)
+	return fmt.Sprintf("%s, %s %s, as %s in %s", p.ImageID, p.Image.Virtualization, p.Image.Architecture, as, place)
 }

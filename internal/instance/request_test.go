@@ -65,7 +65,7 @@ func TestPlanOfALaunchTakesTheMemoryLimitFromTheAMI(t *testing.T) {
 	}{
 		{"2048", 0, "t1.micro=627 m1.small=1740 c1.medium=1740"},
 		{"2048", 1000, "t1.micro=627"},
-		{"many", 0, `"many" is no number of MiB`},
+		{"many", 0, `"many" is not a number of MiB`},
 	} {
 		if err := ami.Tag(t.Context(), s, r.ImageID, map[string]string{cloud.MaxMemoryTag: test.tag}); err != nil {
 			t.Fatal(err)
@@ -80,19 +80,19 @@ func TestPlanOfALaunchTakesTheMemoryLimitFromTheAMI(t *testing.T) {
 	}
 }
 
-// EC2 gives long lists in pages of its own choice.
+// EC2 cuts long lists into pages as it likes.
 func TestPlanOfALaunchReadsAllPages(t *testing.T) {
 	_, s, r := startLaunch(t, localec2.Options{})
 	want := planned(t, s, r)
 	pages := map[string]int{}
-	hookCalls(s, func(action string, request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
-		form, err := readForm(request)
+	cloudtest.HookCalls(s, func(action string, request *http.Request, send cloudtest.Send) (*http.Response, error) {
+		form, err := cloudtest.Form(request)
 		if err != nil {
 			return nil, err
 		}
 		if strings.HasPrefix(action, "Describe") && action != "DescribeImages" {
 			form.Set("MaxResults", "5")
-			writeForm(request, form)
+			cloudtest.SetForm(request, form)
 		}
 		pages[action]++
 		return send(request)
@@ -111,37 +111,37 @@ func TestPlanOfALaunchReadsAllPages(t *testing.T) {
 
 func TestPlanOfALaunchRefuses(t *testing.T) {
 	_, s, good := startLaunch(t, localec2.Options{})
-	hvm := registerAs(t, s, ec2.RegisterImageInput{Name: aws.String("hvm"), Architecture: "x86_64", VirtualizationType: aws.String("hvm")})
-	narrow := registerAs(t, s, ec2.RegisterImageInput{Name: aws.String("i386"), Architecture: "i386", VirtualizationType: aws.String("paravirtual"), KernelId: aws.String("aki-8f9dcae6")})
+	hvm := cloudtest.RegisterAs(t, s, ec2.RegisterImageInput{Name: aws.String("hvm"), Architecture: "x86_64", VirtualizationType: aws.String("hvm")})
+	narrow := cloudtest.RegisterAs(t, s, ec2.RegisterImageInput{Name: aws.String("i386"), Architecture: "i386", VirtualizationType: aws.String("paravirtual"), KernelId: aws.String("aki-8f9dcae6")})
 	for _, test := range []struct {
 		name   string
 		change func(*Request)
 		want   []string
 	}{
-		{"unknown AMI", func(r *Request) { r.ImageID = "ami-00000000" }, []string{`look up "ami-00000000": us-east-1 has no such AMI: check {ImageID} and region`}},
+		{"unknown AMI", func(r *Request) { r.ImageID = "ami-00000000" }, []string{`look up "ami-00000000": us-east-1 has no such AMI: check {ImageID} and the region`}},
 		{"no AMI id", func(r *Request) { r.ImageID = "web" }, []string{`look up "web": us-east-1 has no such AMI`}},
 		{"a kernel", func(r *Request) { r.ImageID = "aki-919dcaf8" }, []string{"it is a kernel image: {ImageID} must be an AMI"}},
 		{"unknown type", func(r *Request) { r.InstanceTypes = []string{"m1.small", "m1.tiny", "m9.*"} }, []string{"us-east-1 has no m1.tiny", "us-east-1 has no m9.*"}},
-		{"type of HVM", func(r *Request) { r.InstanceTypes = []string{"m5.large"} }, []string{"m5.large runs no paravirtual images such as " + good.ImageID}},
-		{"type of PV", func(r *Request) { r.ImageID, r.InstanceTypes = hvm, []string{"m1.small"} }, []string{"m1.small runs no hvm images"}},
-		{"type of 64 bits", func(r *Request) { r.ImageID, r.InstanceTypes = narrow, []string{"m3.medium"} }, []string{"m3.medium runs no i386 images"}},
-		{"too much memory", func(r *Request) { r.MaxMemoryMiB, r.InstanceTypes = 2048, []string{"t1.micro", "m3.medium"} }, []string{"m3.medium has 3840 MiB of memory, and this image runs with at most 2048: remove it"}},
+		{"type of HVM", func(r *Request) { r.InstanceTypes = []string{"m5.large"} }, []string{"m5.large doesn't run paravirtual images such as " + good.ImageID}},
+		{"type of PV", func(r *Request) { r.ImageID, r.InstanceTypes = hvm, []string{"m1.small"} }, []string{"m1.small doesn't run hvm images"}},
+		{"type of 64 bits", func(r *Request) { r.ImageID, r.InstanceTypes = narrow, []string{"m3.medium"} }, []string{"m3.medium doesn't run i386 images"}},
+		{"too much memory", func(r *Request) { r.MaxMemoryMiB, r.InstanceTypes = 2048, []string{"t1.micro", "m3.medium"} }, []string{"m3.medium has 3840 MiB of memory, and this image supports at most 2048: remove it"}},
 		{"too little memory everywhere", func(r *Request) { r.MaxMemoryMiB = 64 }, []string{"us-east-1 has none that runs paravirtual x86_64 images in 64 MiB or less"}},
 		{"unknown subnet", func(r *Request) { r.SubnetID = "subnet-00000000" }, []string{"look up {SubnetID} subnet-00000000: us-east-1 has no such subnet"}},
 		{"ill-formed subnet", func(r *Request) { r.SubnetID = "web" }, []string{"look up {SubnetID} web: us-east-1 has no such subnet"}},
 		{"subnet cloud.Filter", func(r *Request) { r.SubnetFilter = map[string]string{"tag:Name": "x", "tag:Tier": "y"} }, []string{"a subnet by {SubnetFilter} tag:Name=x, tag:Tier=y: us-east-1 has no such subnet"}},
 		{"wrong filter", func(r *Request) { r.SubnetFilter = map[string]string{"name": "x"} }, []string{"{SubnetFilter} name=x", "The filter 'name' is invalid"}},
 		{"unknown VPC", func(r *Request) { r.VPCID = "vpc-00000000" }, []string{"look up a subnet of vpc-00000000: us-east-1 has no such subnet"}},
-		{"VPC cloud.Filter", func(r *Request) { r.VPCFilter = map[string]string{"tag:Name": "x"} }, []string{"{VPCFilter} tag:Name=x fits none in us-east-1"}},
+		{"VPC cloud.Filter", func(r *Request) { r.VPCFilter = map[string]string{"tag:Name": "x"} }, []string{"{VPCFilter} tag:Name=x matches no VPC in us-east-1"}},
 		{"unknown zone", func(r *Request) { r.AvailabilityZone = "us-east-1z" }, []string{"the default VPC, in {AvailabilityZone} us-east-1z: us-east-1 has no such subnet"}},
 		{"private address elsewhere", func(r *Request) { r.PrivateIP = "10.0.0.5" }, []string{"{PrivateIP} 10.0.0.5 is in none of the subnets 172.31.0.0/20 (subnet-"}},
-		{"reserved private address", func(r *Request) { r.PrivateIP = "172.31.16.3" }, []string{"{PrivateIP} 172.31.16.3: AWS keeps the first four addresses of 172.31.16.0/20 and the last"}},
-		{"ill-formed private address", func(r *Request) { r.PrivateIP = "::1" }, []string{`{PrivateIP} is "::1": give an IPv4 address`}},
+		{"reserved private address", func(r *Request) { r.PrivateIP = "172.31.16.3" }, []string{"{PrivateIP} 172.31.16.3: AWS reserves the first four addresses of 172.31.16.0/20 and the last"}},
+		{"ill-formed private address", func(r *Request) { r.PrivateIP = "::1" }, []string{`{PrivateIP} is "::1": specify an IPv4 address`}},
 		{"unknown groups", func(r *Request) { r.SecurityGroupIDs = []string{"sg-00000000", "web"} }, []string{`us-east-1 has no group "sg-00000000"`, `us-east-1 has no group "web"`}},
-		{"no CIDR block", func(r *Request) { r.SourceCIDRs = []string{"10.0.0.1", "anywhere"} }, []string{`"10.0.0.1" is no CIDR block`, `"anywhere" is no CIDR block`}},
+		{"no CIDR block", func(r *Request) { r.SourceCIDRs = []string{"10.0.0.1", "anywhere"} }, []string{`"10.0.0.1" is not a CIDR block`, `"anywhere" is not a CIDR block`}},
 		{"nobody may reach it", func(r *Request) { r.SourceCIDRs = nil }, []string{"{SourceCIDRs} is empty"}},
-		{"unknown protocol", func(r *Request) { r.Ports = []Port{{"sctp", 1}} }, []string{`protocol "sctp" is none of tcp, udp and icmp`}},
-		{"user data", func(r *Request) { r.UserData = make([]byte, 16385) }, []string{"{UserData} has 16385 bytes: EC2 takes 16384"}},
+		{"unknown protocol", func(r *Request) { r.Ports = []Port{{"sctp", 1}} }, []string{`protocol "sctp" is not tcp, udp, or icmp`}},
+		{"user data", func(r *Request) { r.UserData = make([]byte, 16385) }, []string{"{UserData} has 16385 bytes: it must have at most 16384"}},
 		{"profile by ARN", func(r *Request) { r.IAMInstanceProfile = "arn:aws:iam::1:instance-profile/web" }, []string{"{IAMInstanceProfile} is \"arn:"}},
 		{"price", func(r *Request) { r.SpotPrice = "cheap" }, []string{`{SpotPrice} is "cheap"`}},
 		{"no price", func(r *Request) { r.SpotPrice = "NaN" }, []string{`{SpotPrice} is "NaN"`}},
@@ -161,15 +161,15 @@ func TestPlanOfALaunchRefuses(t *testing.T) {
 func TestPlanOfALaunchWaitsForTheAMI(t *testing.T) {
 	_, s, r := startLaunch(t, localec2.Options{})
 	unseen := 2
-	hookCalls(s, func(action string, request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	cloudtest.HookCalls(s, func(action string, request *http.Request, send cloudtest.Send) (*http.Response, error) {
 		if action == "DescribeImages" && unseen > 0 {
 			unseen--
-			form, err := readForm(request)
+			form, err := cloudtest.Form(request)
 			if err != nil {
 				return nil, err
 			}
 			form.Set("ImageId.1", "ami-00000000")
-			writeForm(request, form)
+			cloudtest.SetForm(request, form)
 		}
 		return send(request)
 	})
@@ -178,7 +178,7 @@ func TestPlanOfALaunchWaitsForTheAMI(t *testing.T) {
 
 func TestPlanOfALaunchOfAnHVMImage(t *testing.T) {
 	_, s, r := startLaunch(t, localec2.Options{})
-	r.ImageID = registerAs(t, s, ec2.RegisterImageInput{Name: aws.String("hvm"), Architecture: "x86_64", VirtualizationType: aws.String("hvm")})
+	r.ImageID = cloudtest.RegisterAs(t, s, ec2.RegisterImageInput{Name: aws.String("hvm"), Architecture: "x86_64", VirtualizationType: aws.String("hvm")})
 	if got, want := typeText(planned(t, s, r)), "t2.micro=1024 m3.medium=3840 t3.micro=1024 c3.large=3840 m3.large=7680 m5.large=8192"; got != want {
 		t.Errorf("types %s; want %s", got, want)
 	}
@@ -189,13 +189,13 @@ func TestPlanOfALaunchInAnotherRegion(t *testing.T) {
 	elsewhere := cloudtest.Connect(t, nil, "eu-west-1")
 	elsewhere.Waits = s.Waits
 	_, err := NewPlan(t.Context(), elsewhere, r)
-	cloudtest.WantError(t, err, "eu-west-1 has no such AMI: check {ImageID} and region")
+	cloudtest.WantError(t, err, "eu-west-1 has no such AMI: check {ImageID} and the region")
 }
 
 func TestPlanOfALaunchWithTypesOfOtherZones(t *testing.T) {
 	_, s, r := startLaunch(t, localec2.Options{})
 	only := map[string]string{"t1.micro": "us-east-1c", "m1.small": "us-east-1a"} // zones; all other types are nowhere
-	hookCalls(s, func(action string, request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	cloudtest.HookCalls(s, func(action string, request *http.Request, send cloudtest.Send) (*http.Response, error) {
 		if action != "DescribeInstanceTypeOfferings" {
 			return send(request)
 		}
@@ -203,7 +203,7 @@ func TestPlanOfALaunchWithTypesOfOtherZones(t *testing.T) {
 		for name, zone := range only {
 			body += fmt.Sprintf("<item><instanceType>%s</instanceType><location>%s</location></item>", name, zone)
 		}
-		return answer(body + "</instanceTypeOfferingSet></DescribeInstanceTypeOfferingsResponse>"), nil
+		return cloudtest.Answer(body + "</instanceTypeOfferingSet></DescribeInstanceTypeOfferingsResponse>"), nil
 	})
 	r.AvailabilityZone = "us-east-1a"
 	if got := typeText(planned(t, s, r)); got != "m1.small=1740" {
@@ -211,7 +211,7 @@ func TestPlanOfALaunchWithTypesOfOtherZones(t *testing.T) {
 	}
 	r.AvailabilityZone, r.InstanceTypes = "us-east-1b", []string{"t1.micro", "m1.small", "m1.medium"}
 	_, err := NewPlan(t.Context(), s, r)
-	cloudtest.WantError(t, err, "none that fits is offered in us-east-1b: use another subnet, {AvailabilityZone} or region (t1.micro is in us-east-1c; m1.small is in us-east-1a)")
+	cloudtest.WantError(t, err, "no type that fits is offered in us-east-1b: use another subnet, {AvailabilityZone} or region (t1.micro is in us-east-1c; m1.small is in us-east-1a)")
 }
 
 func TestTypesThatFit(t *testing.T) {
@@ -223,11 +223,11 @@ func TestTypesThatFit(t *testing.T) {
 		ProcessorInfo:                &types.ProcessorInfo{SupportedArchitectures: []types.ArchitectureType{"x86_64"}},
 		NetworkInfo:                  &types.NetworkInfo{EnaSupport: types.EnaSupportRequired},
 	}
-	cloudtest.WantError(t, plan.fits(nitro), "t3.nano needs an image with ENA support, which ami-1 lacks")
+	cloudtest.WantError(t, plan.fits(nitro), "t3.nano requires an image with ENA support, which ami-1 lacks")
 	plan.Image.ena = true
 	if err := plan.fits(nitro); err != nil {
 		t.Error(err)
 	}
 	plan.Image.RootDeviceType = "instance-store"
-	cloudtest.WantError(t, plan.fits(nitro), "t3.nano takes no root device of the type instance-store")
+	cloudtest.WantError(t, plan.fits(nitro), "t3.nano doesn't support root devices of type instance-store")
 }

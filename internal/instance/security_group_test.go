@@ -73,17 +73,17 @@ func TestTemporaryGroup(t *testing.T) {
 	if *group.GroupName != "unikernel-run-1" || cloudtest.TagText(group.Tags) != "Name=smoke test Owner=platform unikernel:build=run-1 unikernel:role=test-security-group" {
 		t.Errorf("group %s with the tags %s", *group.GroupName, cloudtest.TagText(group.Tags))
 	}
-	// A second one of the same launch is refused, and isn't taken for one's own.
+	// A second group of the same launch is refused, and not mistaken for the first.
 	var second cloud.Ledger
 	_, err = createGroup(t.Context(), s, planned(t, s, r), &second)
 	cloudtest.WantError(t, err, "create security group: ", "InvalidGroup.Duplicate")
-	if _, err := ledger.Undo(t.Context(), s.Waits); err != nil {
+	if _, err := ledger.Undo(t.Context()); err != nil {
 		t.Error(err)
 	}
 	noInstanceLeft(t, server)
 }
 
-// A group that is in use is deleted as soon as it isn't any more.
+// A group that is in use is deleted as soon as it is free.
 func TestGroupWaitsForItsInstance(t *testing.T) {
 	server, s, r := startLaunch(t, localec2.Options{InstanceEnding: 150 * time.Millisecond})
 	var ledger cloud.Ledger
@@ -104,18 +104,18 @@ func TestGroupWaitsForItsInstance(t *testing.T) {
 	noInstanceLeft(t, server)
 }
 
-func TestUndoTellsWhichInstanceIsLeft(t *testing.T) {
+func TestUndoNamesTheInstanceThatIsLeft(t *testing.T) {
 	server, s, r := startLaunch(t, localec2.Options{})
 	s.Waits.Release = 400 * time.Millisecond
 	cloudtest.Inject(t, server, "TerminateInstances=refuse")
 	var ledger cloud.Ledger
 	in := running(t, s, r, &ledger)
-	_, err := ledger.Undo(t.Context(), s.Waits)
+	_, err := ledger.Undo(t.Context())
 	cloudtest.WantError(t, err, "aws ec2 terminate-instances --region us-east-1 --instance-ids "+in.ID,
 		"aws ec2 delete-security-group --region us-east-1 --group-id sg-", "not done within 300ms; last state: is in use")
 }
 
-func TestUndoTellsWhatMayBeLeft(t *testing.T) {
+func TestUndoNamesWhatMayBeLeft(t *testing.T) {
 	server, s, r := startLaunch(t, localec2.Options{})
 	plan := planned(t, s, r)
 	cloudtest.Inject(t, server, "RunInstances=cut-after", "DescribeInstances=refuse")
@@ -124,7 +124,7 @@ func TestUndoTellsWhatMayBeLeft(t *testing.T) {
 		t.Error("no error although no answer came")
 	}
 	s.Waits.Release = 400 * time.Millisecond
-	_, err := ledger.Undo(t.Context(), s.Waits)
+	_, err := ledger.Undo(t.Context())
 	cloudtest.WantError(t, err, "the instance with the tag unikernel:build=run-1 in us-east-1, if there is one")
 }
 
@@ -133,8 +133,7 @@ func TestKeep(t *testing.T) {
 	var ledger cloud.Ledger
 	in := running(t, s, r, &ledger)
 	group := server.Resources()["us-east-1"].Networks[0].ID
-	ledger.Answered(ledger.Intend(&securityGroup{s, "refused"}), "", true)
-	ledger.Answered(ledger.Intend(&securityGroup{s, "lost"}), "", false)
+	ledger.Add(securityGroup{s, "lost"}, "")
 	want := []string{
 		"the security group with the tag unikernel:build=lost in us-east-1, if there is one",
 		in.ID + " (aws ec2 terminate-instances --region us-east-1 --instance-ids " + in.ID + ")",
@@ -143,11 +142,43 @@ func TestKeep(t *testing.T) {
 	if diff := cmp.Diff(want, ledger.Keep()); diff != "" {
 		t.Error(diff)
 	}
-	if removed, err := ledger.Undo(t.Context(), s.Waits); err != nil || len(removed) > 0 || ledger.Len() > 0 {
+	if removed, err := ledger.Undo(t.Context()); err != nil || len(removed) > 0 || ledger.Len() > 0 {
 		t.Errorf("removed %v, error %v, after all was to be kept", removed, err)
 	}
 	left := server.Resources()["us-east-1"]
 	if len(left.Instances) != 1 || left.Instances[0].State != "running" || len(left.Networks) != 1 {
 		t.Errorf("kept: %+v %+v", left.Instances, left.Networks)
+	}
+}
+
+// Groups of other roles have the same build tag.
+func TestLostGroupIsLookedUpByRoleOnAllPages(t *testing.T) {
+	server, s, r := startLaunch(t, localec2.Options{})
+	for i := range 8 { // the server lists groups in random order
+		_, err := s.EC2.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{
+			GroupName: aws.String(fmt.Sprint("other ", i)), Description: aws.String("of the same build"),
+			TagSpecifications: []types.TagSpecification{{
+				ResourceType: types.ResourceTypeSecurityGroup,
+				Tags:         cloud.SortedTags(map[string]string{cloud.BuildTag: r.RunID, cloud.RoleTag: "other"}),
+			}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	plan := planned(t, s, r)
+	cloudtest.EmptyFirstPages(s)
+	cloudtest.Inject(t, server, "CreateSecurityGroup=cut-after,nth=1", "CreateSecurityGroup=refuse,from=2")
+	var ledger cloud.Ledger
+	id, err := createGroup(t.Context(), s, plan, &ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := securityGroups(t.Context(), s, cloud.Filter("group-id", id))
+	if err != nil || len(found) != 1 || *found[0].GroupName != groupName(r.RunID) {
+		t.Errorf("%s is not the group of the launch; error %v", id, err)
+	}
+	if removed, err := ledger.Undo(t.Context()); err != nil || !slices.Equal(removed, []string{id}) {
+		t.Errorf("removed %v, error %v", removed, err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -15,13 +16,13 @@ import (
 )
 
 const (
-	// maxTypes is how many types are tried where the user names none. The six
-	// cheapest that run PV images have less than 4 GiB and two processors at
-	// most, and are in several families; what comes after them has twice that.
+	// maxTypes is how many types are tried if the user names none. The six
+	// cheapest that run PV images have less than 4 GiB and at most two
+	// processors, and belong to several families; the next ones have twice that.
 	maxTypes = 6
 
-	// maxAsked bounds the types whose zones are asked for: one cloud.Filter takes 200
-	// values, and of HVM types there are more.
+	// maxAsked bounds the types whose zones are looked up: one filter accepts
+	// 200 values, and there are more HVM types.
 	maxAsked = 200
 )
 
@@ -30,16 +31,16 @@ const (
 func planTypes(ctx context.Context, s *cloud.Session, plan *Plan) error {
 	named := len(plan.InstanceTypes) > 0
 	if plan.Image.ID == "" && !named {
-		return nil // nothing to fit; the error about the image says so
+		return nil // nothing to compare with; planImage returns an error
 	}
-	question := []types.Filter{
+	filters := []types.Filter{
 		cloud.Filter("supported-virtualization-type", plan.Image.Virtualization),
 		cloud.Filter("processor-info.supported-architecture", plan.Image.Architecture),
 	}
 	if named {
-		question = []types.Filter{cloud.Filter("instance-type", plan.InstanceTypes...)}
+		filters = []types.Filter{cloud.Filter("instance-type", plan.InstanceTypes...)}
 	}
-	known, err := describeTypes(ctx, s, question)
+	known, err := describeTypes(ctx, s, filters)
 	if err != nil {
 		return fmt.Errorf("look up instance types: %w", err)
 	}
@@ -50,13 +51,13 @@ func planTypes(ctx context.Context, s *cloud.Session, plan *Plan) error {
 		}
 	}
 	if len(plan.Subnets) == 0 || plan.Image.ID == "" {
-		return nil // no zone to offer it in; an error says why
+		return nil // no zones to look in; planNetwork or planImage returns an error
 	}
 	return planOffers(ctx, s, plan, fitting)
 }
 
-// describeTypes returns all pages, of previous generations too: all types that
-// run PV images are of those.
+// describeTypes includes previous generations, to which all types that run PV
+// images belong.
 func describeTypes(ctx context.Context, s *cloud.Session, filters []types.Filter) ([]types.InstanceTypeInfo, error) {
 	return cloud.All(ctx, ec2.NewDescribeInstanceTypesPaginator(s.EC2, &ec2.DescribeInstanceTypesInput{Filters: filters}),
 		func(page *ec2.DescribeInstanceTypesOutput) []types.InstanceTypeInfo { return page.InstanceTypes })
@@ -72,9 +73,9 @@ func (p *Plan) named(known []types.InstanceTypeInfo) ([]Type, error) {
 		}
 		at := slices.IndexFunc(known, func(t types.InstanceTypeInfo) bool { return string(t.InstanceType) == name })
 		if at < 0 {
-			errs = append(errs, fmt.Errorf("{InstanceTypes}: %s has no %s: correct it, or leave {InstanceTypes} out to have fitting ones found", p.Region, name))
+			errs = append(errs, fmt.Errorf("{InstanceTypes}: %s has no %s: correct it, or omit {InstanceTypes} to use the cheapest that fit", p.Region, name))
 		} else if err := p.fits(known[at]); err != nil {
-			errs = append(errs, fmt.Errorf("{InstanceTypes}: %w: remove it, or leave {InstanceTypes} out to have fitting ones found", err))
+			errs = append(errs, fmt.Errorf("{InstanceTypes}: %w: remove it, or omit {InstanceTypes} to use the cheapest that fit", err))
 		} else {
 			fitting = append(fitting, newInstanceType(known[at]))
 		}
@@ -82,10 +83,10 @@ func (p *Plan) named(known []types.InstanceTypeInfo) ([]Type, error) {
 	return fitting, errors.Join(errs...)
 }
 
-// cheapest lists the types that fit, cheapest first. EC2's API tells no prices:
-// fewer processors come first, then less memory. That puts t1.micro and
-// m1.small first, the cheapest that run PV images, and a small type of many
-// processors (c1.medium) after larger ones of one processor, which cost less.
+// cheapest lists the types that fit, cheapest first. EC2's API has no prices:
+// fewer processors come first, then less memory. That puts t1.micro and m1.small
+// first, the cheapest that run PV images, and a small type with many processors
+// (c1.medium) after larger ones with one processor, which cost less.
 func (p *Plan) cheapest(known []types.InstanceTypeInfo) []Type {
 	var fitting []Type
 	for _, t := range known {
@@ -110,11 +111,11 @@ func newInstanceType(t types.InstanceTypeInfo) Type {
 	return known
 }
 
-// fits says why a type doesn't run the image.
+// fits returns why a type doesn't run the image, or nil if it does.
 func (p *Plan) fits(t types.InstanceTypeInfo) error {
 	name, memory := t.InstanceType, newInstanceType(t).MemoryMiB
 	if p.MaxMemoryMiB > 0 && memory > p.MaxMemoryMiB {
-		return fmt.Errorf("%s has %d MiB of memory, and this image runs with at most %d", name, memory, p.MaxMemoryMiB)
+		return fmt.Errorf("%s has %d MiB of memory, and this image supports at most %d", name, memory, p.MaxMemoryMiB)
 	}
 	if p.Image.ID == "" {
 		return nil
@@ -125,13 +126,86 @@ func (p *Plan) fits(t types.InstanceTypeInfo) error {
 	}
 	switch image := p.Image; {
 	case !slices.Contains(t.SupportedVirtualizationTypes, types.VirtualizationType(image.Virtualization)):
-		return fmt.Errorf("%s runs no %s images such as %s", name, image.Virtualization, image.ID)
+		return fmt.Errorf("%s doesn't run %s images such as %s", name, image.Virtualization, image.ID)
 	case !slices.Contains(architectures, types.ArchitectureType(image.Architecture)):
-		return fmt.Errorf("%s runs no %s images such as %s", name, image.Architecture, image.ID)
+		return fmt.Errorf("%s doesn't run %s images such as %s", name, image.Architecture, image.ID)
 	case !slices.Contains(t.SupportedRootDeviceTypes, types.RootDeviceType(image.RootDeviceType)):
-		return fmt.Errorf("%s takes no root device of the type %s, which %s has", name, image.RootDeviceType, image.ID)
+		return fmt.Errorf("%s doesn't support root devices of type %s, such as that of %s", name, image.RootDeviceType, image.ID)
 	case !image.ena && t.NetworkInfo != nil && t.NetworkInfo.EnaSupport == types.EnaSupportRequired:
-		return fmt.Errorf("%s needs an image with ENA support, which %s lacks", name, image.ID)
+		return fmt.Errorf("%s requires an image with ENA support, which %s lacks", name, image.ID)
 	}
 	return nil
+}
+
+// planOffers keeps the types that are offered in a zone of the plan's subnets.
+func planOffers(ctx context.Context, s *cloud.Session, plan *Plan, fitting []Type) error {
+	var zones []string
+	for _, subnet := range plan.Subnets {
+		zones = append(zones, subnet.Zone)
+	}
+	slices.Sort(zones)
+	if len(fitting) == 0 {
+		return fmt.Errorf("look up instance types: %s has none that runs %s %s images%s: use a region that has one, for example us-east-1 or eu-west-1",
+			s.Region, plan.Image.Virtualization, plan.Image.Architecture, plan.upTo())
+	}
+	offers, err := offers(ctx, s, fitting)
+	if err != nil {
+		return fmt.Errorf("look up instance type offerings: %w", err)
+	}
+	for _, t := range fitting {
+		t.Zones = slices.DeleteFunc(slices.Clone(offers[t.Name]), func(zone string) bool { return !slices.Contains(zones, zone) })
+		if len(t.Zones) > 0 {
+			plan.Types = append(plan.Types, t)
+		}
+	}
+	if len(plan.Types) == 0 {
+		return fmt.Errorf("look up instance types: no type that fits is offered in %s: use another subnet, {AvailabilityZone} or region%s",
+			strings.Join(zones, ", "), elsewhere(fitting, offers))
+	}
+	if len(plan.InstanceTypes) == 0 {
+		plan.Types = plan.Types[:min(len(plan.Types), maxTypes)]
+	}
+	return nil
+}
+
+// elsewhere lists where the cheapest types are offered.
+func elsewhere(fitting []Type, offers map[string][]string) string {
+	var words []string
+	for _, t := range fitting {
+		if zones := offers[t.Name]; len(zones) > 0 && len(words) < maxTypes {
+			words = append(words, fmt.Sprintf("%s is in %s", t.Name, strings.Join(zones, ", ")))
+		}
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(words, "; ") + ")"
+}
+
+// upTo describes the memory limit.
+func (p *Plan) upTo() string {
+	if p.MaxMemoryMiB == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" in %d MiB or less", p.MaxMemoryMiB)
+}
+
+// offers returns the zones in which each type is offered.
+func offers(ctx context.Context, s *cloud.Session, of []Type) (map[string][]string, error) {
+	var names []string
+	for _, t := range of {
+		names = append(names, t.Name)
+	}
+	found, err := cloud.All(ctx, ec2.NewDescribeInstanceTypeOfferingsPaginator(s.EC2, &ec2.DescribeInstanceTypeOfferingsInput{
+		LocationType: types.LocationTypeAvailabilityZone,
+		Filters:      []types.Filter{cloud.Filter("instance-type", names...)},
+	}), func(page *ec2.DescribeInstanceTypeOfferingsOutput) []types.InstanceTypeOffering {
+		return page.InstanceTypeOfferings
+	})
+	offers := map[string][]string{}
+	for _, offer := range found {
+		name := string(offer.InstanceType)
+		offers[name] = append(offers[name], aws.ToString(offer.Location))
+	}
+	return offers, err
 }

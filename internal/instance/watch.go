@@ -13,20 +13,20 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 )
 
-// ErrImpaired says that an instance has failed EC2's instance status check. EC2
-// asks the guest by ARP, once a minute
+// ErrImpaired means that an instance has failed EC2's instance status check. EC2
+// sends the guest an ARP request once a minute
 // (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitoring-system-instance-status-check.html):
-// its network doesn't answer, be it that it has crashed or that it has none.
-var ErrImpaired = errors.New("EC2's instance status check has failed: the guest's network doesn't answer")
+// its network doesn't respond, whether it crashed or has no network.
+var ErrImpaired = errors.New("EC2's instance status check failed: the guest's network doesn't respond")
 
-// ErrMachine says that an instance has failed EC2's system status check.
-var ErrMachine = errors.New("EC2's system status check has failed: the machine below the instance is broken, which says nothing about the image: try again")
+// ErrMachine means that an instance has failed EC2's system status check.
+var ErrMachine = errors.New("EC2's system status check failed: the host of the instance is impaired, which has nothing to do with the image; try again")
 
-// Watch watches an instance that runs until ctx is done, and returns
-// nil then. It returns an error as soon as the instance has stopped or is being
-// terminated, with EC2's reason, or when the check of the machine below it
-// fails. It returns [ErrImpaired], but once for an instance: who takes the guest
-// for well all the same may call it again, to have its state watched on.
+// Watch watches a running instance until ctx is done, and then returns nil. It
+// returns an error as soon as the instance stops or is being terminated, with
+// EC2's reason, or when the check of its host fails. It returns [ErrImpaired]
+// only once per instance: a caller that considers the guest healthy all the same
+// may call it again to keep watching the state.
 func Watch(ctx context.Context, s *cloud.Session, in *Instance) error {
 	for {
 		select {
@@ -34,14 +34,15 @@ func Watch(ctx context.Context, s *cloud.Session, in *Instance) error {
 			return nil
 		case <-time.After(s.Waits.Watch):
 		}
-		if err := lookAt(ctx, s, in); err != nil && ctx.Err() == nil {
+		if err := checkOnce(ctx, s, in); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("watch %s: %w", in.ID, err)
 		}
 	}
 }
 
-// lookAt takes one look. One that AWS could not answer tells nothing.
-func lookAt(ctx context.Context, s *cloud.Session, in *Instance) error {
+// checkOnce checks the instance once. A question that AWS could not answer counts
+// for nothing.
+func checkOnce(ctx context.Context, s *cloud.Session, in *Instance) error {
 	found, err := describeInstance(ctx, s, in.ID)
 	if err == nil && hasEnded(found) {
 		return endError(found)
@@ -55,19 +56,20 @@ func lookAt(ctx context.Context, s *cloud.Session, in *Instance) error {
 	return err
 }
 
-// checkStatus returns an error where a status check has failed. A check that
-// has not been made yet, or has too little data, has not.
+// checkStatus returns an error if a status check has failed. A check that was
+// not made yet, or has insufficient data, has not failed.
 func checkStatus(ctx context.Context, s *cloud.Session, in *Instance) error {
-	answer, err := s.EC2.DescribeInstanceStatus(ctx, &ec2.DescribeInstanceStatusInput{
+	pager := ec2.NewDescribeInstanceStatusPaginator(s.EC2, &ec2.DescribeInstanceStatusInput{
 		InstanceIds: []string{in.ID}, IncludeAllInstances: aws.Bool(true),
 	})
+	statuses, err := cloud.All(ctx, pager, func(page *ec2.DescribeInstanceStatusOutput) []types.InstanceStatus { return page.InstanceStatuses })
 	if err != nil {
 		return err
 	}
 	failed := func(check *types.InstanceStatusSummary) bool {
 		return check != nil && check.Status == types.SummaryStatusImpaired
 	}
-	for _, status := range answer.InstanceStatuses {
+	for _, status := range statuses {
 		if failed(status.SystemStatus) {
 			return ErrMachine
 		}

@@ -18,29 +18,26 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk"
 )
 
-const (
-	// snapshotTimeout is when EBS drops a snapshot that is never completed, in
-	// minutes. The largest disk is 128 MiB; an hour is twice what the slowest line takes.
-	snapshotTimeout = 60
-)
+// snapshotTimeout is when EBS drops a snapshot that is never completed, in
+// minutes. The largest disk is 128 MiB; an hour is twice what the slowest line needs.
+const snapshotTimeout = 60
 
 // EBSDirect creates snapshots with the EBS direct APIs: no bucket, no import
 // role, no volume.
 type EBSDirect struct {
 	*cloud.Session
 
-	// Progress, if it is set, is told how many bytes of an upload have arrived. It
-	// is called with 0 first, then for each block, by one goroutine at a time.
+	// Progress, if set, is called with the number of bytes that have arrived: with 0
+	// first, then after each block, by one goroutine at a time.
 	Progress func(done, total int64)
 }
 
 // Create uploads the request's blocks and waits until the snapshot is completed.
-// Blocks that hold nothing but zeros are neither listed nor sent: EBS reads them
-// as zeros.
+// Blocks of zeros are neither listed nor sent: EBS reads them as zeros.
 //
 // EBS checks each block against its digest, and all of them against the digest
-// of the digests, so that a disk which has changed since it was planned is
-// refused.
+// of the digests, so it refuses a disk that has changed since its blocks were
+// listed.
 func (s *EBSDirect) Create(ctx context.Context, request Request, ledger *cloud.Ledger) (string, error) {
 	id, err := s.start(ctx, request, ledger)
 	if err != nil {
@@ -60,31 +57,29 @@ func (s *EBSDirect) Create(ctx context.Context, request Request, ledger *cloud.L
 }
 
 func (s *EBSDirect) start(ctx context.Context, request Request, ledger *cloud.Ledger) (string, error) {
-	entry := ledger.Intend(&resource{s.Session, request.BuildID})
-	var sent cloud.Attempts
-	answer, err := s.EBS.StartSnapshot(ctx, &ebs.StartSnapshotInput{
-		VolumeSize:  aws.Int64(int64(request.VolumeSize)),
-		ClientToken: aws.String(request.clientToken()),
-		Description: aws.String(request.Description),
-		Tags:        cloud.EBSTags(cloud.SortedTags(request.Tags)),
-		Timeout:     aws.Int32(snapshotTimeout),
-	}, func(o *ebs.Options) {
-		o.RetryMaxAttempts = cloud.ControlAttempts
-		o.APIOptions = append(o.APIOptions, sent.Count)
+	blockSize := int32(disk.BlockSize)
+	id, err := ledger.Create(ctx, resource{s.Session, request.BuildID}, func(sent *cloud.Attempts) (string, error) {
+		answer, err := s.EBS.StartSnapshot(ctx, &ebs.StartSnapshotInput{
+			VolumeSize:  aws.Int64(int64(request.VolumeSize)),
+			ClientToken: aws.String(request.clientToken()),
+			Description: aws.String(request.Description),
+			Tags:        cloud.EBSTags(cloud.SortedTags(request.Tags)),
+			Timeout:     aws.Int32(snapshotTimeout),
+		}, sent.OnEBS, func(o *ebs.Options) { o.RetryMaxAttempts = cloud.ControlAttempts })
+		if err != nil {
+			return "", err
+		}
+		blockSize = aws.ToInt32(answer.BlockSize)
+		return aws.ToString(answer.SnapshotId), nil
 	})
-	if err != nil {
-		ledger.Answered(entry, "", sent.Refused(err))
-		return "", err
+	if err == nil && blockSize != disk.BlockSize {
+		err = fmt.Errorf("EBS asks for blocks of %d bytes: this plugin sends %d", blockSize, disk.BlockSize)
 	}
-	ledger.Answered(entry, aws.ToString(answer.SnapshotId), false)
-	if got := aws.ToInt32(answer.BlockSize); got != disk.BlockSize {
-		return "", fmt.Errorf("EBS asks for blocks of %d bytes: this plugin knows %d only", got, disk.BlockSize)
-	}
-	return aws.ToString(answer.SnapshotId), nil
+	return id, err
 }
 
-// putBlocks sends the blocks, up to [cloud.Workers] at a time. The first error that
-// remains after its retries ends all.
+// putBlocks sends the blocks, up to [cloud.Workers] at a time. The first error
+// that remains after its retries ends the upload.
 func (s *EBSDirect) putBlocks(ctx context.Context, id string, blocks []disk.Block, source io.ReaderAt) error {
 	buffers := sync.Pool{New: func() any { return new([disk.BlockSize]byte) }}
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -107,8 +102,8 @@ func (s *EBSDirect) putBlocks(ctx context.Context, id string, blocks []disk.Bloc
 	return group.Wait()
 }
 
-// count returns a function that reports one block more at each call, and may be
-// called by several goroutines at once.
+// count returns a function that reports one more block at each call. Several
+// goroutines may call it at once.
 func (s *EBSDirect) count(blocks int) (arrived func()) {
 	if s.Progress == nil {
 		return func() {}

@@ -13,8 +13,8 @@ import (
 	xendisk "github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk"
 )
 
-// Each block that has arrived is reported, those that were sent twice once; the
-// calls come in order and one at a time, as the race detector sees.
+// Each block that has arrived is reported once, even if it was sent twice. The
+// calls come in order and one at a time, as the race detector checks.
 func TestUploadReportsProgress(t *testing.T) {
 	const blocks = 2*cloud.Workers + 1
 	_, s := cloudtest.Start(t, localec2.Options{}, "us-east-1", "PutSnapshotBlock=throttle,from=5,times=3")
@@ -40,7 +40,7 @@ func TestUploadReportsProgress(t *testing.T) {
 	}
 }
 
-// A block that is refused is not reported as done.
+// A refused block is not reported.
 func TestFailedUploadReportsNoBlockTooMany(t *testing.T) {
 	_, s := cloudtest.Start(t, localec2.Options{}, "us-east-1", "PutSnapshotBlock=refuse,from=1")
 	var got []int64

@@ -1,5 +1,6 @@
-// Package snapshot makes EBS snapshots of raw disks. [Method] is how; the EBS
-// direct APIs ([EBSDirect]) are the first.
+// Package snapshot makes EBS snapshots of raw disks. A [Method] is a way to do
+// so; [EBSDirect], with the EBS direct APIs, is the first. Each has a file of
+// its own.
 package snapshot
 
 import (
@@ -25,18 +26,18 @@ type Request struct {
 	Tags        map[string]string // all of them
 	VolumeSize  int32             // GiB
 	Disk        io.ReaderAt       // the whole disk
-	Blocks      []disk.Block      // those of its blocks that don't hold zeros only, ascending
+	Blocks      []disk.Block      // the blocks that are not all zeros, ascending
 }
 
 // A Method is a way to make a snapshot of a disk.
 type Method interface {
-	// Create makes the snapshot and returns its id when it is completed. The
-	// snapshot is in the ledger before it is asked for.
+	// Create makes the snapshot, waits until it is completed, and returns its
+	// id. It is in the ledger before the request for it is sent.
 	Create(ctx context.Context, request Request, ledger *cloud.Ledger) (id string, err error)
 }
 
-// Content is the SHA-256 over the digests of a disk's blocks. It stands for what
-// the snapshot holds.
+// Content is the SHA-256 over the digests of a disk's blocks. It identifies what
+// a snapshot of them holds.
 func Content(blocks []disk.Block) string {
 	h := sha256.New()
 	for _, block := range blocks {
@@ -45,57 +46,75 @@ func Content(blocks []disk.Block) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// clientToken makes StartSnapshot idempotent within one build: a request whose
-// answer was lost can be repeated. It holds the build's id because EBS
-// remembers tokens longer than we keep the snapshots of a failed build.
+// clientToken makes StartSnapshot idempotent within one build, so that a request
+// whose answer was lost can be repeated. It contains the build's id because EBS
+// remembers tokens longer than the snapshots of a failed build exist.
 func (r Request) clientToken() string {
 	sum := sha256.Sum256([]byte(r.BuildID + "\n" + Content(r.Blocks)))
-	return hex.EncodeToString(sum[:]) // 64 characters, the most that EBS takes
+	return hex.EncodeToString(sum[:]) // 64 characters, the most that EBS accepts
 }
 
 // await waits until a snapshot is completed.
 func await(ctx context.Context, s *cloud.Session, id string, budget time.Duration) error {
 	return s.Waits.Await(ctx, id, budget, func(ctx context.Context) (string, bool, error) {
-		answer, err := s.EC2.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{SnapshotIds: []string{id}})
+		found, err := describe(ctx, s, &ec2.DescribeSnapshotsInput{SnapshotIds: []string{id}})
 		if cloud.HasCode(err, "InvalidSnapshot.NotFound") {
 			return "not visible yet", false, nil
 		}
-		if err != nil || len(answer.Snapshots) == 0 {
+		if err != nil || len(found) == 0 {
 			return "unknown", false, err
 		}
-		state := answer.Snapshots[0].State
+		state := found[0].State
 		if state == types.SnapshotStateError {
-			return string(state), false, fmt.Errorf("the snapshot has failed: %s", aws.ToString(answer.Snapshots[0].StateMessage))
+			return string(state), false, fmt.Errorf("the snapshot has failed: %s", aws.ToString(found[0].StateMessage))
 		}
 		return string(state), state == types.SnapshotStateCompleted, nil
 	})
 }
 
-// resource is the ledger's view of the build's snapshot.
+// describe returns all snapshots that input asks for.
+func describe(ctx context.Context, s *cloud.Session, input *ec2.DescribeSnapshotsInput) ([]types.Snapshot, error) {
+	return cloud.All(ctx, ec2.NewDescribeSnapshotsPaginator(s.EC2, input),
+		func(page *ec2.DescribeSnapshotsOutput) []types.Snapshot { return page.Snapshots })
+}
+
+// IsOwn reports whether a snapshot belongs to the account of the session.
+func IsOwn(ctx context.Context, s *cloud.Session, id string) (bool, error) {
+	found, err := describe(ctx, s, &ec2.DescribeSnapshotsInput{
+		OwnerIds: []string{"self"}, Filters: []types.Filter{cloud.Filter("snapshot-id", id)},
+	})
+	return len(found) > 0, err
+}
+
+// resource is the ledger's view of a snapshot.
 type resource struct {
 	session *cloud.Session
 	build   string
 }
 
-func (r *resource) Describe(id string) string {
+// Resource is the ledger's view of a snapshot that exists.
+func Resource(s *cloud.Session) cloud.Resource { return resource{session: s} }
+
+func (r resource) Session() *cloud.Session { return r.session }
+
+func (r resource) Describe(id string) string {
 	if id == "" {
 		return fmt.Sprintf("the snapshot with the tag %s=%s in %s, if there is one", cloud.BuildTag, r.build, r.session.Region)
 	}
 	return fmt.Sprintf("%s (aws ec2 delete-snapshot --region %s --snapshot-id %s)", id, r.session.Region, id)
 }
 
-func (r *resource) Find(ctx context.Context) (string, error) {
-	found, err := cloud.All(ctx, ec2.NewDescribeSnapshotsPaginator(r.session.EC2, &ec2.DescribeSnapshotsInput{
-		OwnerIds: []string{"self"},
-		Filters:  cloud.Made(r.build, cloud.RoleSnapshot),
-	}), func(page *ec2.DescribeSnapshotsOutput) []types.Snapshot { return page.Snapshots })
+func (r resource) Find(ctx context.Context) (string, error) {
+	found, err := describe(ctx, r.session, &ec2.DescribeSnapshotsInput{
+		OwnerIds: []string{"self"}, Filters: cloud.RoleFilters(r.build, cloud.RoleSnapshot),
+	})
 	if err != nil || len(found) == 0 {
 		return "", err
 	}
 	return aws.ToString(found[0].SnapshotId), nil
 }
 
-func (r *resource) Remove(ctx context.Context, id string) error {
+func (r resource) Remove(ctx context.Context, id string) error {
 	_, err := r.session.EC2.DeleteSnapshot(ctx, &ec2.DeleteSnapshotInput{SnapshotId: aws.String(id)})
 	switch {
 	case cloud.HasCode(err, "InvalidSnapshot.NotFound"):
@@ -105,6 +124,3 @@ func (r *resource) Remove(ctx context.Context, id string) error {
 	}
 	return err
 }
-
-// Existing is the ledger's view of a snapshot whose id is known.
-func Existing(s *cloud.Session) cloud.Resource { return &resource{session: s} }

@@ -178,7 +178,7 @@ func (g *ec2Instance) end(ctx context.Context, t *trial, keep bool) error {
 		return nil
 	}
 	t.ui.Say("cleaning up")
-	removed, err := g.ledger.Undo(ctx, g.session.Waits)
+	removed, err := g.ledger.Undo(ctx)
 	for _, id := range removed {
 		t.ui.Say("removed " + id)
 	}

@@ -1,7 +1,6 @@
 package instance
 
 import (
-	"io"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -17,16 +16,11 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloudtest"
 )
 
-// answer is an answer of EC2's.
-func answer(xml string) *http.Response {
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/xml"}}, Body: io.NopCloser(strings.NewReader(xml))}
-}
-
 func nameTag(kind types.ResourceType, name string) []types.TagSpecification {
 	return []types.TagSpecification{{ResourceType: kind, Tags: []types.Tag{{Key: aws.String("Name"), Value: aws.String(name)}}}}
 }
 
-// newVPC makes a VPC, and newSubnet a subnet called web in it, and return their ids.
+// newVPC creates a VPC, and newSubnet a subnet named web in it. They return the id.
 func newVPC(t *testing.T, s *cloud.Session, name string) string {
 	t.Helper()
 	answer, err := s.EC2.CreateVpc(t.Context(), &ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16"), TagSpecifications: nameTag("vpc", name)})
@@ -90,12 +84,12 @@ func TestPlanOfALaunchFindsTheSubnet(t *testing.T) {
 	}
 	good.SubnetID, good.VPCID, good.AvailabilityZone = small, "vpc-00000000", "us-east-1b"
 	_, err := NewPlan(t.Context(), s, good)
-	cloudtest.WantError(t, err, "not of {VPCID} vpc-00000000: leave {VPCID} out", "not in {AvailabilityZone} us-east-1b: leave {AvailabilityZone} out")
+	cloudtest.WantError(t, err, "not in {VPCID} vpc-00000000: omit {VPCID}", "not in {AvailabilityZone} us-east-1b: omit {AvailabilityZone}")
 
 	second := newVPC(t, s, "tests")
 	good.SubnetID, good.VPCID, good.AvailabilityZone, good.VPCFilter = "", "", "", map[string]string{"tag:Name": "tests"}
 	_, err = NewPlan(t.Context(), s, good)
-	cloudtest.WantError(t, err, "{VPCFilter} tag:Name=tests fits vpc-", vpc, second, "narrow it to one")
+	cloudtest.WantError(t, err, "{VPCFilter} tag:Name=tests matches vpc-", vpc, second, "narrow it to one")
 }
 
 func TestPlanOfALaunchComparesVPCs(t *testing.T) {
@@ -108,7 +102,7 @@ func TestPlanOfALaunchComparesVPCs(t *testing.T) {
 	}
 	r.SecurityGroupIDs = []string{*group.GroupId}
 	_, err = NewPlan(t.Context(), s, r)
-	cloudtest.WantError(t, err, *group.GroupId+" is of vpc-", "and the instance will be in "+vpc)
+	cloudtest.WantError(t, err, *group.GroupId+" belongs to vpc-", "and the instance will be in "+vpc)
 
 	r.SubnetID = ""
 	if plan := planned(t, s, r); len(plan.openings) > 0 {
@@ -128,14 +122,14 @@ func TestPlanOfALaunchWithPublicAddress(t *testing.T) {
 
 func TestPlanOfALaunchWithoutDefaultVPC(t *testing.T) {
 	_, s, r := startLaunch(t, localec2.Options{})
-	hookCalls(s, func(action string, request *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+	cloudtest.HookCalls(s, func(action string, request *http.Request, send cloudtest.Send) (*http.Response, error) {
 		if action == "DescribeVpcs" {
-			return answer("<DescribeVpcsResponse><vpcSet/></DescribeVpcsResponse>"), nil
+			return cloudtest.Answer("<DescribeVpcsResponse><vpcSet/></DescribeVpcsResponse>"), nil
 		}
 		return send(request)
 	})
 	_, err := NewPlan(t.Context(), s, r)
-	cloudtest.WantError(t, err, `us-east-1 has no default VPC: name one by {VPCID} or {SubnetID}, or make it by "aws ec2 create-default-vpc --region us-east-1"`)
+	cloudtest.WantError(t, err, `us-east-1 has no default VPC: specify {VPCID} or {SubnetID}, or create one with "aws ec2 create-default-vpc --region us-east-1"`)
 }
 
 func TestFullSubnets(t *testing.T) {

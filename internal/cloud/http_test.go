@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// closedBody is a request's body as the SDK leaves it when it has the answer.
+// closedBody is a request's body as the SDK leaves it once it has the answer.
 type closedBody struct{ io.ReadCloser }
 
 func (closedBody) WriteTo(io.Writer) (int64, error) { return 0, io.EOF }
@@ -17,8 +17,8 @@ type httpFunc func(*http.Request) (*http.Response, error)
 
 func (f httpFunc) Do(request *http.Request) (*http.Response, error) { return f(request) }
 
-// A body that was closed has nothing more to send, which is no fault.
-func TestBodiesThatAreClosed(t *testing.T) {
+// A closed body has nothing more to send, which is not an error.
+func TestClosedBodies(t *testing.T) {
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1", closedBody{io.NopCloser(strings.NewReader(""))})
 	if err != nil {
 		t.Fatal(err)

@@ -3,7 +3,9 @@ package cloud
 import (
 	"context"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
 // A Pager is one of the SDK's paginators for EC2.
@@ -12,7 +14,8 @@ type Pager[Page any] interface {
 	NextPage(context.Context, ...func(*ec2.Options)) (Page, error)
 }
 
-// All returns the items of all pages.
+// All reads all pages of a list, and returns the items that items takes from
+// each.
 func All[Page, Item any](ctx context.Context, pager Pager[Page], items func(Page) []Item) ([]Item, error) {
 	var all []Item
 	for pager.HasMorePages() {
@@ -23,4 +26,10 @@ func All[Page, Item any](ctx context.Context, pager Pager[Page], items func(Page
 		all = append(all, items(page)...)
 	}
 	return all, nil
+}
+
+// Filter is a filter of a Describe call: a resource passes if it has one of the
+// values.
+func Filter(name string, values ...string) types.Filter {
+	return types.Filter{Name: aws.String(name), Values: values}
 }
