@@ -55,6 +55,12 @@ type Spec struct {
 	// Compress is how the kernel is stored. The zero value is
 	// [boot.CompressAuto].
 	Compress boot.Compress
+	// Method is the name of a boot method. Empty or [boot.Auto] takes the first of
+	// pv-grub, multiboot and disk that can boot the image.
+	Method string
+	// Shim is the path of Xen's PV shim, for the method pv-shim. Empty takes the
+	// one of Debian's package xen-utils-4.17, installed or from apt.
+	Shim string
 	// Title is the name in the boot menu, and so on the console. The zero value
 	// is "unikernel".
 	Title string
@@ -62,11 +68,13 @@ type Spec struct {
 	Progress image.Progress
 }
 
-// A Disk is a wrapped image: a disk that PV-GRUB boots. Close it after use.
+// A Disk is a wrapped image. Close it after use.
 type Disk struct {
 	*disk.Disk
 	Report       *Report
+	Method       boot.Method
 	Registration boot.Registration // how an AMI of the disk is registered
+	Shim         *boot.Shim        // of the method pv-shim
 	CommandLine  string            // what the guest gets
 	MemoryMiB    int64             // what a domain configuration gives the guest; 0 if unknown
 	Advice       []image.Finding   // what to know about the guest on this disk
@@ -77,15 +85,20 @@ type Disk struct {
 	paths   []string // of the files on the disk, but the kernel
 }
 
-// A RefusedError reports that PV-GRUB can't start an image.
+// A RefusedError reports that a boot method can't boot an image.
 type RefusedError struct {
 	Path     string
-	Problems error // all reasons, one a line
+	Method   string // of pv-grub also if none was asked for
+	Problems error  // all reasons, one a line
 }
 
 // Error names the image and all reasons.
 func (e *RefusedError) Error() string {
-	return fmt.Sprintf("PV-GRUB can't start %s: %v", e.Path, e.Problems)
+	who := "PV-GRUB"
+	if e.Method != boot.PVGRUB.Name() {
+		who = "boot method " + e.Method
+	}
+	return fmt.Sprintf("%s can't start %s: %v", who, e.Path, e.Problems)
 }
 
 // Unwrap returns the reasons.
@@ -100,7 +113,7 @@ func (e *RefusedError) Unwrap() error { return e.Problems }
 // read or would shadow what boots, if the files are more than 128 MiB with all
 // metadata, and if Size is too small.
 func Wrap(ctx context.Context, spec Spec) (*Disk, error) {
-	d := &Disk{spec: spec, Registration: boot.PVGRUB.Registration()}
+	d := &Disk{spec: spec}
 	warnings, err := d.open(ctx)
 	if err != nil {
 		return nil, errors.Join(err, d.Close())
@@ -138,21 +151,65 @@ func (d *Disk) open(ctx context.Context) ([]image.Finding, error) {
 		return nil, err
 	}
 	d.Report = NewReport(d.image.Facts())
-	if err := d.Report.Err(); err != nil {
-		return nil, &RefusedError{Path: spec.Image, Problems: err}
+	if d.Method, err = choose(spec.Method, d.image.Facts()); err != nil {
+		if refused, ok := errors.AsType[*RefusedError](err); ok {
+			refused.Path = spec.Image
+		}
+		return nil, err
+	}
+	d.Registration = d.Method.Registration()
+	if d.Method == boot.PVShim {
+		if d.Shim, err = loadShim(ctx, spec.Shim); err != nil {
+			return nil, err
+		}
 	}
 	return input.Warnings, nil
 }
 
+// choose returns the boot method of that name, or the first that can boot the
+// image.
+func choose(name string, f *image.Facts) (boot.Method, error) {
+	if name != "" && name != boot.Auto {
+		method, err := boot.Find(name)
+		if err != nil {
+			return nil, err
+		}
+		return method, refused(method, f)
+	}
+	for _, method := range []boot.Method{boot.PVGRUB, boot.Multiboot, boot.Disk} {
+		if len(method.Check(f)) == 0 {
+			return method, nil
+		}
+	}
+	return nil, refused(boot.PVGRUB, f)
+}
+
+// refused returns a [RefusedError] if the method can't boot the image.
+func refused(method boot.Method, f *image.Facts) error {
+	var problems []error
+	for _, p := range method.Check(f) {
+		problems = append(problems, p)
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	return &RefusedError{Method: method.Name(), Problems: errors.Join(problems...)}
+}
+
 // make lays out the disk, in an order that finds faults early.
-func (d *Disk) make(ctx context.Context) error {
+func (d *Disk) make(ctx context.Context) (err error) {
+	if d.Method == boot.Disk {
+		d.Disk, err = disk.FromRaw(d.image.Raw(), d.spec.Size, []string{d.image.Path()})
+		return errors.Join(err, d.unused())
+	}
 	layout := disk.Spec{
 		Label: volumeLabel, Layout: d.spec.Layout, Size: d.spec.Size,
 		Sources: []string{d.image.Path()}, Progress: d.spec.Progress,
 	}
-	content, err := boot.PVGRUB.Prepare(boot.Options{
+	content, err := d.Method.Prepare(boot.Options{
 		Image: d.image, CommandLine: d.CommandLine, Ramdisk: d.spec.Ramdisk, Modules: d.spec.Modules,
-		Title: cmp.Or(d.spec.Title, defaultTitle), Layout: d.spec.Layout, Compress: d.spec.Compress, Progress: d.spec.Progress,
+		Title: cmp.Or(d.spec.Title, defaultTitle), Layout: d.spec.Layout, Compress: d.spec.Compress,
+		Shim: d.Shim, Progress: d.spec.Progress,
 	})
 	d.content = content // nil after an error
 	if err := errors.Join(layout.Check(), err); err != nil {
@@ -177,21 +234,43 @@ func (d *Disk) make(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	layout.Files, layout.Loader = append(layout.Files, kernel), content.Loader
+	layout.Files = append(layout.Files, kernel)
+	if layout.Loader, err = content.Loader(kernel); err != nil {
+		return err
+	}
 	if d.Disk, err = disk.New(ctx, layout); err != nil {
 		return err
 	}
 	return nil
 }
 
-// KernelPath returns the path of the kernel on the disk, as in menu.lst.
-func (d *Disk) KernelPath() string { return d.content.KernelPath() }
+// unused refuses options that have no meaning for a disk that boots by itself.
+func (d *Disk) unused() error {
+	if d.CommandLine == "" && d.spec.Ramdisk == "" && len(d.spec.Modules) == 0 && len(d.spec.Files) == 0 {
+		return nil
+	}
+	return errors.New("a disk that boots by itself is used as it is: remove the command line, ramdisk, modules and files")
+}
+
+// KernelPath returns the path of the kernel on the disk, as in menu.lst; "" for a
+// disk that boots by itself.
+func (d *Disk) KernelPath() string {
+	if d.content == nil {
+		return ""
+	}
+	return d.content.KernelPath()
+}
 
 // StoredKernelSize returns the size of the kernel on the disk in bytes.
-func (d *Disk) StoredKernelSize() int64 { return d.content.KernelSize() }
+func (d *Disk) StoredKernelSize() int64 {
+	if d.content == nil {
+		return 0
+	}
+	return d.content.KernelSize()
+}
 
 // StoredCompressed reports whether the kernel was compressed for the disk.
-func (d *Disk) StoredCompressed() bool { return d.content.Compressed() }
+func (d *Disk) StoredCompressed() bool { return d.content != nil && d.content.Compressed() }
 
 // Close closes the image and removes all temporary files.
 func (d *Disk) Close() error {

@@ -56,6 +56,8 @@ type Options struct {
 	Layout disk.Layout
 	// Compress is how the kernel is stored. The zero value is CompressAuto.
 	Compress Compress
+	// Shim is Xen's PV shim, for the method pv-shim.
+	Shim *Shim
 	// Progress is called while the kernel is compressed.
 	Progress image.Progress
 }
@@ -68,14 +70,12 @@ type Content struct {
 	Sources []string
 	// Reserved are paths on the disk that no other file may have.
 	Reserved []string
-	// Loader is the boot loader on the disk; nil for none.
-	Loader *disk.Loader
-
-	options Options
-	elf     bool // the kernel is an ELF, not a bzImage
-	kernel  *io.SectionReader
-	temp    *files.Temp // the compressed kernel; nil if it is stored as it is
-	open    []io.Closer
+	options  Options
+	elf      bool // the kernel is an ELF, not a bzImage
+	kernel   *io.SectionReader
+	temp     *files.Temp // the compressed kernel; nil if it is stored as it is
+	open     []io.Closer
+	loader   func(kernel disk.File) (*disk.Loader, error) // nil for none
 }
 
 // addInput opens a local file that is loaded with the kernel.
@@ -123,6 +123,15 @@ func (c *Content) StoreKernel(ctx context.Context) (disk.File, error) {
 		return disk.File{}, err
 	}
 	return disk.File{Path: kernelPath, Data: c.kernel, Size: c.kernel.Size()}, nil
+}
+
+// Loader makes the boot loader that starts the kernel as it is stored; nil if the
+// method puts none on the disk.
+func (c *Content) Loader(kernel disk.File) (*disk.Loader, error) {
+	if c.loader == nil {
+		return nil, nil //nolint:nilnil // no loader
+	}
+	return c.loader(kernel)
 }
 
 // KernelPath returns the path of the kernel on the disk, as in menu.lst.

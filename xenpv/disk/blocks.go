@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -59,9 +60,11 @@ func (d *Disk) scan(ctx context.Context, index int32, buf []byte) (*Block, error
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if _, err := d.ReadAt(buf, int64(index)*BlockSize); err != nil {
+	n, err := d.ReadAt(buf, int64(index)*BlockSize)
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
+	clear(buf[n:]) // the volume is larger than the disk
 	if isZero(buf) {
 		return nil, nil
 	}

@@ -70,7 +70,8 @@ func (s Spec) Check() error {
 type Disk struct {
 	spec Spec
 	fs   *ext2.FS
-	head []byte // replaces the disk's first bytes: the boot code, the partition table
+	raw  *io.SectionReader // of a disk that was made elsewhere; fs is nil then
+	head []byte            // replaces the disk's first bytes: the boot code, the partition table
 	size int64
 }
 
@@ -98,6 +99,24 @@ func New(ctx context.Context, spec Spec) (*Disk, error) {
 	return d, d.setSize(spec.Size)
 }
 
+// FromRaw returns a disk that was made elsewhere, as it is. Size is the disk's
+// size in bytes, 0 for that of its content; the difference is zeros. Sources are
+// as in [Spec].
+func FromRaw(raw *io.SectionReader, size int64, sources []string) (*Disk, error) {
+	least := (raw.Size() + sectorSize - 1) / sectorSize * sectorSize
+	if size == 0 {
+		size = least
+	}
+	spec := Spec{Size: size, Sources: sources, Layout: LayoutWholeDisk}
+	if err := spec.Check(); err != nil {
+		return nil, err
+	}
+	if size < least {
+		return nil, fmt.Errorf("size of %d bytes is too small: the disk has %d; specify at least that", size, least)
+	}
+	return &Disk{spec: spec, raw: raw, size: size}, nil
+}
+
 // setSize sets the disk's size in bytes to the wanted size, or to the smallest
 // if that is 0.
 func (d *Disk) setSize(want int64) error {
@@ -119,7 +138,12 @@ func (d *Disk) Size() int64 { return d.size }
 
 // Used returns the offset in bytes at which the file system ends. Behind it are
 // only zeros, at least 1 MiB of them.
-func (d *Disk) Used() int64 { return d.start() + d.fs.Size() }
+func (d *Disk) Used() int64 {
+	if d.raw != nil {
+		return d.raw.Size()
+	}
+	return d.start() + d.fs.Size()
+}
 
 // start is the offset in bytes at which the file system begins.
 func (d *Disk) start() int64 { return d.spec.Layout.start() }
@@ -134,6 +158,12 @@ func (d *Disk) ReadAt(p []byte, off int64) (int, error) {
 	}
 	part := p[:min(int64(len(p)), d.size-off)]
 	clear(part)
+	if d.raw != nil {
+		if n, err := d.raw.ReadAt(part, off); err != nil && !errors.Is(err, io.EOF) {
+			return n, fmt.Errorf("read disk: %w", err)
+		}
+		return d.end(part, p)
+	}
 	if before := max(0, d.start()-off); before < int64(len(part)) && off < d.Used() {
 		n, err := d.fs.ReadAt(part[before:], off+before-d.start())
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -143,6 +173,11 @@ func (d *Disk) ReadAt(p []byte, off int64) (int, error) {
 	if off < int64(len(d.head)) {
 		copy(part, d.head[off:])
 	}
+	return d.end(part, p)
+}
+
+// end returns what ReadAt returns for the part of p that is on the disk.
+func (d *Disk) end(part, p []byte) (int, error) {
 	if len(part) < len(p) {
 		return len(part), io.EOF
 	}

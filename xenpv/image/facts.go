@@ -3,6 +3,8 @@ package image
 import (
 	"debug/elf"
 	"errors"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk/bootsector"
 )
 
 // Unset marks an address that the image doesn't give (libelf's UNSET_ADDR), and
@@ -35,6 +37,8 @@ type Facts struct {
 	Executable bool
 	ELF        ELF
 	Guest      Guest
+	Multiboot  Multiboot
+	Disk       DiskImage // of a file that is a disk, not a kernel
 
 	Problems []Finding // faults of reading; never nil
 }
@@ -47,6 +51,12 @@ type ELF struct {
 	Multiboot   bool   // there is a header of multiboot 1 or 2
 	Program     string // the kind of program for an operating system; "" if none is known
 	Solo5Target string // of a Solo5 image, such as "hvt"; else ""
+}
+
+// Multiboot are the facts about a kernel's multiboot header.
+type Multiboot struct {
+	Header bootsector.Header
+	Err    error // why the BIOS loader can't start the kernel; nil if it can
 }
 
 // Guest is what an image tells Xen about itself.
@@ -88,6 +98,7 @@ func (f *Facts) describe(e *elfFile) {
 	fault := e.check(f.System)
 	f.refuse(fault)
 	f.Executable = fault == nil
+	f.Multiboot.Header, f.Multiboot.Err = bootsector.ParseMultiboot(e.blob, int64(e.size))
 }
 
 // check finds out whether the file is an executable for x86 at all.

@@ -35,6 +35,7 @@ type Image struct {
 	facts   *Facts
 	kernel  *io.SectionReader
 	elf     *io.SectionReader // the ELF in a bzImage, or the kernel itself
+	raw     *io.SectionReader // the file, decompressed, if it is no kernel
 	open    []io.Closer
 	blobs   []*blob // all that is read, for the errors they keep
 }

@@ -12,7 +12,8 @@ func (im *Image) inspect(file *io.SectionReader) error {
 		return errors.New("it is empty: give a file that holds a kernel")
 	}
 	im.facts = &Facts{System: systemUnknown, Compression: "none", Problems: []Finding{}}
-	im.kernel, im.elf = io.NewSectionReader(file, 0, 0), io.NewSectionReader(file, 0, 0) // until one is found
+	none := io.NewSectionReader(file, 0, 0) // until one is found
+	im.kernel, im.elf, im.raw = none, none, none
 	err := im.read(im.newBlob(file))
 	for _, b := range im.blobs {
 		if b.err != nil {
@@ -41,16 +42,20 @@ func (im *Image) read(file *blob) error {
 	if err != nil {
 		return err
 	}
-	if kernel.size > uint64(im.maxSize()) {
+	isELF, isBz := kernel.hasAt(0, elf.ELFMAG), isBzImage(kernel)
+	if !isELF && !isBz {
+		im.raw, im.facts.Disk = kernel.section(), diskImage(kernel)
+	}
+	if kernel.size > uint64(im.maxSize()) && im.facts.Disk.Format == "" {
 		return Findingf("too-large", "the image has %d bytes, the limit is %d: give a smaller kernel", kernel.size, im.maxSize())
 	}
 	im.kernel = kernel.section()
 	im.facts.KernelSize = int64(kernel.size)
 	image := kernel
 	switch {
-	case kernel.hasAt(0, elf.ELFMAG):
+	case isELF:
 		im.facts.Payload = "elf"
-	case isBzImage(kernel):
+	case isBz:
 		im.facts.Payload = "bzimage"
 		if image, err = im.unpackPayload(kernel); err != nil {
 			return err

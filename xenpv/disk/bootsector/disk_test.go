@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
-	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/ext2"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk/ext2"
 )
 
 // TestExt2 boots an ext2 file system that fills the whole disk: boot sector before
