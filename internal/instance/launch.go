@@ -39,13 +39,9 @@ func launch(ctx context.Context, s *cloud.Session, plan *Plan, ledger *cloud.Led
 		}
 		return err
 	}
-	groups := plan.SecurityGroupIDs
-	if len(groups) == 0 {
-		id, err := createGroup(asking, s, plan, ledger)
-		if err != nil {
-			return nil, inTime(err)
-		}
-		groups = []string{id}
+	groups, err := groupsFor(asking, s, plan, ledger)
+	if err != nil {
+		return nil, inTime(err)
 	}
 	var refused []error
 	skip := "" // a type
