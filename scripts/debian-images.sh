@@ -19,6 +19,7 @@ take() {
 
 take gnumach-image-1.8-xen-486 'boot/gnumach-*' gnumach-amd64.gz
 take gnumach-image-1.8-xen-486:i386 'boot/gnumach-*' gnumach-i386.gz
+take gnumach-image-1.8-486 'boot/gnumach-*' gnumach-486.gz
 for name in grub-x86_64-xen.bin grub-i386-xen.bin grub-i386-xen_pvh.bin; do
   take grub-xen-host "usr/lib/grub-xen/$name" "$name"
 done

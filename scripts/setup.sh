@@ -28,6 +28,7 @@ need_for_test() {
   need libc6-i386 /lib/ld-linux.so.2 "GRUB legacy's shell, a 32-bit program, checks the disk"
   need binutils readelf "readelf checks the inspection of kernels; as and ld build guests to boot"
   need qemu-system-x86 qemu-system-x86_64 "runs Xen, which boots the wrapped disks"
+  need nasm nasm "assembles the boot loader and test kernels"
   need chromium-headless-shell chromium-headless-shell "Chromium checks the smoke test's report"
   need gcc gcc "links the race detector"
   need libc6-dev /usr/include/stdlib.h "links the race detector"
