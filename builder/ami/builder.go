@@ -1,8 +1,8 @@
 // Package ami is the Packer source "unikernel-ami": it makes an AMI of a Xen
 // PV unikernel image in one region, for one environment.
 //
-// [Builder.Run] is the list of steps. Each step is a thin adapter over package
-// ec2ami; they share one typed value, build.
+// [Builder.Run] is the list of steps. Each step is a thin adapter over packages
+// snapshot and ami below internal; they share one typed value, build.
 package ami
 
 import (

@@ -39,13 +39,9 @@ func launch(ctx context.Context, s *cloud.Session, plan *Plan, ledger *cloud.Led
 		}
 		return err
 	}
-	groups := plan.SecurityGroupIDs
-	if len(groups) == 0 {
-		id, err := createGroup(asking, s, plan, ledger)
-		if err != nil {
-			return nil, inTime(err)
-		}
-		groups = []string{id}
+	groups, err := groupsFor(asking, s, plan, ledger)
+	if err != nil {
+		return nil, inTime(err)
 	}
 	var refused []error
 	skip := "" // a type
@@ -143,11 +139,12 @@ func (p *Plan) places(groups []string) []place {
 func (p place) input(token string) *ec2.RunInstancesInput {
 	plan := p.plan
 	input := &ec2.RunInstancesInput{
-		ClientToken:  aws.String(token),
-		ImageId:      aws.String(plan.ImageID),
-		InstanceType: types.InstanceType(p.of),
-		MinCount:     aws.Int32(1),
-		MaxCount:     aws.Int32(1),
+		ClientToken:       aws.String(token),
+		ImageId:           aws.String(plan.ImageID),
+		InstanceType:      types.InstanceType(p.of),
+		MinCount:          aws.Int32(1),
+		MaxCount:          aws.Int32(1),
+		TagSpecifications: plan.tagSpecifications(),
 		NetworkInterfaces: []types.InstanceNetworkInterfaceSpecification{{
 			DeviceIndex:              aws.Int32(0),
 			SubnetId:                 aws.String(p.subnet.ID),
@@ -159,13 +156,8 @@ func (p place) input(token string) *ec2.RunInstancesInput {
 	if plan.Image.RootDeviceType != "instance-store" { // those can only be terminated, and EC2 refuses the option
 		input.InstanceInitiatedShutdownBehavior = types.ShutdownBehaviorTerminate
 	}
-	resources := []types.ResourceType{types.ResourceTypeInstance, types.ResourceTypeVolume, types.ResourceTypeNetworkInterface}
 	if plan.spot() {
 		input.InstanceMarketOptions = plan.market()
-		resources = append(resources, types.ResourceTypeSpotInstancesRequest)
-	}
-	for _, resource := range resources {
-		input.TagSpecifications = append(input.TagSpecifications, types.TagSpecification{ResourceType: resource, Tags: plan.tags(cloud.RoleInstance)})
 	}
 	if plan.PrivateIP != "" {
 		input.NetworkInterfaces[0].PrivateIpAddress = aws.String(plan.PrivateIP)
@@ -182,6 +174,19 @@ func (p place) input(token string) *ec2.RunInstancesInput {
 		})
 	}
 	return input
+}
+
+// tagSpecifications tag everything that a launch creates.
+func (r *Request) tagSpecifications() []types.TagSpecification {
+	resources := []types.ResourceType{types.ResourceTypeInstance, types.ResourceTypeVolume, types.ResourceTypeNetworkInterface}
+	if r.spot() {
+		resources = append(resources, types.ResourceTypeSpotInstancesRequest)
+	}
+	var all []types.TagSpecification
+	for _, resource := range resources {
+		all = append(all, types.TagSpecification{ResourceType: resource, Tags: r.tags(cloud.RoleInstance)})
+	}
+	return all
 }
 
 // market requests a spot instance, which is terminated when EC2 reclaims it.

@@ -20,6 +20,16 @@ import (
 // VPC, so a repeated request creates no second group.
 func groupName(run string) string { return "unikernel-" + run }
 
+// groupsFor returns the security groups of the instance: the user's, or a new
+// temporary one.
+func groupsFor(ctx context.Context, s *cloud.Session, plan *Plan, ledger *cloud.Ledger) ([]string, error) {
+	if len(plan.SecurityGroupIDs) > 0 {
+		return plan.SecurityGroupIDs, nil
+	}
+	id, err := createGroup(ctx, s, plan, ledger)
+	return []string{id}, err
+}
+
 // createGroup creates the temporary group.
 func createGroup(ctx context.Context, s *cloud.Session, plan *Plan, ledger *cloud.Ledger) (string, error) {
 	// A repeated request whose first answer was lost is told that there is a
