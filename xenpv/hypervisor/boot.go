@@ -15,11 +15,15 @@ type Spec struct {
 	// Disk is the path of a raw disk, or of any file that holds its bytes.
 	// The file is only read: what the guest writes is forgotten at its end.
 	Disk string
-	// RootDevice is the name that the guest sees the disk under; sda1 when
-	// empty, as EC2 calls it. sda is for a disk with partitions. LING 0.5.0
-	// dies of xvda.
+	// Virtualization is how Xen runs the guest; PV if empty.
+	Virtualization Virtualization
+	// RootDevice is the disk's name in the guest. For a PV guest the default is
+	// sda1, as on EC2; sda is for a disk with partitions. LING 0.5.0 dies of
+	// xvda. An HVM guest's BIOS boots hda, which is the default, or xvda; sda
+	// and sda1, which AMIs register, mean hda, as on EC2.
 	RootDevice string
-	// MemoryMiB is the guest's memory in MiB; 64 when 0.
+	// MemoryMiB is the guest's memory in MiB. The default is 64 for a PV guest
+	// and 256 for an HVM guest.
 	MemoryMiB int
 	// VCPUs is the number of the guest's processors; 1 when 0.
 	VCPUs    int
@@ -43,8 +47,21 @@ type Spec struct {
 	KVM bool
 }
 
+// Virtualization is how Xen runs a guest.
+type Virtualization string
+
+const (
+	// PV is a paravirtual guest: Xen starts its kernel.
+	PV Virtualization = "pv"
+	// HVM is a guest with emulated hardware: its BIOS boots the disk.
+	HVM Virtualization = "hvm"
+)
+
 const (
 	defaultMemoryMiB = 64
+	// defaultHVMMemoryMiB has room for a BIOS, and for Xen's PV shim around a
+	// PV guest of the default size.
+	defaultHVMMemoryMiB = 256
 	// maxMemoryMiB is what the largest instance type that ran PV guests of
 	// one core to a few had; it keeps typing errors from the host's memory.
 	maxMemoryMiB = 16 << 10
@@ -82,14 +99,11 @@ func Boot(ctx context.Context, spec Spec) (*Domain, error) {
 	if err != nil {
 		return nil, err
 	}
-	bundle, err := openBundle(ctx, spec.Progress)
+	bundle, err := spec.openBundle(ctx)
 	if err = errors.Join(needPrograms(qemuProgram), err); err != nil {
 		return nil, err
 	}
-	m, err := machineSpec{
-		bundle: bundle, memoryMiB: machineMiB(spec.MemoryMiB), kvm: spec.KVM,
-		netdev: spec.Network.netdev(spec.Forwards), disk: disk,
-	}.boot(ctx, spec.Progress)
+	m, err := spec.machine(bundle, disk).boot(ctx, spec.Progress)
 	if err != nil {
 		return nil, err
 	}
@@ -104,6 +118,24 @@ func Boot(ctx context.Context, spec Spec) (*Domain, error) {
 	}
 	go d.openGates()
 	return d, nil
+}
+
+// openBundle returns the bundle with all that the guest needs.
+func (s Spec) openBundle(ctx context.Context) (bundle, error) {
+	b, err := openBundle(ctx, s.Progress)
+	if err == nil && s.Virtualization == HVM {
+		b, err = b.withDeviceModel(ctx, s.Progress)
+	}
+	return b, err
+}
+
+// machine returns the machine for the guest.
+func (s Spec) machine(b bundle, disk *os.File) machineSpec {
+	hvm := s.Virtualization == HVM
+	return machineSpec{
+		bundle: b, memoryMiB: machineMiB(s.MemoryMiB, hvm), kvm: s.KVM, hvm: hvm,
+		netdev: s.Network.netdev(s.Forwards), disk: disk,
+	}
 }
 
 // create has the machine see its disk, and has dom0 start the guest from it; the
@@ -135,11 +167,9 @@ func (d *Domain) create(ctx context.Context, boot request, kernel []byte) error 
 
 // complete fills in defaults, and refuses what can't be booted.
 func (s Spec) complete() (Spec, error) {
-	if s.RootDevice == "" {
-		s.RootDevice = "sda1"
-	}
-	if s.MemoryMiB == 0 {
-		s.MemoryMiB = defaultMemoryMiB
+	var err error
+	if s, err = s.completeVirtualization(); err != nil {
+		return s, err
 	}
 	if s.VCPUs == 0 {
 		s.VCPUs = 1
@@ -159,10 +189,6 @@ func (s Spec) complete() (Spec, error) {
 	if s.VCPUs < 1 || s.VCPUs > maxVCPUs {
 		return s, fmt.Errorf("a guest's processors must be 1 to %d, not %d", maxVCPUs, s.VCPUs)
 	}
-	if !deviceName.MatchString(s.RootDevice) {
-		return s, fmt.Errorf("the root device %q is not a name such as sda1 or xvda", s.RootDevice)
-	}
-	var err error
 	if s.Network, err = s.Network.complete(); err != nil {
 		return s, err
 	}
@@ -172,11 +198,50 @@ func (s Spec) complete() (Spec, error) {
 	return s, errors.Join(err, s.checkGates())
 }
 
+// completeVirtualization fills in the defaults that depend on the kind of
+// guest, and refuses what doesn't fit it.
+func (s Spec) completeVirtualization() (Spec, error) {
+	device, memory := "sda1", defaultMemoryMiB
+	switch s.Virtualization {
+	case "", PV:
+		s.Virtualization = PV
+	case HVM:
+		device, memory = "hda", defaultHVMMemoryMiB
+		if s.PVGRUB != "" {
+			return s, errors.New("pv-grub starts only PV guests: an HVM guest boots the disk by its BIOS")
+		}
+	default:
+		return s, fmt.Errorf("virtualization must be %s or %s, not %q", PV, HVM, s.Virtualization)
+	}
+	if s.RootDevice == "" {
+		s.RootDevice = device
+	}
+	if s.MemoryMiB == 0 {
+		s.MemoryMiB = memory
+	}
+	if !deviceName.MatchString(s.RootDevice) {
+		return s, fmt.Errorf("root device %q is not a name such as sda1 or xvda", s.RootDevice)
+	}
+	if s.Virtualization == HVM {
+		name, ok := hvmDevices[s.RootDevice]
+		if !ok {
+			return s, fmt.Errorf("root device %q of an HVM guest must be hda, xvda, sda or sda1", s.RootDevice)
+		}
+		s.RootDevice = name
+	}
+	return s, nil
+}
+
+// hvmDevices are the names that an HVM guest's root device may have, and what
+// Xen is told. Of a disk called sda Xen's device model makes a SCSI disk, which
+// EC2 doesn't have, and of a partition none.
+var hvmDevices = map[string]string{"hda": "hda", "xvda": "xvda", "sda": "hda", "sda1": "hda"}
+
 // machineMiB is the memory of the machine for a guest: a power of two, so that
 // few saved states serve all guests.
-func machineMiB(guest int) int {
+func machineMiB(guest int, hvm bool) int {
 	machine := 1 << 10
-	for machine < guest+guest/32+dom0MiB+xenMiB {
+	for machine < guest+guest/32+dom0Memory(hvm)+xenMiB {
 		machine *= 2
 	}
 	return machine
@@ -209,9 +274,12 @@ func (s Spec) request(disk *os.File) (request, []byte, error) {
 	return r, kernel, nil
 }
 
-// Loader names what starts the guest: pygrub, or pv-grub and its path.
+// Loader names what starts the guest: pygrub, pv-grub and its path, or the BIOS.
 func (s Spec) Loader() string {
-	if s.PVGRUB != "" {
+	switch {
+	case s.Virtualization == HVM:
+		return "BIOS"
+	case s.PVGRUB != "":
 		return "pv-grub " + s.PVGRUB
 	}
 	return "pygrub"

@@ -26,6 +26,9 @@ const (
 // bundle is a folder with what QEMU starts dom0 from.
 type bundle struct {
 	dir string
+	// initramfs is the name of dom0's initramfs in dir: with or without the
+	// device model of HVM domains.
+	initramfs string
 	// states is the folder for saved states of machines started from it.
 	states string
 }
@@ -92,7 +95,8 @@ func readyBundle(dir, cache string) (bundle, error) {
 		}
 		fmt.Fprintln(key, dir, name, info.Size(), info.ModTime().UnixNano())
 	}
-	return bundle{dir: dir, states: filepath.Join(cache, "states", shortHash(key.Sum(nil)))}, checkAgent(dir)
+	states := filepath.Join(cache, "states", shortHash(key.Sum(nil)))
+	return bundle{dir: dir, initramfs: initramfsFile, states: states}, checkAgent(dir)
 }
 
 // checkAgent refuses a bundle whose agent isn't the one that this program speaks
@@ -131,7 +135,7 @@ func aptStamp(dir string) (string, error) {
 // the packages' versions.
 func recipeHash() (string, error) {
 	h := sha256.New()
-	fmt.Fprintln(h, packages, modules, wanted, folders, "kernel unpacked")
+	fmt.Fprintln(h, packages, modules, wanted, folders, "kernel unpacked", devicePackages, deviceWanted)
 	err := fs.WalkDir(dom0Files, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -152,7 +156,7 @@ func stampedBundle(dir, stamp string) (bundle, bool) {
 	if err != nil || strings.ContainsAny(string(key), "/.") {
 		return bundle{}, false
 	}
-	b := bundle{dir: filepath.Join(dir, string(key)), states: filepath.Join(dir, string(key))}
+	b := bundle{dir: filepath.Join(dir, string(key)), initramfs: initramfsFile, states: filepath.Join(dir, string(key))}
 	_, err = os.Stat(b.file(initramfsFile))
 	return b, err == nil
 }
@@ -163,7 +167,11 @@ func makeBundle(ctx context.Context, dir, stamp string, progress func(string)) (
 	if err := needPrograms("apt-get", "apt-cache", "dpkg-deb"); err != nil {
 		return bundle{}, err
 	}
-	names, files, err := findPackages(ctx)
+	names, err := withKernel(ctx)
+	if err != nil {
+		return bundle{}, err
+	}
+	files, err := findPackages(ctx, names)
 	if err != nil {
 		return bundle{}, err
 	}
@@ -191,7 +199,7 @@ func makeBundle(ctx context.Context, dir, stamp string, progress func(string)) (
 	if err != nil {
 		return bundle{}, fmt.Errorf("make dom0: %w", err)
 	}
-	return bundle{dir: made, states: made}, nil
+	return bundle{dir: made, initramfs: initramfsFile, states: made}, nil
 }
 
 // makeBundleDir fills a temporary folder and gives it its name when it is

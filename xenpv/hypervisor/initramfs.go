@@ -82,13 +82,14 @@ type entry struct {
 // contents is what a bundle is made of: dom0's files by their paths, and the
 // two that the machine starts from.
 type contents struct {
+	wanted      []string // patterns of the packaged files to pick
 	files       map[string]entry
 	xen, kernel []byte
 }
 
 // collect reads the packages and picks what dom0 needs.
 func collect(ctx context.Context, debs []string) (*contents, error) {
-	c := &contents{files: map[string]entry{
+	c := &contents{wanted: wanted, files: map[string]entry{
 		"lib":     {cpio.TypeSymlink | 0o777, []byte("usr/lib")},
 		"var/run": {cpio.TypeSymlink | 0o777, []byte("/run")},
 	}}
@@ -102,12 +103,16 @@ func collect(ctx context.Context, debs []string) (*contents, error) {
 		}
 		c.files[to] = entry{cpio.TypeReg | 0o755, data}
 	}
+	return c, errors.Join(c.addPackages(ctx, debs), c.checkBoot(), c.checkWanted())
+}
+
+func (c *contents) addPackages(ctx context.Context, debs []string) error {
 	for _, deb := range debs {
 		if err := c.addPackage(ctx, deb); err != nil {
-			return nil, fmt.Errorf("unpack %s: %w", path.Base(deb), err)
+			return fmt.Errorf("unpack %s: %w", path.Base(deb), err)
 		}
 	}
-	return c, c.complete()
+	return nil
 }
 
 func (c *contents) addPackage(ctx context.Context, deb string) error {
@@ -147,7 +152,7 @@ func (c *contents) addFile(header *tar.Header, data io.Reader) (err error) {
 		name = "usr/" + name // one tree, as in an installed Debian
 	}
 	switch {
-	case header.Typeflag == tar.TypeSymlink && isWanted(name):
+	case header.Typeflag == tar.TypeSymlink && c.wants(name):
 		c.files[name] = entry{cpio.TypeSymlink | 0o777, []byte(header.Linkname)}
 	case header.Typeflag != tar.TypeReg:
 	case strings.HasPrefix(name, "boot/vmlinuz-"):
@@ -160,7 +165,7 @@ func (c *contents) addFile(header *tar.Header, data io.Reader) (err error) {
 		if unpacked, err = gzip.NewReader(data); err == nil {
 			c.xen, err = io.ReadAll(unpacked)
 		}
-	case isWanted(name) || moduleName(name) != name:
+	case c.wants(name) || moduleName(name) != name:
 		e := entry{mode: cpio.TypeReg | cpio.FileMode(header.Mode&0o777)}
 		e.data, err = io.ReadAll(data)
 		c.files[moduleName(name)] = e
@@ -168,8 +173,8 @@ func (c *contents) addFile(header *tar.Header, data io.Reader) (err error) {
 	return err
 }
 
-func isWanted(name string) bool {
-	return slices.ContainsFunc(wanted, func(pattern string) bool {
+func (c *contents) wants(name string) bool {
+	return slices.ContainsFunc(c.wanted, func(pattern string) bool {
 		if strings.HasSuffix(pattern, "/") {
 			return strings.HasPrefix(name, pattern)
 		}
@@ -189,26 +194,36 @@ func moduleName(name string) string {
 	return name
 }
 
-// complete tells of files that the packages should have brought and didn't.
-func (c *contents) complete() error {
+// checkBoot reports whether Xen, the kernel and all its modules were found.
+func (c *contents) checkBoot() error {
 	var missing []string
 	for i, module := range modules {
 		if _, ok := c.files[fmt.Sprintf("modules/%02d-%s.ko", i, module)]; !ok {
 			missing = append(missing, module+".ko")
 		}
 	}
-	for _, pattern := range wanted {
+	if c.kernel == nil || c.xen == nil {
+		missing = append(missing, "the kernel or Xen itself")
+	}
+	return lack(missing)
+}
+
+// checkWanted reports the wanted files that no package contained.
+func (c *contents) checkWanted() error {
+	var missing []string
+	for _, pattern := range c.wanted {
 		if _, ok := c.files[pattern]; !ok && !strings.ContainsAny(pattern, "*") && !strings.HasSuffix(pattern, "/") {
 			missing = append(missing, pattern)
 		}
 	}
-	if c.kernel == nil || c.xen == nil {
-		missing = append(missing, "the kernel or Xen itself")
+	return lack(missing)
+}
+
+func lack(missing []string) error {
+	if missing == nil {
+		return nil
 	}
-	if missing != nil {
-		return fmt.Errorf("make dom0: the packages lack %s", strings.Join(missing, ", "))
-	}
-	return nil
+	return fmt.Errorf("the packages lack %s", strings.Join(missing, ", "))
 }
 
 // writeInitramfs writes dom0's files as a cpio archive, sorted and with

@@ -22,6 +22,11 @@ const qemuProgram = "qemu-system-x86_64"
 // numbers. "-cpu max" hangs Xen 4.17.
 const cpuFlags = "qemu64,+aes,+ssse3,+sse4.1,+sse4.2,+pclmulqdq,+popcnt,+rdrand"
 
+// hvmFlags are what HVM domains need in addition: AMD's virtualization with
+// nested paging, which QEMU emulates, and a family that has it. Xen's PV shim
+// dies on qemu64's own family 15, of whose registers QEMU emulates too few.
+const hvmFlags = ",family=23,model=1,stepping=2,+svm,+npt,+nrip-save"
+
 // Xen and dom0 start as on any host, less what only costs time in emulation:
 // scrubbing memory that QEMU has just zeroed, and defences against other
 // tenants, of which there are none.
@@ -29,6 +34,9 @@ const (
 	// dom0MiB leaves room for unpacked kernels and ramdisks of 100 MiB and
 	// more beside the 60 MiB that dom0 itself takes.
 	dom0MiB = 512
+	// hvmDom0MiB leaves room for the device model, a program of 50 MiB in an
+	// initramfs of 90, beside dom0 itself. No kernel passes through dom0.
+	hvmDom0MiB = 640
 	// xenMiB is what Xen itself takes, and a domain beside its own memory.
 	xenMiB        = 80
 	xenArguments  = "console=com1 com1=115200 loglvl=warning noreboot bootscrub=0 spec-ctrl=no xpti=0"
@@ -41,6 +49,7 @@ type machineSpec struct {
 	// memoryMiB is the machine's memory: dom0's, the guest's, and Xen's own.
 	memoryMiB int
 	kvm       bool
+	hvm       bool // it can run HVM domains; then bundle has the device model
 	// ram is QEMU's memory back end, without id and size.
 	ram string
 	// incoming makes the machine wait for a saved state.
@@ -69,6 +78,9 @@ type machine struct {
 // hardware returns the options that a saved state depends on.
 func (s machineSpec) hardware() []string {
 	accel, cpu := "tcg,thread=multi", cpuFlags
+	if s.hvm {
+		cpu += hvmFlags
+	}
 	if s.kvm {
 		accel, cpu = "kvm", "host"
 	}
@@ -76,12 +88,19 @@ func (s machineSpec) hardware() []string {
 		"-machine", "pc,memory-backend=ram", "-accel", accel, "-cpu", cpu,
 		"-m", strconv.Itoa(s.memoryMiB), "-smp", "1",
 		"-no-user-config", "-nodefaults", "-no-reboot", "-display", "none", "-serial", "stdio",
-		"-kernel", xenFile, "-append", fmt.Sprintf("%s dom0_mem=%dM,max:%dM", xenArguments, dom0MiB, dom0MiB),
-		"-initrd", kernelFile + " " + dom0Arguments + "," + initramfsFile,
+		"-kernel", xenFile, "-append", fmt.Sprintf("%s dom0_mem=%[2]dM,max:%[2]dM", xenArguments, dom0Memory(s.hvm)),
+		"-initrd", kernelFile + " " + dom0Arguments + "," + s.bundle.initramfs,
 		"-device", "virtio-net-pci,netdev=net,romfile=",
 		"-device", "virtio-blk-pci,drive=disk",
 		"-device", "virtio-serial-pci", "-device", "virtserialport,chardev=agent,name=xenpv",
 	}
+}
+
+func dom0Memory(hvm bool) int {
+	if hvm {
+		return hvmDom0MiB
+	}
+	return dom0MiB
 }
 
 // arguments returns QEMU's whole command line. The monitor is its file 3, the

@@ -26,6 +26,16 @@ var packages = []string{
 	"xen-hypervisor-4.17-amd64", "xen-utils-4.17", "zlib1g",
 }
 
+// devicePackages are what the device model of HVM domains comes from: QEMU as a
+// Xen device model with its libraries, SeaBIOS, and Xen's hvmloader.
+var devicePackages = []string{
+	"qemu-system-xen", "seabios", "xen-utils-4.17",
+	"libdw1", "libelf1", "libfdt1", "libglib2.0-0", "libgstreamer-plugins-base1.0-0",
+	"libgstreamer1.0-0", "libjpeg62-turbo", "liblz4-1", "libopus0", "liborc-0.4-0",
+	"libpcre2-8-0", "libpixman-1-0", "libsasl2-2", "libspice-server1", "libssl3",
+	"libstdc++6", "libudev1", "libunwind8", "libusb-1.0-0",
+}
+
 const kernelPackage = "linux-image-amd64"
 
 // aptSource tells a user what apt must offer.
@@ -34,21 +44,25 @@ const aptSource = "apt must offer Debian 12's packages (run \"apt-get update\");
 
 var kernelDependency = regexp.MustCompile(`(?m)^\s*Depends: (linux-image-\S+)$`)
 
-// findPackages asks apt for the exact packages. It returns their names and,
-// sorted, the names of their files, which hold the versions.
-func findPackages(ctx context.Context) (names, files []string, err error) {
+// withKernel adds the package of the current kernel to dom0's packages.
+func withKernel(ctx context.Context) ([]string, error) {
 	out, err := apt(ctx, "", "apt-cache", "depends", kernelPackage)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	kernel := kernelDependency.FindSubmatch(out)
 	if kernel == nil {
-		return nil, nil, fmt.Errorf("find the kernel of %s: apt names none; %s", kernelPackage, aptSource)
+		return nil, fmt.Errorf("find the kernel of %s: apt names none; %s", kernelPackage, aptSource)
 	}
-	names = append([]string{string(kernel[1])}, packages...)
-	out, err = apt(ctx, "", "apt-get", append([]string{"download", "--print-uris"}, names...)...)
+	return append([]string{string(kernel[1])}, packages...), nil
+}
+
+// findPackages returns the file names of packages, which include the versions,
+// and their hashes, as apt lists them.
+func findPackages(ctx context.Context, names []string) (files []string, err error) {
+	out, err := apt(ctx, "", "apt-get", append([]string{"download", "--print-uris"}, names...)...)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	// Each line is 'URL' FILE SIZE HASH.
 	for scan := bufio.NewScanner(bytes.NewReader(out)); scan.Scan(); {
@@ -57,9 +71,9 @@ func findPackages(ctx context.Context) (names, files []string, err error) {
 		}
 	}
 	if len(files) != len(names) {
-		return nil, nil, fmt.Errorf("find packages: apt names %d files for %d packages; %s", len(files), len(names), aptSource)
+		return nil, fmt.Errorf("find packages: apt names %d files for %d packages; %s", len(files), len(names), aptSource)
 	}
-	return names, files, nil
+	return files, nil
 }
 
 // downloadPackages has apt put the packages' files into dir, after checking

@@ -11,7 +11,7 @@ import (
 // a cache of its own, and returns a machine that would use it.
 func copyState(t *testing.T, change func(devices []byte) []byte) (machineSpec, string) {
 	t.Helper()
-	users := machineSpec{bundle: needXen(t), memoryMiB: machineMiB(defaultMemoryMiB), netdev: "user,id=net"}
+	users := machineSpec{bundle: needXen(t), memoryMiB: machineMiB(defaultMemoryMiB, false), netdev: "user,id=net"}
 	from, err := users.savedState(t.Context(), func(line string) { t.Log(line) })
 	if err != nil {
 		t.Fatal(err)
