@@ -33,6 +33,8 @@ type bootOptions struct {
 	gateway string
 	asJSON  bool
 	spec    hypervisor.Spec
+	method  string
+	shim    string
 }
 
 // A booted says what became of a boot. Its JSON form is a contract that
@@ -98,6 +100,7 @@ func (o *bootOptions) addFlags(cmd *cobra.Command) {
 	flags.StringVar(&o.address, "address", "", "the `CIDR` that is compiled into the image, such as 10.0.0.2/24 (default: DHCP)")
 	flags.StringVar(&o.gateway, "gateway", "", "the `IP` that the image takes for its gateway (default: its subnet's first)")
 	flags.StringVar(&o.spec.PVGRUB, "pvgrub", os.Getenv("XENPV_PVGRUB"), "boot with this pv-grub `file` in pygrub's place (also: XENPV_PVGRUB)")
+	methodVars(flags, &o.method, &o.shim)
 	flags.BoolVar(&o.spec.KVM, "kvm", false, "use KVM instead of emulation")
 	flags.BoolVar(&o.asJSON, "json", false, "print one JSON object at the end")
 }
@@ -177,6 +180,9 @@ func (o *bootOptions) disk(ctx context.Context, messages io.Writer) (bootDisk, e
 		if o.cmdline != nil || o.ramdisk != "" {
 			return bootDisk{}, fmt.Errorf("%s is a disk: its menu.lst has the command line and the ramdisk; leave out --cmdline and --ramdisk", o.path)
 		}
+		if o.method != boot.Auto && o.method != boot.PVGRUB.Name() {
+			o.spec.Virtualization = hypervisor.HVM
+		}
 		return bootDisk{path: o.path}, nil
 	}
 	dir, err := os.MkdirTemp("", "xenpv-boot-")
@@ -187,11 +193,15 @@ func (o *bootOptions) disk(ctx context.Context, messages io.Writer) (bootDisk, e
 	wrap := wrapOptions{
 		image: o.path, output: filepath.Join(dir, "disk.raw"),
 		cmdline: o.cmdline, ramdisk: o.ramdisk, compress: string(boot.CompressAuto),
+		method: o.method, shim: o.shim,
 	}
 	if err := wrap.run(ctx, io.Discard, messages); err != nil {
 		return bootDisk{}, err
 	}
 	o.spec.MemoryMiB = cmp.Or(o.spec.MemoryMiB, int(wrap.memoryMiB))
+	if wrap.registration.VirtualizationType == "hvm" {
+		o.spec.Virtualization = hypervisor.HVM
+	}
 	file, err := os.Open(wrap.output)
 	if err != nil {
 		return bootDisk{}, err

@@ -30,10 +30,13 @@ type wrapOptions struct {
 	files    []string
 	layout   string
 	compress string
+	method   string
+	shim     string
 	sizeGiB  int64
 	asJSON   bool
 
-	memoryMiB int64 // what the domain configuration gives; 0 where it isn't said
+	registration boot.Registration // how an AMI of the disk is registered
+	memoryMiB    int64             // what the domain configuration gives; 0 where it isn't said
 }
 
 // A wrapped says what was written. Its JSON form is a contract that scripts
@@ -95,10 +98,17 @@ func (o *wrapOptions) addFlags(cmd *cobra.Command) {
 	flags.StringVar(&o.layout, "layout", string(disk.LayoutWholeDisk), "where the file system is: whole-disk or partitioned")
 	flags.Int64Var(&o.sizeGiB, "size", 0, "size of the disk in `GiB`, up to 65536; 0: as small as it can be")
 	flags.StringVar(&o.compress, "compress", string(boot.CompressAuto), "how the kernel is stored: auto, gzip or none")
+	methodVars(flags, &o.method, &o.shim)
 	flags.BoolVar(&o.asJSON, "json", false, "print one JSON object")
 	if err := cmd.MarkFlagRequired("output"); err != nil {
 		panic(err) // there is no such flag: a fault in this function
 	}
+}
+
+// methodVars adds the options that choose a boot method.
+func methodVars(flags *pflag.FlagSet, method, shim *string) {
+	flags.StringVar(method, "method", boot.Auto, "boot `method`: auto, pv-grub, pv-shim, multiboot or disk")
+	flags.StringVar(shim, "shim", "", "`file` of Xen's PV shim for pv-shim (default: the one of Debian's xen-utils-4.17)")
 }
 
 // commandLineVar adds the option --cmdline, which leaves p nil where it isn't
@@ -134,7 +144,7 @@ func (o *wrapOptions) run(ctx context.Context, out, warnings io.Writer) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, disk.Close()) }()
-	o.memoryMiB = disk.MemoryMiB
+	o.memoryMiB, o.registration = disk.MemoryMiB, disk.Registration
 	result, err := o.write(ctx, disk)
 	if err != nil {
 		return err
@@ -160,6 +170,8 @@ func (o *wrapOptions) spec() (xenpv.Spec, error) {
 		Layout:      disk.Layout(o.layout),
 		Size:        o.sizeGiB * gib,
 		Compress:    boot.Compress(o.compress),
+		Method:      o.method,
+		Shim:        o.shim,
 	}
 	for _, m := range o.modules {
 		path, arguments, _ := strings.Cut(m, " ")
