@@ -6,7 +6,7 @@ import (
 
 // generatedNames are the values that a template can use as `build.NAME` in
 // post-processors.
-var generatedNames = []string{"BuildRegion", "AMI", "SnapshotID", "KernelID", "Environment", "System", "Content"}
+var generatedNames = []string{"BuildRegion", "AMI", "SnapshotID", "KernelID", "Environment", "System", "Content", "BootMethod"}
 
 // newArtifact hands the AMI over to Packer.
 func newArtifact(run *build) *component.Artifact {
@@ -19,6 +19,7 @@ func newArtifact(run *build) *component.Artifact {
 		"environment": plan.Environment,
 		"system":      plan.System,
 		"content":     plan.Content,
+		"boot_method": plan.BootMethod,
 	}}
 	generated := map[string]string{
 		"BuildRegion": plan.Region,
@@ -28,6 +29,7 @@ func newArtifact(run *build) *component.Artifact {
 		"Environment": plan.Environment,
 		"System":      plan.System,
 		"Content":     plan.Content,
+		"BootMethod":  plan.BootMethod,
 	}
 	return component.NewArtifact(access, image, generated, run.connect)
 }

@@ -36,8 +36,8 @@ func TestDefaults(t *testing.T) {
 		t.Error(diff)
 	}
 	c := b.config
-	got := []any{c.AMIName, c.VolumeSize, c.VolumeType, c.Compress, c.PlanOnly}
-	if diff := cmp.Diff([]any{"web-dev", int32(1), "gp2", "auto", false}, got); diff != "" {
+	got := []any{c.AMIName, c.VolumeSize, c.VolumeType, c.Compress, c.BootMethod, c.PlanOnly}
+	if diff := cmp.Diff([]any{"web-dev", int32(0), "gp2", "auto", "auto", false}, got); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -123,7 +123,7 @@ func TestArtifact(t *testing.T) {
 		ImageID: id, ProviderName: "aws", ProviderRegion: "us-east-1",
 		Labels: map[string]string{
 			"snapshot": snapshot, "kernel": "pv-grub-hd0_1.05-x86_64.gz",
-			"environment": "dev", "system": "grub", "content": content,
+			"environment": "dev", "system": "grub", "content": content, "boot_method": "pv-grub",
 		},
 	}}
 	if diff := cmp.Diff(want, artifact.State(registryimage.ArtifactStateURI)); diff != "" {
@@ -131,7 +131,7 @@ func TestArtifact(t *testing.T) {
 	}
 	generated := map[string]string{
 		"BuildRegion": "us-east-1", "AMI": id, "SnapshotID": snapshot, "KernelID": "aki-5c21674b",
-		"Environment": "dev", "System": "grub", "Content": content,
+		"Environment": "dev", "System": "grub", "Content": content, "BootMethod": "pv-grub",
 	}
 	if diff := cmp.Diff(generated, artifact.State("generated_data")); diff != "" {
 		t.Error(diff)

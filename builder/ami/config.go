@@ -19,6 +19,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/builder/common"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/boot"
 )
 
 // Config holds the options of the source unikernel-ami.
@@ -45,19 +46,30 @@ type Config struct {
 	// The kernel image (AKI) that boots the instances. Default: the newest PV-GRUB
 	// hd0 image that Amazon offers in the region for the image's architecture.
 	KernelID string `mapstructure:"kernel_id"`
-	// The size of the root volume in GiB. Default: 1, the smallest EBS volume, which
-	// holds every disk that this plugin writes. The maximum is 16384 for `gp2`,
+	// The size of the root volume in GiB. Default: as small as the disk allows: 1
+	// for every disk that this plugin writes. The maximum is 16384 for `gp2`,
 	// 65536 for `gp3`, and 1024 for `standard`.
 	VolumeSize int32 `mapstructure:"volume_size"`
 	// The type of the root volume: `gp2` (the default), `gp3` or `standard`.
 	VolumeType string `mapstructure:"volume_type"`
+	// Boot method `disk` only: the disk has a driver for ENA, the network cards of
+	// Nitro instance types.
+	ENASupport bool `mapstructure:"ena_support"`
+	// Boot method `disk` only: the disk has a driver for enhanced networking with
+	// the Intel 82599 VF interface.
+	SRIOVSupport bool `mapstructure:"sriov_support"`
+	// Boot method `disk` only: `legacy-bios`, `uefi` or `uefi-preferred`. Default:
+	// EC2's, which is `legacy-bios` for most instance types.
+	BootMode string `mapstructure:"boot_mode"`
+	// Boot method `disk` only: `v2.0` requires version 2 of the instance metadata
+	// service (IMDSv2).
+	IMDSSupport string `mapstructure:"imds_support"`
 	// Check everything, show what would be created, and stop.
 	PlanOnly bool `mapstructure:"plan_only"`
 }
 
 const (
-	maxDescription    = 255 // characters, EC2's RegisterImage
-	defaultVolumeSize = 1
+	maxDescription = 255 // characters, EC2's RegisterImage
 )
 
 var (
@@ -93,6 +105,7 @@ func (c *Config) Prepare(raws ...any) error {
 	errs = packersdk.MultiErrorAppend(errs, c.render(&names)...)
 	errs = packersdk.MultiErrorAppend(errs, c.checkAMI()...)
 	errs = packersdk.MultiErrorAppend(errs, c.checkVolume()...)
+	errs = packersdk.MultiErrorAppend(errs, c.checkHVM()...)
 	if errs != nil && len(errs.Errors) > 0 {
 		return errs
 	}
@@ -169,10 +182,29 @@ func (c *Config) checkEnvironmentTag(option string, tags map[string]string) erro
 	return fmt.Errorf("%s sets %s to %q, but environment is %q: remove one of them", option, cloud.EnvironmentTag, value, c.Environment)
 }
 
-func (c *Config) checkVolume() []error {
-	if c.VolumeSize == 0 {
-		c.VolumeSize = defaultVolumeSize
+// checkHVM checks the options that only a disk which boots by itself can have:
+// EC2's network cards and boot modes are nothing that a Xen guest knows.
+func (c *Config) checkHVM() []error {
+	var errs []error
+	modes := []string{"", "legacy-bios", "uefi", "uefi-preferred"}
+	if !slices.Contains(modes, c.BootMode) {
+		errs = append(errs, fmt.Errorf("boot_mode is %q: it must be legacy-bios, uefi or uefi-preferred", c.BootMode))
 	}
+	if c.IMDSSupport != "" && c.IMDSSupport != "v2.0" {
+		errs = append(errs, fmt.Errorf("imds_support is %q: it must be v2.0", c.IMDSSupport))
+	}
+	if c.BootMethod == boot.Disk.Name() || c.BootMethod == boot.Auto {
+		return errs
+	}
+	for option, set := range map[string]bool{"ena_support": c.ENASupport, "sriov_support": c.SRIOVSupport, "boot_mode": c.BootMode != "", "imds_support": c.IMDSSupport != ""} {
+		if set {
+			errs = append(errs, fmt.Errorf("%s is set, but boot_method is %s: only a disk that boots by itself can have it, so remove it", option, c.BootMethod))
+		}
+	}
+	return errs
+}
+
+func (c *Config) checkVolume() []error {
 	if c.VolumeType == "" {
 		c.VolumeType = "gp2"
 	}
@@ -180,7 +212,7 @@ func (c *Config) checkVolume() []error {
 	if !ok {
 		return []error{fmt.Errorf("volume_type is %q: it must be gp2, gp3 or standard", c.VolumeType)}
 	}
-	if c.VolumeSize < 1 || c.VolumeSize > largest {
+	if c.VolumeSize < 0 || c.VolumeSize > largest {
 		return []error{fmt.Errorf("volume_size is %d: a volume of type %s has 1 to %d GiB", c.VolumeSize, c.VolumeType, largest)}
 	}
 	return nil

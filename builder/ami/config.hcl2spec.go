@@ -32,6 +32,8 @@ type FlatConfig struct {
 	Files               map[string]string   `mapstructure:"files" cty:"files" hcl:"files"`
 	Layout              *string             `mapstructure:"layout" cty:"layout" hcl:"layout"`
 	Compress            *string             `mapstructure:"compress" cty:"compress" hcl:"compress"`
+	BootMethod          *string             `mapstructure:"boot_method" cty:"boot_method" hcl:"boot_method"`
+	Shim                *string             `mapstructure:"shim" cty:"shim" hcl:"shim"`
 	Region              *string             `mapstructure:"region" cty:"region" hcl:"region"`
 	Profile             *string             `mapstructure:"profile" cty:"profile" hcl:"profile"`
 	Environment         *string             `mapstructure:"environment" cty:"environment" hcl:"environment"`
@@ -42,6 +44,10 @@ type FlatConfig struct {
 	KernelID            *string             `mapstructure:"kernel_id" cty:"kernel_id" hcl:"kernel_id"`
 	VolumeSize          *int32              `mapstructure:"volume_size" cty:"volume_size" hcl:"volume_size"`
 	VolumeType          *string             `mapstructure:"volume_type" cty:"volume_type" hcl:"volume_type"`
+	ENASupport          *bool               `mapstructure:"ena_support" cty:"ena_support" hcl:"ena_support"`
+	SRIOVSupport        *bool               `mapstructure:"sriov_support" cty:"sriov_support" hcl:"sriov_support"`
+	BootMode            *string             `mapstructure:"boot_mode" cty:"boot_mode" hcl:"boot_mode"`
+	IMDSSupport         *string             `mapstructure:"imds_support" cty:"imds_support" hcl:"imds_support"`
 	PlanOnly            *bool               `mapstructure:"plan_only" cty:"plan_only" hcl:"plan_only"`
 }
 
@@ -78,6 +84,8 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"files":                      &hcldec.AttrSpec{Name: "files", Type: cty.Map(cty.String), Required: false},
 		"layout":                     &hcldec.AttrSpec{Name: "layout", Type: cty.String, Required: false},
 		"compress":                   &hcldec.AttrSpec{Name: "compress", Type: cty.String, Required: false},
+		"boot_method":                &hcldec.AttrSpec{Name: "boot_method", Type: cty.String, Required: false},
+		"shim":                       &hcldec.AttrSpec{Name: "shim", Type: cty.String, Required: false},
 		"region":                     &hcldec.AttrSpec{Name: "region", Type: cty.String, Required: false},
 		"profile":                    &hcldec.AttrSpec{Name: "profile", Type: cty.String, Required: false},
 		"environment":                &hcldec.AttrSpec{Name: "environment", Type: cty.String, Required: false},
@@ -88,6 +96,10 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"kernel_id":                  &hcldec.AttrSpec{Name: "kernel_id", Type: cty.String, Required: false},
 		"volume_size":                &hcldec.AttrSpec{Name: "volume_size", Type: cty.Number, Required: false},
 		"volume_type":                &hcldec.AttrSpec{Name: "volume_type", Type: cty.String, Required: false},
+		"ena_support":                &hcldec.AttrSpec{Name: "ena_support", Type: cty.Bool, Required: false},
+		"sriov_support":              &hcldec.AttrSpec{Name: "sriov_support", Type: cty.Bool, Required: false},
+		"boot_mode":                  &hcldec.AttrSpec{Name: "boot_mode", Type: cty.String, Required: false},
+		"imds_support":               &hcldec.AttrSpec{Name: "imds_support", Type: cty.String, Required: false},
 		"plan_only":                  &hcldec.AttrSpec{Name: "plan_only", Type: cty.Bool, Required: false},
 	}
 	return s

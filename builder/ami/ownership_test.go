@@ -121,14 +121,16 @@ func TestCancelBeforeTheHandoverRemovesTheAMI(t *testing.T) {
 // With -on-error=abort nothing is removed, and all of it is named with the
 // command that removes it.
 func TestAbortNamesWhatIsLeft(t *testing.T) {
-	for fault, want := range map[string][]string{
-		"PutSnapshotBlock=refuse": {"left in place: snap-", "aws ec2 delete-snapshot --region us-east-1 --snapshot-id snap-"},
-		"RegisterImage=refuse":    {"left in place: snap-"},
-		"StartSnapshot=cut-after": {"left in place: the snapshot with the tag unikernel:build="},
+	for faults, want := range map[string][]string{
+		"PutSnapshotBlock=refuse":                          {"left in place: snap-", "aws ec2 delete-snapshot --region us-east-1 --snapshot-id snap-"},
+		"RegisterImage=refuse":                             {"left in place: snap-"},
+		"StartSnapshot=cut-after DescribeSnapshots=refuse": {"left in place: the snapshot with the tag unikernel:build="},
 	} {
-		t.Run(fault, func(t *testing.T) {
+		t.Run(faults, func(t *testing.T) {
 			c := newCloud(t)
-			c.inject(t, fault)
+			for fault := range strings.FieldsSeq(faults) {
+				c.inject(t, fault)
+			}
 			ui := &listener{}
 			if _, err := c.build(t.Context(), t, ui, map[string]any{"packer_on_error": "abort"}); err == nil {
 				t.Error("no error")

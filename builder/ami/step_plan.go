@@ -2,12 +2,16 @@ package ami
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/hashicorp/packer-plugin-sdk/multistep"
+
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ami"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/snapshot"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/boot"
 )
 
 // stepPlan checks with AWS everything that can be checked before anything is
@@ -16,31 +20,18 @@ type stepPlan struct{ *build }
 
 func (s *stepPlan) Run(ctx context.Context, _ multistep.StateBag) multistep.StepAction {
 	s.err = nil // from an earlier attempt, if the user chose to retry
-	blocks, err := s.wrapped.Disk.Blocks(ctx)
-	if err != nil {
-		return s.fail(err)
-	}
+	var err error
 	s.session, err = s.config.Connect(ctx, s.connect)
 	if err != nil {
 		return s.fail(component.Explain(err))
 	}
-	s.blocks = blocks
-	s.plan, err = ami.NewPlan(ctx, s.session, ami.Request{
-		BuildID:      s.id,
-		Name:         s.config.AMIName,
-		Description:  s.config.AMIDescription,
-		Environment:  s.config.Environment,
-		System:       s.wrapped.Report.System,
-		Architecture: s.wrapped.Report.Arch,
-		MaxMemoryMiB: s.wrapped.Report.MaxMemoryMiB,
-		KernelID:     s.config.KernelID,
-		VolumeSize:   s.config.VolumeSize,
-		VolumeType:   s.config.VolumeType,
-		Content:      snapshot.Content(blocks),
-
-		UserImageTags:    s.config.Tags,
-		UserSnapshotTags: s.config.SnapshotTags,
-	})
+	err = s.makePlan(ctx)
+	if s.config.BootMethod == boot.Auto && s.wrapped.Method == boot.PVGRUB && lacksPV(err) {
+		s.ui.Say(fmt.Sprintf("%s has no PV instances: using boot method %s", s.session.Region, boot.PVShim.Name()))
+		if err = s.wrapped.Again(ctx, &s.config.Config, boot.PVShim); err == nil {
+			err = s.makePlan(ctx)
+		}
+	}
 	if err != nil {
 		return s.fail(component.Explain(err))
 	}
@@ -53,9 +44,74 @@ func (s *stepPlan) Run(ctx context.Context, _ multistep.StateBag) multistep.Step
 
 func (s *stepPlan) Cleanup(multistep.StateBag) {}
 
+// lacksPV reports whether all that is wrong with a plan is that the region runs
+// no PV instances.
+func lacksPV(err error) bool {
+	if err == nil {
+		return false
+	}
+	lacks := true
+	_ = cloud.Each(err, func(one error) error {
+		_, noTypes := errors.AsType[ami.NoPVError](one)
+		_, noAKI := errors.AsType[ami.NoPVGRUBError](one)
+		lacks = lacks && (noTypes || noAKI)
+		return one
+	})
+	return lacks
+}
+
+func (s *stepPlan) makePlan(ctx context.Context) (err error) {
+	if s.blocks, err = s.wrapped.Disk.Blocks(ctx); err != nil {
+		return err
+	}
+	c, w := s.config, s.wrapped
+	request := ami.Request{
+		BuildID:        s.id,
+		Name:           c.AMIName,
+		Description:    c.AMIDescription,
+		Environment:    c.Environment,
+		System:         w.Report.System,
+		Architecture:   w.Report.Arch,
+		MaxMemoryMiB:   w.Report.MaxMemoryMiB,
+		BootMethod:     w.Method.Name(),
+		Virtualization: w.Registration.VirtualizationType,
+		RootDevice:     w.Registration.RootDevice,
+		KernelID:       c.KernelID,
+		VolumeSize:     max(c.VolumeSize, volumeSize(w.Size())),
+		VolumeType:     c.VolumeType,
+		Content:        snapshot.Content(s.blocks),
+
+		UserImageTags:    c.Tags,
+		UserSnapshotTags: c.SnapshotTags,
+	}
+	if request.Virtualization == "hvm" {
+		request.Architecture = "x86_64" // of the machine, whatever the kernel is
+		request.XenOnly = w.Method != boot.Disk
+		request.HVM = ami.HVMOptions{ENA: c.ENASupport, SRIOV: c.SRIOVSupport, BootMode: c.BootMode, IMDS: c.IMDSSupport}
+		if c.KernelID != "" {
+			return fmt.Errorf("kernel_id is set, but the boot method is %s: an hvm AMI has no kernel image, so remove kernel_id", w.Method.Name())
+		}
+	}
+	s.plan, err = ami.NewPlan(ctx, s.session, request)
+	return err
+}
+
+// volumeSize is the smallest volume for a disk of so many bytes, in GiB.
+func volumeSize(bytes int64) int32 {
+	const gib = 1 << 30
+	return int32(max(1, (bytes+gib-1)/gib))
+}
+
 func (s *stepPlan) show() {
 	s.ui.Say(fmt.Sprintf("plan: AMI %q in %s, account %s", s.plan.Name, s.plan.Region, s.plan.Account))
-	s.ui.Say(fmt.Sprintf("boots with %s, command line %q", s.plan.Kernel, s.wrapped.CommandLine))
+	switch s.wrapped.Method {
+	case boot.PVGRUB:
+		s.ui.Say(fmt.Sprintf("boots with %s, command line %q", s.plan.Kernel, s.wrapped.CommandLine))
+	case boot.PVShim:
+		s.ui.Say(fmt.Sprintf("boots with %s, command line %q", s.wrapped.Shim, s.wrapped.CommandLine))
+	default:
+		s.ui.Say(fmt.Sprintf("boots by method %s, command line %q", s.wrapped.Method.Name(), s.wrapped.CommandLine))
+	}
 	s.ui.Say(fmt.Sprintf("root volume: %d GiB (%s), %d blocks of 512 KiB to upload",
 		s.plan.VolumeSize, s.plan.VolumeType, len(s.blocks)))
 	if s.plan.Environment != "" {

@@ -79,6 +79,18 @@ type Config struct {
 	// How the kernel is stored on the disk: `auto` (the default) compresses it
 	// by gzip where that makes it smaller, `gzip` always does, `none` never.
 	Compress string `mapstructure:"compress"`
+	// How the image boots: `pv-grub` (PV kernels, paravirtual AMI, PV instance
+	// types), `pv-shim` (the same kernels in Xen's PV shim, hvm AMI, Xen HVM
+	// instance types such as t2), `multiboot` (MirageOS 3.9 and later and other
+	// multiboot kernels, hvm AMI, Xen HVM instance types) or `disk` (a disk that
+	// boots by itself, hvm AMI). `auto` (the default) uses the first that can boot
+	// the image: pv-grub, but pv-shim if the region has no PV instance types; then
+	// multiboot; then disk.
+	BootMethod string `mapstructure:"boot_method"`
+	// The file of Xen's PV shim (`xen-shim`), for `pv-shim`. Default: the one of
+	// Debian's package xen-utils-4.17, which is used where it is installed, or else
+	// downloaded by apt and not installed.
+	Shim string `mapstructure:"shim"`
 }
 
 // Module is a file that is loaded with the kernel.
@@ -99,6 +111,7 @@ const (
 func (c *Config) Prepare() []error {
 	c.Compress = cmp.Or(c.Compress, string(boot.CompressAuto))
 	c.Layout = cmp.Or(c.Layout, string(disk.LayoutWholeDisk))
+	c.BootMethod = cmp.Or(c.BootMethod, boot.Auto)
 	c.MaxImageSize = cmp.Or(c.MaxImageSize, defaultMaxImageSize)
 	errs := slices.Concat(c.checkImage(), c.checkBuild(), c.checkContent())
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
@@ -127,6 +140,11 @@ func (c *Config) checkContent() []error {
 	case disk.LayoutWholeDisk, disk.LayoutPartitioned:
 	default:
 		errs = append(errs, fmt.Errorf("layout is %q: use whole-disk or partitioned", c.Layout))
+	}
+	if c.BootMethod != boot.Auto {
+		if _, err := boot.Find(c.BootMethod); err != nil {
+			errs = append(errs, fmt.Errorf("boot_method: %w", err))
+		}
 	}
 	return append(errs, boot.CheckModules(c.Ramdisk, c.modules()))
 }

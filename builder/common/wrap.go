@@ -16,6 +16,7 @@ import (
 // A Wrapped is an image on its disk.
 type Wrapped struct {
 	*xenpv.Disk
+	spec  xenpv.Spec
 	built *lock // keeps other builds from replacing the image; nil without a build command
 }
 
@@ -55,15 +56,34 @@ func (c *Config) wrap(ctx context.Context, ui packersdk.Ui, size int64, w *Wrapp
 		}
 		spec.ImageOnly = true
 	}
-	w.Disk, err = xenpv.Wrap(ctx, spec)
-	if refused, ok := errors.AsType[*xenpv.RefusedError](err); ok {
-		return fmt.Errorf("use %s: %w", shown(c.Image), refused.Problems)
-	}
-	if err != nil {
+	w.spec = spec
+	if err := c.lay(ctx, w); err != nil {
 		return err
 	}
 	w.describe(ui, shown(c.Image))
 	return nil
+}
+
+// Again lays out the disk for another boot method. The build command doesn't run
+// again.
+func (w *Wrapped) Again(ctx context.Context, c *Config, method boot.Method) error {
+	err := w.Disk.Close()
+	w.Disk = nil
+	if err != nil {
+		return err
+	}
+	w.spec.Method = method.Name()
+	return c.lay(ctx, w)
+}
+
+// lay lays out the disk.
+func (c *Config) lay(ctx context.Context, w *Wrapped) error {
+	var err error
+	w.Disk, err = xenpv.Wrap(ctx, w.spec)
+	if refused, ok := errors.AsType[*xenpv.RefusedError](err); ok {
+		return fmt.Errorf("use %s: %w", shown(c.Image), refused.Problems)
+	}
+	return err
 }
 
 // spec is the disk of the options.
@@ -79,6 +99,8 @@ func (c *Config) spec(size int64) xenpv.Spec {
 		Layout:   disk.Layout(c.Layout),
 		Size:     size,
 		Compress: boot.Compress(c.Compress),
+		Method:   c.BootMethod,
+		Shim:     c.Shim,
 	}
 	if c.Cmdline != "" {
 		spec.CommandLine = &c.Cmdline
@@ -88,7 +110,14 @@ func (c *Config) spec(size int64) xenpv.Spec {
 
 // describe tells the user what the image is, and what to be aware of.
 func (w *Wrapped) describe(ui packersdk.Ui, image string) {
-	ui.Say(fmt.Sprintf("%s: %s kernel for Xen PV, %s, %.1f MiB", image, w.Report.System, w.Report.Arch, mib(w.Report.KernelSize)))
+	switch w.Method {
+	case boot.Disk:
+		ui.Say(fmt.Sprintf("%s: disk that boots by itself, %.1f MiB", image, mib(w.Used())))
+	case boot.Multiboot:
+		ui.Say(fmt.Sprintf("%s: %s multiboot kernel, %s, %.1f MiB", image, w.Report.System, w.Report.Arch, mib(w.Report.KernelSize)))
+	default:
+		ui.Say(fmt.Sprintf("%s: %s kernel for Xen PV, %s, %.1f MiB", image, w.Report.System, w.Report.Arch, mib(w.Report.KernelSize)))
+	}
 	if w.MemoryMiB > 0 {
 		ui.Say(fmt.Sprintf("%s gives it %d MiB of memory: an instance has what its type has", image, w.MemoryMiB))
 	}

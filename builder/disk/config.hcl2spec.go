@@ -32,6 +32,8 @@ type FlatConfig struct {
 	Files               map[string]string   `mapstructure:"files" cty:"files" hcl:"files"`
 	Layout              *string             `mapstructure:"layout" cty:"layout" hcl:"layout"`
 	Compress            *string             `mapstructure:"compress" cty:"compress" hcl:"compress"`
+	BootMethod          *string             `mapstructure:"boot_method" cty:"boot_method" hcl:"boot_method"`
+	Shim                *string             `mapstructure:"shim" cty:"shim" hcl:"shim"`
 	Output              *string             `mapstructure:"output" cty:"output" hcl:"output"`
 	DiskSize            *int64              `mapstructure:"disk_size" cty:"disk_size" hcl:"disk_size"`
 }
@@ -69,6 +71,8 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"files":                      &hcldec.AttrSpec{Name: "files", Type: cty.Map(cty.String), Required: false},
 		"layout":                     &hcldec.AttrSpec{Name: "layout", Type: cty.String, Required: false},
 		"compress":                   &hcldec.AttrSpec{Name: "compress", Type: cty.String, Required: false},
+		"boot_method":                &hcldec.AttrSpec{Name: "boot_method", Type: cty.String, Required: false},
+		"shim":                       &hcldec.AttrSpec{Name: "shim", Type: cty.String, Required: false},
 		"output":                     &hcldec.AttrSpec{Name: "output", Type: cty.String, Required: false},
 		"disk_size":                  &hcldec.AttrSpec{Name: "disk_size", Type: cty.Number, Required: false},
 	}

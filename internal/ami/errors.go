@@ -17,6 +17,14 @@ func (e NoPVError) Error() string {
 	return fmt.Sprintf("region %s has no instance type that runs PV images: use one that does, for example us-east-1 or eu-west-1", e.Region)
 }
 
+// A NoXenError says that a region has no instance type on which Xen runs hvm
+// images.
+type NoXenError struct{ Region string }
+
+func (e NoXenError) Error() string {
+	return fmt.Sprintf("region %s has no instance type that runs hvm images on Xen: use one that has, for example us-east-1 or eu-west-1", e.Region)
+}
+
 // A NoPVGRUBError is returned if Amazon offers no PV-GRUB in a region.
 type NoPVGRUBError struct{ Region, Architecture string }
 

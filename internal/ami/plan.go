@@ -27,12 +27,28 @@ type Request struct {
 	System           string            // the unikernel system, for the tags
 	MaxMemoryMiB     int64             // the most that the system supports, for the tags; 0 if no limit is known
 	Architecture     string            // "x86_64" or "i386"
-	KernelID         string            // an AKI to use instead of the newest PV-GRUB; "" finds it
+	BootMethod       string            // for the tags, for example "pv-grub"
+	Virtualization   string            // "paravirtual" or "hvm"
+	XenOnly          bool              // an hvm image without drivers for anything but Xen
+	RootDevice       string            // for example [PVRootDevice]
+	HVM              HVMOptions        // of an hvm image
+	KernelID         string            // an AKI for a paravirtual image instead of the newest PV-GRUB; "" finds it
 	VolumeSize       int32             // GiB
 	VolumeType       string            // for example "gp2"
 	UserImageTags    map[string]string // the user's tags of the AMI
 	UserSnapshotTags map[string]string // the user's tags of the snapshot
 	Content          string            // identifies the contents of the disk, for the tags
+}
+
+// paravirtual is EC2's name for the virtualization type of PV images.
+const paravirtual = string(types.VirtualizationTypeParavirtual)
+
+// HVMOptions are those of an hvm image's registration. Zero values leave them out.
+type HVMOptions struct {
+	ENA      bool   // it has a driver for the network cards of Nitro
+	SRIOV    bool   // it has a driver for enhanced networking by ixgbevf
+	BootMode string // "legacy-bios", "uefi" or "uefi-preferred"
+	IMDS     string // "v2.0" requires version 2 of the metadata service
 }
 
 // A Plan is a request that passed all preflight checks.
@@ -49,8 +65,13 @@ func NewPlan(ctx context.Context, s *cloud.Session, request Request) (*Plan, err
 	plan := &Plan{Request: request, Region: s.Region}
 	var err error
 	plan.Account, err = s.Preflight(ctx, func(ctx context.Context) (err error) {
-		plan.Kernel, err = kernel(ctx, s, request)
-		return errors.Join(checkPVInstances(ctx, s), err, checkNameFree(ctx, s, request.Name))
+		if request.Virtualization == paravirtual {
+			plan.Kernel, err = kernel(ctx, s, request)
+			err = errors.Join(checkPVInstances(ctx, s), err)
+		} else if request.XenOnly {
+			err = checkXenInstances(ctx, s)
+		}
+		return errors.Join(err, checkNameFree(ctx, s, request.Name))
 	})
 	if err != nil {
 		return nil, err
@@ -77,6 +98,22 @@ func checkPVInstances(ctx context.Context, s *cloud.Session) error {
 	}
 	if len(found) == 0 {
 		return NoPVError{s.Region}
+	}
+	return nil
+}
+
+// checkXenInstances checks that the region has an instance type on which Xen runs
+// hvm images: regions opened since 2019 have none.
+func checkXenInstances(ctx context.Context, s *cloud.Session) error {
+	pager := ec2.NewDescribeInstanceTypesPaginator(s.EC2, &ec2.DescribeInstanceTypesInput{
+		Filters: []types.Filter{cloud.Filter("supported-virtualization-type", "hvm"), cloud.Filter("hypervisor", "xen")},
+	})
+	found, err := cloud.All(ctx, pager, func(page *ec2.DescribeInstanceTypesOutput) []types.InstanceTypeInfo { return page.InstanceTypes })
+	if err != nil {
+		return fmt.Errorf("look up Xen instance types in %s: %w", s.Region, err)
+	}
+	if len(found) == 0 {
+		return NoXenError{s.Region}
 	}
 	return nil
 }
@@ -113,6 +150,9 @@ func (r *Request) tags(role string, users map[string]string) map[string]string {
 		all[cloud.EnvironmentTag] = r.Environment
 	}
 	all[cloud.BuildTag], all[cloud.RoleTag], all[cloud.SystemTag], all[cloud.ContentTag] = r.BuildID, role, r.System, r.Content
+	if r.BootMethod != "" {
+		all[cloud.BootMethodTag] = r.BootMethod
+	}
 	if r.MaxMemoryMiB != 0 {
 		all[cloud.MaxMemoryTag] = strconv.FormatInt(r.MaxMemoryMiB, 10)
 	}

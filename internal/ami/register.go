@@ -26,6 +26,7 @@ type Registration struct {
 	Architecture   string // "x86_64" or "i386"
 	Virtualization string // "paravirtual" or "hvm"
 	KernelID       string // the AKI; "" for none, as for all hvm images
+	HVM            HVMOptions
 	RootDevice     string // for example [PVRootDevice]
 	SnapshotID     string
 	VolumeSize     int32             // GiB
@@ -41,9 +42,10 @@ func (p *Plan) Registration(snapshotID string) Registration {
 		Name:           p.Name,
 		Description:    p.Description,
 		Architecture:   p.Architecture,
-		Virtualization: string(types.VirtualizationTypeParavirtual),
+		Virtualization: p.Virtualization,
 		KernelID:       p.Kernel.ID,
-		RootDevice:     PVRootDevice,
+		HVM:            p.HVM,
+		RootDevice:     p.RootDevice,
 		SnapshotID:     snapshotID,
 		VolumeSize:     p.VolumeSize,
 		VolumeType:     p.VolumeType,
@@ -64,8 +66,8 @@ func Register(ctx context.Context, s *cloud.Session, r Registration, ledger *clo
 	return id, waitForImage(ctx, s, id)
 }
 
-// input has no ENA, SR-IOV, boot mode, TPM or IMDS options: they can make the
-// instances of a PV AMI unreachable.
+// input has ENA, SR-IOV, boot mode and IMDS options only as far as they are asked
+// for: they can make the instances of a Xen guest unreachable.
 func (r *Registration) input() *ec2.RegisterImageInput {
 	input := &ec2.RegisterImageInput{
 		Name:               aws.String(r.Name),
@@ -89,6 +91,13 @@ func (r *Registration) input() *ec2.RegisterImageInput {
 	if r.KernelID != "" {
 		input.KernelId = aws.String(r.KernelID)
 	}
+	if r.HVM.ENA {
+		input.EnaSupport = aws.Bool(true)
+	}
+	if r.HVM.SRIOV {
+		input.SriovNetSupport = aws.String("simple")
+	}
+	input.BootMode, input.ImdsSupport = types.BootModeValues(r.HVM.BootMode), types.ImdsSupportValues(r.HVM.IMDS)
 	if r.Description != "" {
 		input.Description = aws.String(r.Description)
 	}

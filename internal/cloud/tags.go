@@ -24,6 +24,8 @@ const (
 	RoleTag = "unikernel:role"
 	// SystemTag is the unikernel system, for example "mirage".
 	SystemTag = "unikernel:system"
+	// BootMethodTag names how an AMI boots, for example "pv-grub".
+	BootMethodTag = "unikernel:boot-method"
 	// MaxMemoryTag is the most memory, in MiB, that the unikernel system supports,
 	// if it has such a limit.
 	MaxMemoryTag = "unikernel:max-memory-mib"
@@ -56,7 +58,7 @@ const (
 	maxTags     = 50
 	maxTagKey   = 128 // characters
 	maxTagValue = 256 // characters
-	ownTags     = 8   // the ones above, including those of a test
+	ownTags     = 9   // the ones above, including those of a test
 )
 
 // SortedTags puts tags in a fixed order, so that requests are reproducible.

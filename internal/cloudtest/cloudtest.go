@@ -115,6 +115,8 @@ func Request(disk MemoryDisk) ami.Request {
 		Environment:      "dev",
 		System:           "mirage",
 		Architecture:     "x86_64",
+		Virtualization:   "paravirtual",
+		RootDevice:       ami.PVRootDevice,
 		VolumeSize:       1,
 		VolumeType:       "gp2",
 		UserImageTags:    map[string]string{"Service": "web"},
