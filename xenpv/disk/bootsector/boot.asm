@@ -9,12 +9,12 @@
 ; Both are assembled together, so that the second stage uses the sector's code.
 ;
 ; Memory while loading (everything else below 1 MiB stays as the BIOS left it):
-;   05000-0501f  variables
-;   05020-06fff  stack, downward. Neither shares a page with code: software emulation
-;                checks each write to such a page, which makes the loader ten times slower
+;   05000-05fff  variables
+;   06000-06fff  stack. Variables and stack share no page with code: emulators check each
+;                write to such a page, which makes the loader ten times slower
 ;   07c00-07dff  boot sector, loaded by the BIOS
 ;   08000-0efff  second stage: code, table, multiboot information, strings
-;   0f000-0ffef  memory map, as multiboot has it
+;   0f000-0ffdf  memory map in multiboot format
 ;   10000-1ffff  buffer for disk reads, one 64 KiB DMA page
 ;   20000-23fff  tables for inflate and CRC-32
 ; Kernel and modules lie at 1 MiB and above; every step is checked against the memory map.
@@ -92,7 +92,7 @@ start:
     test cl, 1
     jz fail
 
-    call read                   ; packet as it is: the second stage
+    call read                   ; the second stage
     mov si, no_stage2
     cmp dword [stage2], MAGIC
     je stage2 + 4
@@ -385,7 +385,7 @@ move:
 ; fill reads the current file's next run of sectors. ESI: its bytes, up to [limit].
 fill:
     pushad
-    mov esi, bad_gzip           ; only inflate asks for more than there is
+    mov esi, bad_gzip           ; only inflate can run past the end of a file
     mov ecx, [left]
     test ecx, ecx
     jz die

@@ -1,5 +1,5 @@
 // Package bootsector makes disks bootable by a BIOS: its loader starts a
-// multiboot kernel from files whose place on the disk it was told.
+// multiboot kernel from files at known sectors.
 //
 // The loader (boot.asm, 3 KiB of code) has two parts:
 //
@@ -73,8 +73,8 @@ const (
 	signature     = 0xaa55
 )
 
-// ErrNoSignature means that a disk's first sector lacks the boot signature, so
-// that no BIOS starts it.
+// ErrNoSignature means that a disk's first sector has no boot signature, so
+// no BIOS starts it.
 var ErrNoSignature = errors.New("no boot signature")
 
 // An Extent is a run of contiguous sectors on the disk.
@@ -100,7 +100,7 @@ func Sector(stage2 Extent) ([]byte, error) {
 }
 
 // CheckSignature returns an error that wraps [ErrNoSignature] unless a disk that
-// begins with the given bytes is one that a BIOS starts.
+// begins with the given bytes has a boot signature.
 func CheckSignature(head []byte) error {
 	if len(head) < SectorSize {
 		return fmt.Errorf("check boot sector: disk of %d bytes: %w", len(head), ErrNoSignature)

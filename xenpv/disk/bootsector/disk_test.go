@@ -33,7 +33,7 @@ func TestExt2(t *testing.T) {
 		Kernel: File{CommandLine: d.kernel.line},
 		Modules: []File{
 			{CommandLine: d.modules[0].line},
-			{CommandLine: d.modules[1].line, Unpacked: int64(len(d.modules[1].data))},
+			{CommandLine: d.modules[1].line, UncompressedSize: int64(len(d.modules[1].data))},
 		},
 	}
 	contents := map[string][]byte{"boot/kernel": d.kernel.data, "boot/module": d.modules[0].data, "boot/module.gz": packed}

@@ -78,7 +78,7 @@ func (f testFile) put(t testing.TB, disk []byte) ([]byte, File) {
 		if data = f.packed; data == nil {
 			data = compress(t, f.data)
 		}
-		file.Unpacked = int64(len(f.data))
+		file.UncompressedSize = int64(len(f.data))
 	}
 	file.Size = int64(len(data))
 	sectors := (len(data) + SectorSize - 1) / SectorSize

@@ -9,17 +9,17 @@ import (
 	"slices"
 )
 
-// What makes a kernel unfit for the loader.
+// Reasons why the loader cannot start a kernel.
 var (
 	ErrNoHeader     = errors.New("no multiboot header")
 	ErrHeaderTooFar = errors.New("multiboot header beyond the first 8 KiB")
 	ErrChecksum     = errors.New("wrong checksum in the multiboot header")
 	ErrMultiboot2   = errors.New("multiboot 2 header only; multiboot 1 is required")
-	ErrVideo        = errors.New("kernel requires a video mode, which no serial console has")
+	ErrVideo        = errors.New("kernel requires a video mode, which the loader does not set")
 	ErrFlags        = errors.New("kernel requires unknown multiboot features")
 	ErrKernel       = errors.New("bad multiboot kernel")
 	ErrOverlap      = errors.New("overlap in memory")
-	ErrMemory       = errors.New("outside the memory for kernel and modules")
+	ErrMemory       = errors.New("outside usable memory")
 )
 
 const (
@@ -48,7 +48,7 @@ const (
 	FormatAOut  Format = "a.out kludge" // addresses in the multiboot header itself
 )
 
-// A Header holds what a kernel's multiboot header and its segments say.
+// A Header describes a multiboot kernel.
 type Header struct {
 	Offset     int64 // of the multiboot 1 header in the file
 	Flags      uint32
@@ -92,7 +92,7 @@ func ParseMultiboot(r io.ReaderAt, size int64) (Header, error) {
 }
 
 // findHeader returns the offset of the multiboot 1 header. A magic number with a
-// wrong checksum may be chance, so it counts only if nothing better follows.
+// wrong checksum may be other data, so the search goes on behind it.
 func findHeader(head []byte) (int64, error) {
 	result := ErrNoHeader
 	for at := 0; at+headerSize <= len(head); at += 4 {

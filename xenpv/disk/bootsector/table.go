@@ -11,7 +11,7 @@ import (
 
 var le = binary.LittleEndian
 
-// What is wrong with a table.
+// Errors in a table.
 var (
 	ErrExtents     = errors.New("bad extents")
 	ErrTooLarge    = errors.New("second stage too large")
@@ -19,7 +19,7 @@ var (
 	ErrSize        = errors.New("bad size")
 )
 
-// LoaderName is how the loader introduces itself to the kernel.
+// LoaderName is the name of the boot loader that kernels get.
 const LoaderName = "xenpv"
 
 // A File is a file that the loader reads.
@@ -27,36 +27,37 @@ type File struct {
 	Extents []Extent // where it lies, in order; the last may be longer than the file
 	Size    int64    // in bytes, as it is stored
 
-	// Unpacked is the size in bytes after decompression with gzip. It is 0 for
-	// a file that goes into memory as it is, compressed or not.
-	Unpacked int64
+	// UncompressedSize is not 0 if the loader is to decompress the file, which
+	// is in gzip format, and is the size in bytes after that. If it is 0, the
+	// file is loaded unchanged, compressed or not.
+	UncompressedSize int64
 
-	// CommandLine is passed to the kernel, byte for byte. Most kernels take the
-	// first word for the file's name.
+	// CommandLine is passed to the kernel unchanged. Most kernels expect the
+	// file's name as its first word: Xen drops that word.
 	CommandLine string
 }
 
 // memory returns the size of the file in memory.
 func (f File) memory() int64 {
-	if f.Unpacked != 0 {
-		return f.Unpacked
+	if f.UncompressedSize != 0 {
+		return f.UncompressedSize
 	}
 	return f.Size
 }
 
-// A Table says what the loader starts, and from where.
+// A Table describes what the loader starts, and where on the disk it is.
 type Table struct {
 	Kernel  File
 	Header  Header // the kernel's, from ParseMultiboot
 	Modules []File
 
 	// ModuleAddress is where the first module goes, a multiple of the page
-	// size. 0 stands for the first page above the kernel. Each further module
+	// size. 0 means the first page above the kernel. Each further module
 	// goes in the first page above the one before it.
 	ModuleAddress uint32
 
-	// Memory is the address behind the machine's memory below 4 GiB, in bytes,
-	// if it is known. 0 stands for 4 GiB. The loader checks again.
+	// Memory is the end address of the machine's memory below 4 GiB, if known.
+	// 0 means 4 GiB. At boot, the loader checks against the memory map.
 	Memory int64
 }
 
@@ -129,8 +130,8 @@ func (t Table) Size() int {
 
 func stage2Size() int { return len(boot) - stage2Offset }
 
-// Stage2 returns the second stage, of [Table.Size] bytes. It fails if the loader
-// could not do what the table says, with an error that wraps one of this package's.
+// Stage2 returns the second stage, of [Table.Size] bytes. If the
+// loader cannot do what the table says, the error wraps one of this package's.
 func Stage2(t Table) ([]byte, error) {
 	p, err := t.place()
 	if err != nil {
@@ -151,10 +152,10 @@ func Stage2(t Table) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// put appends v, of a fixed size.
+// put appends v, which has a fixed size.
 func put(b *bytes.Buffer, v any) {
 	if err := binary.Write(b, le, v); err != nil {
-		panic(err) // a buffer takes everything, and v is one of the types above
+		panic(err) // impossible: v is one of the types above
 	}
 }
 
@@ -184,7 +185,7 @@ func (t Table) encodeSteps(p placement) []byte {
 func putLoad(b *bytes.Buffer, f File, address int64) {
 	put(b, step{stepLoad, uint32(address), uint32(f.memory()), uint32(f.Size)})
 	count := uint32(len(f.Extents))
-	if f.Unpacked != 0 {
+	if f.UncompressedSize != 0 {
 		count |= flagGzip
 	}
 	put(b, count)
@@ -223,7 +224,7 @@ type placement struct {
 	modules []int64
 }
 
-// place gives the files their addresses, and checks all of them.
+// place assigns addresses to the files and checks them.
 func (t Table) place() (placement, error) {
 	var p placement
 	if err := t.checkFiles(); err != nil {
@@ -235,10 +236,10 @@ func (t Table) place() (placement, error) {
 		memory = addressSpace
 	}
 	if low < lowestAddress || end > memory {
-		return p, fmt.Errorf("kernel at %#x to %#x: %w, which is %#x to %#x", low, end, ErrMemory, int64(lowestAddress), memory)
+		return p, fmt.Errorf("kernel at %#x to %#x: %w, which is from %#x to %#x", low, end, ErrMemory, int64(lowestAddress), memory)
 	}
 	if p.kernel = t.placeKernel(end); p.kernel+t.Header.Size > memory {
-		return p, fmt.Errorf("kernel of %d bytes is loaded at %#x: %w, which ends at %#x", t.Header.Size, p.kernel, ErrMemory, memory)
+		return p, fmt.Errorf("kernel file of %d bytes at %#x: %w, which ends at %#x", t.Header.Size, p.kernel, ErrMemory, memory)
 	}
 	next := pageAlign(end)
 	if t.ModuleAddress != 0 {
@@ -301,7 +302,7 @@ func (t Table) checkFiles() error {
 }
 
 func (f File) check() error {
-	if f.Size <= 0 || f.Unpacked < 0 || f.Size >= addressSpace || f.Unpacked >= addressSpace {
+	if f.Size <= 0 || f.UncompressedSize < 0 || f.Size >= addressSpace || f.UncompressedSize >= addressSpace {
 		return fmt.Errorf("%w: %d bytes, %d in memory; must be 1 byte to 4 GiB", ErrSize, f.Size, f.memory())
 	}
 	if strings.IndexByte(f.CommandLine, 0) >= 0 {
