@@ -110,6 +110,7 @@ func (d MemoryDisk) Blocks() []xendisk.Block {
 func Request(disk MemoryDisk) ami.Request {
 	return ami.Request{
 		BuildID:          "build-1",
+		BootMethod:       "pv-grub",
 		Name:             "web-dev",
 		Description:      "a test",
 		Environment:      "dev",

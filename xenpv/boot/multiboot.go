@@ -83,7 +83,7 @@ func checkMultibootLine(what, line string) error {
 func (c *Content) multibootLoader(header bootsector.Header, kernel disk.File) (*disk.Loader, error) {
 	t := bootsector.Table{Header: header, Kernel: bootsector.File{Size: kernel.Size, CommandLine: c.options.CommandLine}}
 	if c.Compressed() {
-		t.Kernel.Unpacked = header.Size
+		t.Kernel.UncompressedSize = header.Size
 	}
 	paths := []string{kernel.Path}
 	for _, f := range c.Files {
@@ -93,5 +93,5 @@ func (c *Content) multibootLoader(header bootsector.Header, kernel disk.File) (*
 		}
 		t.Modules, paths = append(t.Modules, m), append(paths, f.Path)
 	}
-	return newLoader(t, paths)
+	return newLoader(c.options.Layout, t, paths)
 }

@@ -75,9 +75,9 @@ func (c *Content) shimLoader(o Options, kernel disk.File) (*disk.Loader, error) 
 	if len(o.Modules) > 0 {
 		return nil, fmt.Errorf("boot method pv-shim passes one ramdisk to the guest, and there are %d modules: remove them, or use pv-grub", len(o.Modules))
 	}
-	return newLoader(bootsector.Table{
+	return newLoader(o.Layout, bootsector.Table{
 		Kernel: bootsector.File{
-			Size: int64(len(o.Shim.Compressed)), Unpacked: o.Shim.Header.Size, CommandLine: shimCommandLine,
+			Size: int64(len(o.Shim.Compressed)), UncompressedSize: o.Shim.Header.Size, CommandLine: shimCommandLine,
 		},
 		Header: o.Shim.Header, Modules: modules, ModuleAddress: shimKernelAddress, Memory: shimMemory,
 	}, paths)
@@ -85,7 +85,7 @@ func (c *Content) shimLoader(o Options, kernel disk.File) (*disk.Loader, error) 
 
 // newLoader makes the loader that starts what the table says. Paths are those of
 // the kernel and the modules, whose places are filled in when they are known.
-func newLoader(t bootsector.Table, paths []string) (*disk.Loader, error) {
+func newLoader(layout disk.Layout, t bootsector.Table, paths []string) (*disk.Loader, error) {
 	placed := placeholder(t)
 	if size := placed.Size(); size > bootsector.MaxStage2Size {
 		return nil, fmt.Errorf("boot loader of %d bytes: at most %d fit; shorten the command line", size, bootsector.MaxStage2Size)
@@ -107,6 +107,9 @@ func newLoader(t bootsector.Table, paths []string) (*disk.Loader, error) {
 			return nil, nil, err
 		}
 		sector, err := bootsector.Sector(sectors(d.Extents(stage2Path))[0])
+		if err == nil && layout == disk.LayoutPartitioned {
+			sector = sector[:bootsector.CodeSize] // the partition table follows
+		}
 		return sector, content, err
 	}}, nil
 }
