@@ -15,7 +15,7 @@ type stepPlan struct{ *build }
 
 func (s *stepPlan) Run(ctx context.Context, _ multistep.StateBag) multistep.StepAction {
 	s.err = nil // of an earlier try, which the user wants repeated
-	blocks, err := s.wrapped.Disk.Blocks(ctx)
+	blocks, err := s.wrapped.Blocks(ctx)
 	if err != nil {
 		return s.fail(err)
 	}

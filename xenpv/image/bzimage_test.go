@@ -11,7 +11,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/internal/kerneltest"
 )
 
-// bzImage makes a bzImage around a packed payload.
+// bzImage makes a bzImage around a compressed payload.
 func bzImage(protocol uint16, payload []byte) []byte {
 	const setupSectors, offset = 3, 16
 	image := make([]byte, (setupSectors+1)*512+offset)
@@ -42,7 +42,7 @@ func TestBzImage(t *testing.T) {
 	for _, name := range []string{"gzip", "xz", "lzo", "lzma", "lz4", "zstd"} {
 		t.Run(name, func(t *testing.T) {
 			image := bzImage(minProtocol, linuxPayload(name, elfFile))
-			r := packedKernel(t, image, image)
+			r := openedKernel(t, image, image)
 			if r.Payload != "bzimage" || r.PayloadCompression != name || r.Compression != "none" ||
 				r.KernelSize != int64(len(image)) || r.System != "linux" || r.Format != "elf64" || !whole(r) {
 				t.Errorf("%+v", r)
@@ -51,7 +51,7 @@ func TestBzImage(t *testing.T) {
 			if err != nil || !bytes.Equal(got, elfFile) {
 				t.Errorf("the ELF has %d bytes, want %d; %v", len(got), len(elfFile), err)
 			}
-			if r := packedKernel(t, packGzip(image), image); r.Compression != "gzip" || !whole(r) {
+			if r := openedKernel(t, packGzip(image), image); r.Compression != "gzip" || !whole(r) {
 				t.Errorf("in gzip: %+v", r)
 			}
 		})
@@ -73,7 +73,7 @@ func TestBzImageRefused(t *testing.T) {
 		"payload behind the end":  {far, "truncated"},
 		"payload past the end":    {long, "truncated"},
 		"no payload":              {bzImage(minProtocol, nil), "bzimage-payload"},
-		"payload not packed":      {bzImage(minProtocol, file), "bzimage-payload"},
+		"payload not compressed":  {bzImage(minProtocol, file), "bzimage-payload"},
 		"payload of another kind": {bzImage(minProtocol, packGzip([]byte("no ELF"))), "bzimage-payload"},
 		"payload damaged":         {bzImage(minProtocol, payload[:len(payload)/2]), "truncated"},
 	} {

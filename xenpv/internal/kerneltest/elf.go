@@ -117,8 +117,10 @@ func (k Kernel) I386() Kernel {
 	return k
 }
 
-// Number64 and Number32 return a number as a note has it.
+// Number64 returns a number as in a note.
 func Number64(n uint64) string { return string(binary.LittleEndian.AppendUint64(nil, n)) }
+
+// Number32 returns a number as in a note.
 func Number32(n uint32) string { return string(binary.LittleEndian.AppendUint32(nil, n)) }
 
 // noteBytes lays notes out as the ELF format does.
