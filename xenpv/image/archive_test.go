@@ -130,7 +130,7 @@ func TestPackedMember(t *testing.T) {
 			}
 		}
 	}
-	linux := bzImage(minProtocol, linuxPayload("gzip", kernel))
+	linux := kerneltest.BzImage(minProtocol, linuxPayload("gzip", kernel))
 	if r := openWith(t, tarOf(file("vmlinuz", linux)), OpenOptions{}).Facts(); !whole(r) || r.Payload != "bzimage" {
 		t.Errorf("bzImage: %+v", r)
 	}

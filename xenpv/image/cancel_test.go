@@ -36,7 +36,7 @@ func TestInspectCancelled(t *testing.T) {
 	kernel.Text = strings.Repeat("some text", 100_000)
 	images := map[string][]byte{
 		"elf": kernel.Bytes(), "tar": tarOf(file("kernel", kernel.Bytes())), "zip": zipOf(file("kernel", kernel.Bytes())),
-		"bzimage": bzImage(minProtocol, linuxPayload("xz", kernel.Bytes())),
+		"bzimage": kerneltest.BzImage(minProtocol, linuxPayload("xz", kernel.Bytes())),
 		"tar.gz":  packGzip(tarOf(file("kernel.xz", packers["xz"](kernel.Bytes())))),
 	}
 	for name, pack := range packers {

@@ -231,3 +231,16 @@ func wire(v any) []byte {
 	}
 	return b
 }
+
+// BzImage returns a bzImage of a boot protocol version, with a compressed payload
+// (the Linux x86 boot protocol, Documentation/arch/x86/boot.rst).
+func BzImage(protocol uint16, payload []byte) []byte {
+	const setupSectors, offset = 3, 16
+	image := make([]byte, (setupSectors+1)*512+offset)
+	image[0x1f1] = setupSectors
+	copy(image[0x202:], "HdrS")
+	binary.LittleEndian.PutUint16(image[0x206:], protocol)
+	binary.LittleEndian.PutUint32(image[0x248:], offset)
+	binary.LittleEndian.PutUint32(image[0x24c:], uint32(len(payload)))
+	return slices.Concat(image, payload, []byte("behind the payload"))
+}
