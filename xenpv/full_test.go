@@ -38,7 +38,7 @@ func TestDiskFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := d.WriteFile(t.Context(), path)
-	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "make room there, or let the disk be written on another file system") {
+	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "free up space there, or write the disk on another file system") {
 		t.Errorf("error %v", err)
 	}
 	if old, err := os.ReadFile(path); string(old) != "older" || len(listDir(t, dir)) != 1 {
@@ -56,7 +56,7 @@ func TestTemporaryFolderFull(t *testing.T) {
 	_, unpackErr := Wrap(t.Context(), Spec{Image: packed})
 	_, packErr := Wrap(t.Context(), Spec{Image: kernel})
 	for what, err := range map[string]error{"unpack": unpackErr, "pack": packErr} {
-		if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "make room there, or let the environment's TMPDIR name a folder") {
+		if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "free up space there, or set TMPDIR to a directory") {
 			t.Errorf("%s: error %v", what, err)
 		}
 	}

@@ -133,7 +133,7 @@ func TestDiskSize(t *testing.T) {
 		}
 	}
 	_, err := Wrap(t.Context(), Spec{Image: im, Size: 2 << 20})
-	if err == nil || !strings.Contains(err.Error(), "size of 2097152 bytes is too small") || !strings.Contains(err.Error(), "give at least 4194304") {
+	if err == nil || !strings.Contains(err.Error(), "size of 2097152 bytes is too small") || !strings.Contains(err.Error(), "specify at least 4194304") {
 		t.Errorf("error = %v", err)
 	}
 }
@@ -212,7 +212,7 @@ func TestDiskRefused(t *testing.T) {
 		want []string
 	}{
 		"ramdisk missing":     {Spec{Ramdisk: filepath.Join(dir, "none")}, []string{"open ramdisk", "no such file"}},
-		"ramdisk a directory": {Spec{Ramdisk: dir}, []string{"open ramdisk", "is a directory: give the path of a regular file"}},
+		"ramdisk a directory": {Spec{Ramdisk: dir}, []string{"open ramdisk", "is a directory: specify a regular file"}},
 		"ramdisk a FIFO":      {Spec{Ramdisk: fifo}, []string{"is a FIFO"}},
 		"ramdisk a device":    {Spec{Ramdisk: "/dev/zero"}, []string{"/dev/zero is a device"}},
 		"ramdisk empty":       {Spec{Ramdisk: writeFile(t, "empty", nil)}, []string{"is empty"}},
@@ -220,7 +220,7 @@ func TestDiskRefused(t *testing.T) {
 		"too large in all":    {Spec{Ramdisk: full}, []string{"bytes more than the 134217728 (128 MiB) that fit", "smaller"}},
 		"command line":        {Spec{CommandLine: new("a\nb")}, []string{`command line "a\nb" has a newline at byte 1`}},
 		"title":               {Spec{Title: "a\nb"}, []string{`title "a\nb" has a newline`}},
-		"compress":            {Spec{Compress: "xz"}, []string{`compress "xz" is unknown: give "auto", "gzip" or "none"`}},
+		"compress":            {Spec{Compress: "xz"}, []string{`compress "xz" is unknown: specify "auto", "gzip" or "none"`}},
 		"all at once":         {Spec{Size: -1, CommandLine: new(" "), Title: "\a", Compress: "?"}, []string{"size of -1 bytes", "command line", "title", "compress"}},
 	}
 	for name, test := range tests {

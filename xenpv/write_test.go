@@ -76,14 +76,14 @@ func TestWriteFileRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		"":                                "the path is empty: name the file to write",
-		dir:                               "is a directory: give the path of a regular file",
+		"":                                "path is empty; specify the file to write",
+		dir:                               "is a directory: specify a regular file",
 		fifo:                              "is a FIFO",
 		link:                              "is a symbolic link",
 		"/dev/null":                       "is a device",
-		kernel:                            "is what the disk is made from",
-		hard:                              "is what the disk is made from",
-		filepath.Join(dir, "none/disk"):   "isn't there: make that first (mkdir -p)",
+		kernel:                            "is a source of the disk",
+		hard:                              "is a source of the disk",
+		filepath.Join(dir, "none/disk"):   "does not exist: create it (mkdir -p)",
 		filepath.Join(kernel, "disk.raw"): "not a directory",
 	} {
 		_, err := d.WriteFile(t.Context(), path)

@@ -44,8 +44,8 @@ func TestWrapDomainConfig(t *testing.T) {
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		disk := make([]byte, w.Disk.Used())
-		if _, err := w.Disk.ReadAt(disk, 0); err != nil {
+		disk := make([]byte, w.Used())
+		if _, err := w.ReadAt(disk, 0); err != nil {
 			t.Fatal(name, err)
 		}
 		if line := strings.TrimRight("kernel /boot/kernel "+test.want, " ") + "\n"; w.CommandLine != test.want || !strings.Contains(string(disk), line) {

@@ -92,7 +92,7 @@ func openWith(t *testing.T, image []byte, o OpenOptions) *Image {
 	return im
 }
 
-// A kernel in an archive is the same kernel, however the archive is packed.
+// A kernel in an archive is the same kernel, however the archive is compressed.
 func TestArchiveFormats(t *testing.T) {
 	kernel := kerneltest.PV().Bytes()
 	archive := tarOf(file("./README", []byte("text")), file("boot/app.xen", kernel))
@@ -119,7 +119,7 @@ func TestArchiveFormats(t *testing.T) {
 	}
 }
 
-// A member may itself be packed, and be a bzImage.
+// A member may itself be compressed, and be a bzImage.
 func TestPackedMember(t *testing.T) {
 	kernel := kerneltest.PV().Bytes()
 	for name, pack := range packers {
@@ -130,7 +130,7 @@ func TestPackedMember(t *testing.T) {
 			}
 		}
 	}
-	linux := bzImage(minProtocol, linuxPayload("gzip", kernel))
+	linux := kerneltest.BzImage(minProtocol, linuxPayload("gzip", kernel))
 	if r := openWith(t, tarOf(file("vmlinuz", linux)), OpenOptions{}).Facts(); !whole(r) || r.Payload != "bzimage" {
 		t.Errorf("bzImage: %+v", r)
 	}
@@ -154,13 +154,13 @@ var choices = []struct {
 	{name: "only libraries", members: []testMember{file("a.so", library()), file("b.so", packGzip(library()))},
 		problem: "archive-several", text: `"a.so", "b.so"`},
 	{name: "two kernels", members: []testMember{file("one", kerneltest.PV().Bytes()), file("two", packGzip(kerneltest.PV().Bytes()))},
-		problem: "archive-several", text: `"one", "two": name the member`},
+		problem: "archive-several", text: `"one", "two": specify the member`},
 	{name: "two kernels, one by its name", members: []testMember{file("one", library()), file("two", kerneltest.PV().Bytes())}, member: "./two", want: "two"},
 	{name: "twice the same name", members: []testMember{file("a", library()), file("a", kerneltest.PV().Bytes())}, member: "a", want: "a"},
 	{name: "no kernel", members: []testMember{file("README", []byte("text")), file("empty", nil)}, problem: "archive-no-kernel"},
 	{name: "nothing", problem: "archive-no-kernel"},
-	{name: "no such member", members: []testMember{file("a", kerneltest.PV().Bytes())}, member: "b", problem: "archive-member", text: `"a": name one`},
-	{name: "a member that is no kernel", members: []testMember{file("README", []byte("text"))}, member: "README", want: "README", problem: "not-a-kernel", text: "a text"},
+	{name: "no such member", members: []testMember{file("a", kerneltest.PV().Bytes())}, member: "b", problem: "archive-member", text: `"a": specify one`},
+	{name: "a member that is no kernel", members: []testMember{file("README", []byte("text"))}, member: "README", want: "README", problem: "not-a-kernel", text: "is text"},
 	{name: "absolute path", members: []testMember{file("a", kerneltest.PV().Bytes()), file("/etc/passwd", nil)}, problem: "archive-path", text: "/etc/passwd"},
 	{name: "path upwards", members: []testMember{file("a/../../b", kerneltest.PV().Bytes())}, problem: "archive-path"},
 	{name: "path upwards, for Windows", members: []testMember{file(`..\b`, kerneltest.PV().Bytes())}, problem: "archive-path"},
@@ -346,7 +346,7 @@ func TestMaxSizeIsNotNegative(t *testing.T) {
 	}
 }
 
-// Members that were looked at and left are not kept open.
+// Members that were inspected and dropped are not kept open.
 func TestArchiveKeepsOneFile(t *testing.T) {
 	members := []testMember{file("kernel", kerneltest.PV().Bytes())}
 	for i := range 50 {

@@ -36,7 +36,7 @@ func TestInspectCancelled(t *testing.T) {
 	kernel.Text = strings.Repeat("some text", 100_000)
 	images := map[string][]byte{
 		"elf": kernel.Bytes(), "tar": tarOf(file("kernel", kernel.Bytes())), "zip": zipOf(file("kernel", kernel.Bytes())),
-		"bzimage": bzImage(minProtocol, linuxPayload("xz", kernel.Bytes())),
+		"bzimage": kerneltest.BzImage(minProtocol, linuxPayload("xz", kernel.Bytes())),
 		"tar.gz":  packGzip(tarOf(file("kernel.xz", packers["xz"](kernel.Bytes())))),
 	}
 	for name, pack := range packers {
@@ -71,13 +71,13 @@ func TestUnpackCancelled(t *testing.T) {
 		clear(p)
 		return len(p), nil
 	})
-	p := packing{name: "endless", reader: func(*bufio.Reader, int) (io.Reader, error) { return zeros, nil }}
+	p := compression{name: "endless", reader: func(*bufio.Reader, int) (io.Reader, error) { return zeros, nil }}
 	out, err := files.NewTemp()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	size, err := p.unpackTo(ctx, out, newTestBlob("").reader(), smallDictionary, MaxKernelSize)
+	size, err := p.decompressTo(ctx, out, newTestBlob("").reader(), smallDictionary, MaxKernelSize)
 	if size != 3*copySize || !errors.Is(err, context.Canceled) {
 		t.Errorf("%d bytes, error %v", size, err)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
 )
 
-// debianELFs returns the ELF files among Debian's images, unpacked.
+// debianELFs returns the ELF files among Debian's images, decompressed.
 func debianELFs(t *testing.T) map[string][]byte {
 	t.Helper()
 	dir := judge.DebianImages(t)

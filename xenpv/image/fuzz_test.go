@@ -22,7 +22,7 @@ func FuzzInspect(f *testing.F) {
 	}
 	for name, pack := range packers {
 		f.Add(pack(kerneltest.PV().Bytes()))
-		f.Add(bzImage(minProtocol, linuxPayload(name, kerneltest.PV().Bytes())))
+		f.Add(kerneltest.BzImage(minProtocol, linuxPayload(name, kerneltest.PV().Bytes())))
 	}
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, image []byte) {

@@ -53,7 +53,7 @@ func TestOpenFollowsLinks(t *testing.T) {
 	}
 }
 
-// Unpacking leaves nothing in the folder for temporary files, not even while
+// Decompression leaves nothing in the directory for temporary files, not even while
 // the image is open.
 func TestOpenLeavesNoTemporaryFile(t *testing.T) {
 	path := writeFile(t, "kernel", packGzip(kerneltest.PV().Bytes()))
@@ -68,7 +68,7 @@ func TestOpenLeavesNoTemporaryFile(t *testing.T) {
 func TestOpenWithoutTemporaryFolder(t *testing.T) {
 	path := writeFile(t, "kernel", packGzip(kerneltest.PV().Bytes()))
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "none"))
-	if _, err := Open(t.Context(), path); err == nil || !strings.Contains(err.Error(), "unpack: ") {
+	if _, err := Open(t.Context(), path); err == nil || !strings.Contains(err.Error(), "decompress: ") {
 		t.Errorf("error %v", err)
 	}
 }

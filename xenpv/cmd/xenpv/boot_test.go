@@ -155,15 +155,15 @@ func TestBootRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, args := range map[string][]string{
-		"its menu.lst has the command line": {disk, "--cmdline", "x"},
-		"--address 10.0.0.2":                {disk, "--address", "10.0.0.2"},
-		"--gateway 10.0.0.1":                {disk, "--gateway", "10.0.0.1"},
-		"is none of http://:80/path":        {disk, "--check", "ssh://:22"},
-		"no host address in the guest's":    {disk, "--address", "10.0.0.2/24", "--gateway", "10.1.0.1"},
-		"no such file or directory":         {disk + ".none"},
-		"memory must be 1 to":               {disk, "--memory", "99999"},
-		"--publish 80":                      {disk, "--publish", "80"},
-		"read pv-grub":                      {disk, "--pvgrub", disk + ".none"},
+		"whose menu.lst has the command line": {disk, "--cmdline", "x"},
+		"--address 10.0.0.2":                  {disk, "--address", "10.0.0.2"},
+		"--gateway 10.0.0.1":                  {disk, "--gateway", "10.0.0.1"},
+		"specify http://:80/path":             {disk, "--check", "ssh://:22"},
+		"no host address in the guest's":      {disk, "--address", "10.0.0.2/24", "--gateway", "10.1.0.1"},
+		"no such file or directory":           {disk + ".none"},
+		"memory must be 1 to":                 {disk, "--memory", "99999"},
+		"--publish 80":                        {disk, "--publish", "80"},
+		"read pv-grub":                        {disk, "--pvgrub", disk + ".none"},
 	} {
 		if _, _, err := runBoot(t.Context(), args...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v, want %q", args[1:], err, want)

@@ -133,7 +133,7 @@ func TestInspectMember(t *testing.T) {
 		status int
 		want   string
 	}{
-		"none is named":        {[]string{"images.tar"}, 3, `"a/web.bz2", "b/web.bz2": name the member`},
+		"none is named":        {[]string{"images.tar"}, 3, `"a/web.bz2", "b/web.bz2": specify the member`},
 		"one is named":         {[]string{"--member", "b/web.bz2", "images.tar"}, 0, "member       b/web.bz2\n"},
 		"another is named":     {[]string{"--member", "c", "images.tar"}, 3, "problem "},
 		"one is named in both": {[]string{"--member", "b/web.bz2", "images.tar", "images.tar"}, 0, "images.tar  boots "},

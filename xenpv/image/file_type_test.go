@@ -9,7 +9,7 @@ import (
 )
 
 // Each known kind of file is named by its content.
-func TestForeignFiles(t *testing.T) {
+func TestFileTypes(t *testing.T) {
 	at := func(off int, text string) string { return strings.Repeat("\x00", off) + text }
 	for image, want := range map[string]string{
 		"QFI\xfb\x00\x00\x00\x03":                    "QEMU disk image (qcow2)",
@@ -35,16 +35,16 @@ func TestForeignFiles(t *testing.T) {
 		"070701":                                     "ramdisk (cpio)",
 		"7z\xbc\xaf\x27\x1c":                         "7z archive",
 		"Rar!\x1a\x07\x00":                           "RAR archive",
-		"\x1f\x9d\x90":                               "packed by compress",
+		"\x1f\x9d\x90":                               "compressed with compress(1)",
 		"\x27\x05\x19\x56":                           "U-Boot",
 		"version https://git-lfs.github.com/spec/v1\noid sha256:0\n": "Git LFS",
 		"#!/bin/sh\nexit 0\n":                               "a script",
 		"\n<!DOCTYPE html>\n<html>":                         "web page",
-		"name = 'app'\nkernel = 'app.img'\n":                "domain's configuration",
-		"some text\n":                                       "a text",
-		string(packGzip(packGzip(kerneltest.PV().Bytes()))): "packed with gzip once more",
-		string(packGzip(packGzip(tarOf(file("kernel", kerneltest.PV().Bytes()))))): "packed with gzip once more",
-		"\x01\x02": `begins with "\x01\x02"`,
+		"name = 'app'\nkernel = 'app.img'\n":                "domain configuration",
+		"some text\n":                                       "is text",
+		string(packGzip(packGzip(kerneltest.PV().Bytes()))): "compressed twice (the inner format is gzip)",
+		string(packGzip(packGzip(tarOf(file("kernel", kerneltest.PV().Bytes()))))): "compressed twice (the inner format is gzip)",
+		"\x01\x02": `starts with "\x01\x02"`,
 	} {
 		r := inspectBytes(t, []byte(image))
 		if got := codes(r.Problems); !slices.Equal(got, []string{"not-a-kernel"}) || !strings.Contains(r.Problems[0].Text, want) {
@@ -53,7 +53,7 @@ func TestForeignFiles(t *testing.T) {
 	}
 }
 
-// An archive in an archive isn't looked into.
+// An archive in an archive isn't searched.
 func TestArchiveInArchive(t *testing.T) {
 	inner := tarOf(file("kernel", kerneltest.PV().Bytes()))
 	for want, image := range map[string][]byte{

@@ -70,8 +70,8 @@ func packLZO(image []byte) []byte {
 	return append(b, 0, 0, 0, 0)
 }
 
-// packedKernel opens an image from memory and checks that unpacked it is want.
-func packedKernel(t *testing.T, image, want []byte) *Facts {
+// openedKernel opens an image from memory and checks that its kernel is want.
+func openedKernel(t *testing.T, image, want []byte) *Facts {
 	t.Helper()
 	im := openKernel(t, writeFile(t, "image", image))
 	got, err := io.ReadAll(im.Kernel())
@@ -79,7 +79,7 @@ func packedKernel(t *testing.T, image, want []byte) *Facts {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Errorf("the kernel has %d bytes, which are not the %d that were packed", len(got), len(want))
+		t.Errorf("the kernel has %d bytes, which are not the %d that were compressed", len(got), len(want))
 	}
 	return im.Facts()
 }
@@ -90,7 +90,7 @@ func TestPackings(t *testing.T) {
 	file := kernel.Bytes()
 	for name, pack := range packers {
 		t.Run(name, func(t *testing.T) {
-			r := packedKernel(t, pack(file), file)
+			r := openedKernel(t, pack(file), file)
 			if r.Compression != name || r.Payload != "elf" || r.KernelSize != int64(len(file)) || !whole(r) {
 				t.Errorf("%+v", r)
 			}
@@ -104,7 +104,7 @@ func TestPackings(t *testing.T) {
 		"two legacy frames of lz4":     slices.Concat(packLegacyLZ4(file[:100_000]), packLegacyLZ4(file[100_000:])),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if r := packedKernel(t, image, file); r.Compression != "lz4" || !whole(r) {
+			if r := openedKernel(t, image, file); r.Compression != "lz4" || !whole(r) {
 				t.Errorf("%+v", r)
 			}
 		})
@@ -122,7 +122,7 @@ func TestPackings(t *testing.T) {
 	}
 }
 
-// The files in testdata hold the same kernel, packed by bzip2 1.0.8, by GNU tar
+// The files in testdata hold the same kernel, compressed with bzip2 1.0.8, by GNU tar
 // 1.34 and bzip2, and by lzop 1.04 (in two blocks). What marks it is the text at its end.
 func TestPackedByOtherPrograms(t *testing.T) {
 	text := strings.Repeat("All work and no play makes Jack a dull boy. ", 10_000)
@@ -179,12 +179,12 @@ func TestGzipMembers(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, test.problem)
 		}
 		if strings.HasPrefix(test.problem, "gzip-") && !r.Executable {
-			t.Errorf("%s: the kernel inside isn't looked at: %+v", name, r)
+			t.Errorf("%s: the kernel inside isn't inspected: %+v", name, r)
 		}
 	}
 }
 
-// An image that claims a large dictionary is unpacked if it is small.
+// An image that claims a large dictionary is decompressed if it is small.
 func TestLargeDictionary(t *testing.T) {
 	packers := map[string]func([]byte) []byte{
 		"xz": packWith(func(w io.Writer) (io.WriteCloser, error) {
@@ -199,7 +199,7 @@ func TestLargeDictionary(t *testing.T) {
 	}
 	small := kerneltest.PV().Bytes()
 	for name, pack := range packers {
-		if r := packedKernel(t, pack(small), small); !whole(r) {
+		if r := openedKernel(t, pack(small), small); !whole(r) {
 			t.Errorf("%s: %v", name, r.Problems)
 		}
 	}
@@ -209,26 +209,26 @@ func TestLargeDictionary(t *testing.T) {
 	}
 }
 
-// endless is a packing whose data unpacks to zeros without end.
+// endless is a compression whose data unpacks to zeros without end.
 type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 func TestBomb(t *testing.T) {
-	p := packing{name: "endless", reader: func(*bufio.Reader, int) (io.Reader, error) { return endless{}, nil }}
+	p := compression{name: "endless", reader: func(*bufio.Reader, int) (io.Reader, error) { return endless{}, nil }}
 	out, err := files.NewTemp()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	size, err := p.unpackTo(t.Context(), out, newTestBlob("").reader(), smallDictionary, 3*copySize)
+	size, err := p.decompressTo(t.Context(), out, newTestBlob("").reader(), smallDictionary, 3*copySize)
 	var fault Finding
 	if size != 3*copySize || !errors.As(err, &fault) || fault.Code != "too-large" {
 		t.Errorf("%d bytes, error %v", size, err)
 	}
 }
 
-func TestTooLargeUnpacked(t *testing.T) {
+func TestTooLargeDecompressed(t *testing.T) {
 	path := writeFile(t, "kernel", kerneltest.PV().Bytes())
 	if err := os.Truncate(path, MaxKernelSize+1); err != nil {
 		t.Fatal(err)
