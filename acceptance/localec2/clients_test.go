@@ -216,10 +216,10 @@ func TestBoto3(t *testing.T) {
 	for _, c := range l.Calls() {
 		called[c.Action] = true
 	}
-	for name, svc := range services {
-		for action := range svc.actions {
+	for _, svc := range l.services {
+		for _, action := range svc.Protocol.Actions() {
 			if !called[action] {
-				t.Errorf("the script does not call %s %s", name, action)
+				t.Errorf("the script does not call %s %s", svc.Name, action)
 			}
 		}
 	}
