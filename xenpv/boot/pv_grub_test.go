@@ -118,8 +118,11 @@ func TestPrepare(t *testing.T) {
 	if want := []string{"boot/grub/menu.lst", "boot/grub/grub.cfg", "boot/module-1"}; !slices.Equal(paths, want) {
 		t.Errorf("files %q, want %q", paths, want)
 	}
-	if !slices.Equal(content.Sources, []string{local}) || content.Loader != nil {
-		t.Errorf("sources %q, loader %v", content.Sources, content.Loader)
+	if !slices.Equal(content.Sources, []string{local}) {
+		t.Errorf("sources %q", content.Sources)
+	}
+	if loader, err := content.Loader(disk.File{}); loader != nil || err != nil {
+		t.Errorf("loader %v, error %v", loader, err)
 	}
 	menu, err := io.ReadAll(io.NewSectionReader(content.Files[0].Data, 0, content.Files[0].Size))
 	if err != nil || !bytes.Contains(menu, []byte("root (hd0,0)\n")) {

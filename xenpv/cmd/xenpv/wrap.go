@@ -105,8 +105,13 @@ func (o *wrapOptions) addFlags(cmd *cobra.Command) {
 	}
 }
 
+// methodVars adds the options that choose a boot method.
+func methodVars(flags *pflag.FlagSet, method, shim *string) {
+	flags.StringVar(method, "method", boot.Auto, "boot `method`: auto, pv-grub, pv-shim, multiboot or disk")
+	flags.StringVar(shim, "shim", "", "`file` of Xen's PV shim for pv-shim (default: the one of Debian's xen-utils-4.17)")
+}
+
 // commandLineVar adds the option --cmdline. Without it, p stays nil.
-	methodVars(flags, &o.method, &o.shim)
 func commandLineVar(flags *pflag.FlagSet, p **string) {
 	flags.Func("cmdline", "`text` for the kernel's command line (default: that of a domain configuration)", func(text string) error {
 		*p = &text
