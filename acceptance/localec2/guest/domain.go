@@ -19,8 +19,8 @@ func (g *Guest) refusal() error {
 	switch {
 	case g.host.opts.Off:
 		return errors.New("this server starts no guests (-no-instances)")
-	case g.spec.Virtualization != "paravirtual":
-		return errors.New("only paravirtual images are started here, and " + g.spec.Image + " is " + g.spec.Virtualization)
+	case g.spec.Nitro:
+		return errors.New("types of the Nitro system are not started here, and " + g.spec.Type + " is one")
 	}
 	return nil
 }
@@ -37,6 +37,9 @@ func (g *Guest) domainSpec() hypervisor.Spec {
 		Console:    g.spec.Console,
 		Progress:   g.log,
 		Opened:     g.opened,
+	}
+	if g.spec.Virtualization == "hvm" {
+		spec.Virtualization, spec.PVGRUB = hypervisor.HVM, ""
 	}
 	if g.spec.Public.IsValid() {
 		spec.Forwards = g.bindable(forwards(g.spec.Public, g.spec.Open))

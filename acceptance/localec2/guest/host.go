@@ -60,6 +60,7 @@ type Spec struct {
 	Instance       string // its id, for the log
 	Image, Type    string // for the log
 	Virtualization string // the image's: "paravirtual" or "hvm"
+	Nitro          bool   // the type is of the Nitro system
 	RootDevice     string // such as /dev/sda1
 	MemoryMiB      int
 	VCPUs          int

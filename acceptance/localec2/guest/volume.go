@@ -40,7 +40,7 @@ func (g *Guest) prepareVolume(ctx context.Context) error {
 			return fmt.Errorf("its volume could not be made of %s: %w", v.Snapshot, err)
 		}
 	}
-	if g.host.opts.PVGRUB == "" && !hasMenu(v.file, g.spec.FirstPartition) {
+	if g.spec.Virtualization == "paravirtual" && g.host.opts.PVGRUB == "" && !hasMenu(v.file, g.spec.FirstPartition) {
 		return fmt.Errorf("PV-GRUB finds nothing to start: %w", hypervisor.ErrNoMenu)
 	}
 	return nil

@@ -20,6 +20,7 @@ func (s *Instances) guestSpec(in *Instance) guest.Spec {
 	cidr := in.nic.Subnet.CIDR
 	spec := guest.Spec{
 		Instance: in.ID, Image: in.image.ID, Type: in.kind.name, Virtualization: in.image.Virtualization,
+		Nitro:      in.kind.hypervisor() == "nitro",
 		RootDevice: in.image.RootDevice, MemoryMiB: in.kind.memoryMiB, VCPUs: in.kind.vcpus,
 		Address:        netip.PrefixFrom(in.nic.Private, cidr.Bits()),
 		Gateway:        cidr.Addr().Next(), // the first address of each subnet (Amazon VPC User Guide)

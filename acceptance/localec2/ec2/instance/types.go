@@ -24,8 +24,8 @@ type instanceType struct {
 }
 
 // instanceTypes are all types that run paravirtual images (families C1, C3, M1,
-// M2, M3 and T1; AWS's page "AMI types and characteristics"), and three that
-// don't, of Xen and of Nitro.
+// M2, M3 and T1; AWS's page "AMI types and characteristics"), and some that run
+// only HVM images, on Xen and on Nitro.
 var instanceTypes = []instanceType{
 	{"c1.medium", 2, 1740, "i386 x86_64", true, false, true},
 	{"c1.xlarge", 8, 7168, "x86_64", true, false, true},
@@ -34,6 +34,8 @@ var instanceTypes = []instanceType{
 	{"c3.8xlarge", 32, 61440, "x86_64", true, true, true},
 	{"c3.large", 2, 3840, "i386 x86_64", true, true, true},
 	{"c3.xlarge", 4, 7680, "x86_64", true, true, true},
+	{"c4.large", 2, 3840, "x86_64", false, true, false},
+	{"i3.large", 2, 15616, "x86_64", false, true, false},
 	{"m1.large", 2, 7680, "x86_64", true, false, true},
 	{"m1.medium", 1, 3788, "i386 x86_64", true, false, true},
 	{"m1.small", 1, 1740, "i386 x86_64", true, false, true},
@@ -45,9 +47,14 @@ var instanceTypes = []instanceType{
 	{"m3.large", 2, 7680, "x86_64", true, true, true},
 	{"m3.medium", 1, 3840, "x86_64", true, true, true},
 	{"m3.xlarge", 4, 15360, "x86_64", true, true, true},
+	{"m4.large", 2, 8192, "x86_64", false, true, false},
 	{"m5.large", 2, 8192, "x86_64", false, true, false},
+	{"r4.large", 2, 15616, "x86_64", false, true, false},
 	{"t1.micro", 1, 627, "i386 x86_64", true, false, true},
+	{"t2.medium", 2, 4096, "i386 x86_64", false, true, false},
 	{"t2.micro", 1, 1024, "i386 x86_64", false, true, false},
+	{"t2.nano", 1, 512, "i386 x86_64", false, true, false},
+	{"t2.small", 1, 2048, "i386 x86_64", false, true, false},
 	{"t3.micro", 2, 1024, "x86_64", false, true, false},
 }
 
