@@ -198,6 +198,9 @@ func (s Spec) complete() (Spec, error) {
 	return s, errors.Join(err, s.checkGates())
 }
 
+// ErrNoBootSector means that the BIOS of an HVM guest would not boot the disk.
+var ErrNoBootSector = errors.New("the disk has no boot sector: its first sector must end in the bytes 55 AA")
+
 // completeVirtualization fills in the defaults that depend on the kind of
 // guest, and refuses what doesn't fit it.
 func (s Spec) completeVirtualization() (Spec, error) {
@@ -255,6 +258,9 @@ func (s Spec) request(disk *os.File) (request, []byte, error) {
 		return r, nil, fmt.Errorf("find the disk's size: %w", err)
 	}
 	r.Sectors = (size + sectorSize - 1) / sectorSize
+	if s.Virtualization == HVM && number(disk, bootMagicOffset) != bootMagic {
+		return r, nil, fmt.Errorf("%s: %w", s.Disk, ErrNoBootSector)
+	}
 	if s.PVGRUB == "" {
 		return r, nil, nil
 	}

@@ -88,7 +88,7 @@ func linuxRamdisk(t *testing.T, packages string) string {
 }
 
 // find returns the one file in dir that the pattern names.
-func find(t *testing.T, dir, pattern string) string {
+func find(t testing.TB, dir, pattern string) string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(dir, pattern))
 	if err != nil || len(found) != 1 {

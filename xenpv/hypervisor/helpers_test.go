@@ -53,7 +53,7 @@ func assemble32(t testing.TB) string {
 	dir := t.TempDir()
 	object, kernel := filepath.Join(dir, "guest.o"), filepath.Join(dir, "guest")
 	run(t, "as", "--32", "-o", object, "testdata/guest32.S")
-	run(t, "ld", "-m", "elf_i386", "-N", "-Ttext=0x1000", "--build-id=none", "-o", kernel, object)
+	run(t, "ld", "-m", "elf_i386", "-N", "-Ttext=0x1000", "--build-id=none", "-e", "_start", "-o", kernel, object)
 	return kernel
 }
 

@@ -152,6 +152,10 @@ func TestRefusedSpecs(t *testing.T) {
 		"not a name such as sda1":         {RootDevice: "sda1,w"},
 		"no such file or directory":       {Disk: file + ".none"},
 		"is not a raw disk":               {Disk: filepath.Dir(file)},
+		"must be pv or hvm, not":          {Virtualization: "pvh"},
+		"pv-grub starts only PV guests":   {Virtualization: HVM, PVGRUB: file},
+		"must be hda, xvda, sda or sda1":  {Virtualization: HVM, RootDevice: "sda2"},
+		"the disk has no boot sector":     {Virtualization: HVM},
 		"read pv-grub":                    {PVGRUB: file + ".none"},
 		"is empty or larger than 6710886": {PVGRUB: os.DevNull},
 	} {
