@@ -33,13 +33,17 @@ type Resources struct {
 	Networks []NetworkInfo `json:"networks"`
 }
 
-// What exists, by type.
-type (
-	SnapshotInfo = snapshot.Info // that was not deleted
-	ImageInfo    = image.Info    // that was not deregistered
-	InstanceInfo = instance.Info // that was not terminated
-	NetworkInfo  = network.Info
-)
+// SnapshotInfo describes a snapshot that was not deleted.
+type SnapshotInfo = snapshot.Info
+
+// ImageInfo describes an image that was not deregistered.
+type ImageInfo = image.Info
+
+// InstanceInfo describes an instance that was not terminated.
+type InstanceInfo = instance.Info
+
+// NetworkInfo describes a part of a network that callers made.
+type NetworkInfo = network.Info
 
 // Resources returns what callers made and did not delete, by region. Regions
 // with nothing are left out, and so are Amazon's kernels.

@@ -25,6 +25,7 @@ type Tag struct {
 // TagSet holds a resource's tags.
 type TagSet map[string]string
 
+// List returns the tags sorted by key.
 func (t TagSet) List() []Tag {
 	tags := make([]Tag, 0, len(t))
 	for _, key := range slices.Sorted(maps.Keys(t)) {

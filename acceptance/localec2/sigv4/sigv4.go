@@ -44,6 +44,7 @@ func parse(header string) (Signature, bool) {
 // its own code for it.
 type Fault int
 
+// What can be wrong. Zero means nothing is.
 const (
 	Missing Fault = iota + 1
 	Malformed
