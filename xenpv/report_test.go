@@ -49,9 +49,9 @@ func TestDebianImages(t *testing.T) {
 	grub := Report{GuestOS: "GRUB", Loader: "generic", XenVersion: "xen-3.0", Source: "notes", System: "grub", Compression: "none", Payload: "elf"}
 	linux := Report{GuestOS: "linux", Loader: "generic", XenVersion: "xen-3.0", Source: "notes", System: "linux", Compression: "none", Payload: "bzimage"}
 	for _, test := range []struct {
-		file, arch, boot  string
-		report            Report
-		problem, packedBy string
+		file, arch, boot      string
+		report                Report
+		problem, compressedBy string
 	}{
 		{"gnumach-amd64.gz", "x86_64", "pv", mach, "", ""},
 		{"gnumach-i386.gz", "i386", "pv", mach, "", ""},
@@ -71,7 +71,7 @@ func TestDebianImages(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, want := *report, test.report
-			want.Arch, want.Boot, want.PayloadCompression = test.arch, test.boot, test.packedBy
+			want.Arch, want.Boot, want.PayloadCompression = test.arch, test.boot, test.compressedBy
 			want.Format = map[string]string{"x86_64": "elf64", "i386": "elf32"}[test.arch]
 			want.PVGRUB = test.problem == ""
 			if problems := codes(got.Problems); len(problems) > 1 || !want.PVGRUB && !slices.Equal(problems, []string{test.problem}) {

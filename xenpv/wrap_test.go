@@ -71,7 +71,7 @@ func TestDiskCompress(t *testing.T) {
 	}
 }
 
-// TestDiskGzipHeader wants a header with no flags and no time.
+// TestDiskGzipHeader requires a header with no flags and no time.
 func TestDiskGzipHeader(t *testing.T) {
 	d := newDisk(t, Spec{Image: writeTextKernel(t, 100_000)})
 	header := make([]byte, 10)
@@ -109,7 +109,7 @@ func TestDiskLeavesNoTemporaryFile(t *testing.T) {
 		t.Error("a disk of 512 bytes is made")
 	}
 	if files := listDir(t, tmp); len(files) != 0 {
-		t.Errorf("left behind: %q", files)
+		t.Errorf("left over: %q", files)
 	}
 }
 
@@ -171,7 +171,7 @@ func TestDiskBlocks(t *testing.T) {
 	}
 	var want []disk.Block
 	block := make([]byte, 512<<10)
-	for i := range int32(32) { // all else is behind the end of the file system
+	for i := range int32(32) { // all else is after the end of the file system
 		if _, err := d.ReadAt(block, int64(i)*512<<10); err != nil {
 			t.Fatal(err)
 		}
@@ -248,8 +248,8 @@ func TestDiskOfNoKernel(t *testing.T) {
 	}
 }
 
-// TestDiskKernelTooLarge wants the largest kernel to fit, and one byte more to
-// be refused.
+// TestDiskKernelTooLarge requires that the largest kernel fits, and that one byte
+// more is rejected.
 func TestDiskKernelTooLarge(t *testing.T) {
 	// The blocks of the file system besides the kernel's: the superblock's,
 	// the descriptor's, two bitmaps', one of inodes, the directories /,

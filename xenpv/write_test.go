@@ -46,7 +46,7 @@ func TestWriteFile(t *testing.T) {
 	}
 }
 
-// checkOnDisk wants holes, the given permissions, less those that the process
+// checkOnDisk requires holes, the given permissions, less those that the process
 // never gives, and no other file beside.
 func checkOnDisk(t *testing.T, path string, mode uint32) {
 	t.Helper()
@@ -63,7 +63,7 @@ func checkOnDisk(t *testing.T, path string, mode uint32) {
 		t.Errorf("mode %o, want %o", got, want)
 	}
 	if names := listDir(t, filepath.Dir(path)); len(names) != 1 {
-		t.Errorf("the folder has %q", names)
+		t.Errorf("the directory has %q", names)
 	}
 }
 
@@ -92,11 +92,11 @@ func TestWriteFileRefused(t *testing.T) {
 		}
 	}
 	if names := listDir(t, dir); len(names) != 3 {
-		t.Errorf("left behind: %q", names)
+		t.Errorf("left over: %q", names)
 	}
 }
 
-// TestWriteFileFails wants an error in the middle to leave no file, and an
+// TestWriteFileFails requires that an error in the middle leaves no file, and an
 // older one as it was.
 func TestWriteFileFails(t *testing.T) {
 	kernel := writeKernel(t, 3<<20)

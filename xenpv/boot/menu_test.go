@@ -14,11 +14,11 @@ func TestCheckCommandLine(t *testing.T) {
 	long := strings.Repeat("0123456789abcdef", 64) // 1024 bytes
 	tests := map[string]struct {
 		line string
-		want []string // in this order; none where the line is fine
+		want []string // in this order; none if the line is valid
 	}{
 		"empty":               {"", nil},
 		"one word":            {"-dhcp", nil},
-		"blanks inside":       {"a   b", nil},
+		"spaces inside":       {"a   b", nil},
 		"quotes":              {`-eval "f('x')." $HOME # ; \n {a}`, nil},
 		"like a GRUB option":  {"--type=linux --no-mem-option =x", nil},
 		"UTF-8":               {"name=Łódź", nil},
@@ -50,7 +50,7 @@ func TestCheckCommandLine(t *testing.T) {
 	}
 }
 
-// checkFaults wants an error of one line for each fault, in order.
+// checkFaults requires an error with one line per fault, in order.
 func checkFaults(t *testing.T, err error, want []string) {
 	t.Helper()
 	var got []string
@@ -77,7 +77,7 @@ func TestMenusAreGolden(t *testing.T) {
 		"arguments":       {menu{title: "unikernel", line: "-dhcp -pz /app/ebin --ipv4=10.0.0.2/24"}, true},
 		"ramdisk":         {menu{title: "it's {mine} #1", line: "console=hvc0 quiet root=/dev/ram0", ramdisk: true}, true},
 		"json":            {menu{title: "unikernel", line: `{"cmdline":"it's $1; #2 \n", "net":{"if":"xenif0"}}`}, false},
-		"blanks":          {menu{title: "unikernel", line: "a  b"}, false},
+		"spaces":          {menu{title: "unikernel", line: "a  b"}, false},
 		"modules":         {menu{title: "unikernel", line: "word", modules: modules}, true},
 		"modules-special": {menu{title: "unikernel", modules: []Module{{Path: "a", Arguments: `say="x"`}}}, false},
 		"partitioned":     {menu{title: "unikernel", root: "(hd0,0)", ramdisk: true}, true},
@@ -174,7 +174,7 @@ func FuzzMenuLst(f *testing.F) {
 
 // readMenuLst splits a menu into commands and what follows them, as GRUB 0.97
 // does: it drops carriage returns, leading spaces and lines that begin with
-// "#", turns tabs into blanks, joins a line that ends in a backslash with the
+// "#", turns tabs into spaces, joins a line that ends in a backslash with the
 // next, and cuts lines after 1500 bytes.
 func readMenuLst(menu string) (commands [][2]string) {
 	menu = strings.ReplaceAll(strings.ReplaceAll(menu, "\r", ""), "\t", " ")
@@ -191,7 +191,7 @@ func readMenuLst(menu string) (commands [][2]string) {
 }
 
 // cutWord returns the first word of s, and what comes after all separators
-// behind it. A C string ends at a NUL.
+// after it. A C string ends at a NUL.
 func cutWord(s, separators string) (word, rest string) {
 	if i := bytes.IndexByte([]byte(s), 0); i >= 0 {
 		s = s[:i]

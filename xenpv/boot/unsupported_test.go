@@ -9,7 +9,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/internal/kerneltest"
 )
 
-// Kernels of systems without Xen PV are named, with the way out.
+// Kernels of systems without Xen PV are recognized, with a remedy.
 func TestSystemsWithoutPV(t *testing.T) {
 	for name, test := range map[string]struct {
 		text   string
@@ -49,7 +49,7 @@ func TestSystemsWithoutPV(t *testing.T) {
 	}
 }
 
-// Those that start as PVH say so, and the way out is their own.
+// PVH kernels are recognized, each with its own remedy.
 func TestSystemsOfPVH(t *testing.T) {
 	for text, want := range map[string]string{
 		"OSv options:":  "osv: usr.img",

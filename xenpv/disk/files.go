@@ -27,7 +27,7 @@ type FileList struct {
 }
 
 // ListFiles returns the files for a map from paths on the disk, such as /json.cfg,
-// to local files or directories, sorted by those paths. A directory stands for all
+// to local files or directories, sorted by those paths. A directory adds all
 // regular files below it; symbolic links in it are rejected.
 func ListFiles(sources map[string]string) (*FileList, error) {
 	list := &FileList{taken: map[string]bool{}}
@@ -152,7 +152,7 @@ func (l *FileList) add(name, source string, size int64, open func() (*os.File, e
 }
 
 // CheckTotal rejects files that can't fit, before they are read. Each has at most
-// MaxFiles bytes, so their sum is no overflow.
+// MaxFiles bytes, so their sum doesn't overflow.
 func CheckTotal(files []File) error {
 	var size int64
 	for _, f := range files {

@@ -19,7 +19,7 @@ import (
 )
 
 // testMember is a member of an archive to be made: a file, or, by a link's type
-// of tar, a link to what its data says.
+// of tar, a link to the path in its data.
 type testMember struct {
 	name string
 	data []byte
@@ -68,7 +68,7 @@ func zipOf(members ...testMember) []byte {
 
 var archivers = map[string]func(...testMember) []byte{"tar": tarOf, "zip": zipOf}
 
-// library is an ELF that tells Xen nothing, as shared objects and programs.
+// library is an ELF without data for Xen, like shared objects and programs.
 func library() []byte {
 	k := kerneltest.PV()
 	k.Type, k.Notes, k.Text = elf.ET_DYN, nil, "a library"
@@ -99,7 +99,7 @@ func TestArchiveFormats(t *testing.T) {
 	images := map[string][]byte{
 		"tar none": archive,
 		"zip none": zipOf(file("README", []byte("text")), file("boot/app.xen", kernel)),
-		"tar gzip": slices.Concat(packGzip(archive[:1024]), packGzip(archive[1024:])), // members are no fault here
+		"tar gzip": slices.Concat(packGzip(archive[:1024]), packGzip(archive[1024:])), // several members are valid here
 	}
 	for name, pack := range packers {
 		if name != "gzip" {
@@ -160,7 +160,7 @@ var choices = []struct {
 	{name: "no kernel", members: []testMember{file("README", []byte("text")), file("empty", nil)}, problem: "archive-no-kernel"},
 	{name: "nothing", problem: "archive-no-kernel"},
 	{name: "no such member", members: []testMember{file("a", kerneltest.PV().Bytes())}, member: "b", problem: "archive-member", text: `"a": specify one`},
-	{name: "a member that is no kernel", members: []testMember{file("README", []byte("text"))}, member: "README", want: "README", problem: "not-a-kernel", text: "is text"},
+	{name: "a member that is not a kernel", members: []testMember{file("README", []byte("text"))}, member: "README", want: "README", problem: "not-a-kernel", text: "is text"},
 	{name: "absolute path", members: []testMember{file("a", kerneltest.PV().Bytes()), file("/etc/passwd", nil)}, problem: "archive-path", text: "/etc/passwd"},
 	{name: "path upwards", members: []testMember{file("a/../../b", kerneltest.PV().Bytes())}, problem: "archive-path"},
 	{name: "path upwards, for Windows", members: []testMember{file(`..\b`, kerneltest.PV().Bytes())}, problem: "archive-path"},
@@ -185,7 +185,7 @@ func TestArchiveChoices(t *testing.T) {
 			t.Run(test.name+"/"+format, func(t *testing.T) {
 				image := archiveOf(test.members...)
 				if format == "tar" && len(test.members) == 0 {
-					t.Skip("a tar without members is only zeros, which say nothing")
+					t.Skip("a tar without members is only zeros, which prove nothing")
 				}
 				r := openWith(t, image, OpenOptions{Member: test.member}).Facts()
 				if got := strings.Join(codes(r.Problems), "+"); got != test.problem || r.Member != test.want || r.Archive != format {
@@ -288,7 +288,7 @@ func TestTruncatedArchives(t *testing.T) {
 		for size := 600; size < end; size += 37 {
 			r := inspectBytes(t, image[:size])
 			if format == "tar" && size >= 512+len(kernel) && size <= 1024 {
-				continue // cut behind the kernel it is a smaller tar
+				continue // cut after the kernel, it is a smaller tar
 			}
 			if whole(r) {
 				t.Errorf("%s: %d of %d bytes are taken for a kernel", format, size, len(image))

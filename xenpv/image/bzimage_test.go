@@ -11,7 +11,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/internal/kerneltest"
 )
 
-// linuxPayload packs a kernel as Linux's build does: with its size behind it,
+// linuxPayload compresses a kernel as Linux's build does: with its size after it,
 // except for gzip.
 func linuxPayload(name string, kernel []byte) []byte {
 	switch name {
@@ -58,7 +58,7 @@ func TestBzImageRefused(t *testing.T) {
 	}{
 		"old protocol":            {kerneltest.BzImage(minProtocol-1, payload), "bzimage-too-old"},
 		"header cut":              {kerneltest.BzImage(minProtocol, payload)[:setupHeaderEnd-1], "truncated"},
-		"payload behind the end":  {far, "truncated"},
+		"payload after the end":   {far, "truncated"},
 		"payload past the end":    {long, "truncated"},
 		"no payload":              {kerneltest.BzImage(minProtocol, nil), "bzimage-payload"},
 		"payload not compressed":  {kerneltest.BzImage(minProtocol, file), "bzimage-payload"},
@@ -75,7 +75,7 @@ func TestBzImageRefused(t *testing.T) {
 	}
 }
 
-// Xen unpacks the first gzip member of a payload and ignores the rest.
+// Xen decompresses the first gzip member of a payload and ignores the rest.
 func TestBzImageWithMoreBehindItsPayload(t *testing.T) {
 	payload := append(packGzip(kerneltest.PV().Bytes()), strings.Repeat("\x00", 8)...)
 	if r := inspectBytes(t, kerneltest.BzImage(minProtocol, payload)); !whole(r) {

@@ -30,7 +30,7 @@ func (c *cancelling) ReadAt(p []byte, off int64) (int, error) {
 }
 
 // Whichever read is the last, the inspection ends with it and with the error
-// of the context, and says nothing of the image.
+// of the context, and not one about the image.
 func TestInspectCancelled(t *testing.T) {
 	kernel := kerneltest.Legacy(kerneltest.MirageLegacy)
 	kernel.Text = strings.Repeat("some text", 100_000)
@@ -59,7 +59,7 @@ func TestInspectCancelled(t *testing.T) {
 	}
 }
 
-// What unpacks to far more than it reads ends within a block.
+// Data that decompresses to far more than is read ends within a block.
 func TestUnpackCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

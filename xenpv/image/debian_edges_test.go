@@ -57,7 +57,7 @@ func edges(image []byte) (offsets []uint64, needed uint64) {
 }
 
 // A real kernel that is cut at a border of its parts, or a byte before or
-// behind, is never taken for whole.
+// behind, is never taken as complete.
 func TestDebianTruncated(t *testing.T) {
 	for name, image := range debianELFs(t) {
 		offsets, needed := edges(image)
@@ -123,7 +123,7 @@ func TestDebianExtremeFields(t *testing.T) {
 	}
 }
 
-// The same for a bzImage's setup header, and where its parts end.
+// The same for a bzImage's setup header, and the ends of its parts.
 func TestDebianBzImageEdges(t *testing.T) {
 	image, err := os.ReadFile(filepath.Join(judge.DebianImages(t), "vmlinuz-cloud-amd64"))
 	if err != nil {

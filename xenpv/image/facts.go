@@ -7,8 +7,8 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk/bootsector"
 )
 
-// Unset marks an address that the image doesn't give (libelf's UNSET_ADDR), and
-// Unset32 the same for PHYS32_ENTRY.
+// Unset marks an address that the image doesn't have (libelf's UNSET_ADDR); Unset32
+// is the same for PHYS32_ENTRY.
 const (
 	Unset   = ^uint64(0)
 	Unset32 = uint64(^uint32(0))
@@ -32,8 +32,8 @@ type Facts struct {
 	PayloadCompression string // of a bzImage's ELF: "gzip", "xz", ...
 	KernelSize         int64  // bytes of the decompressed ELF or bzImage
 
-	// Executable is set for a complete ELF executable for x86. What keeps an
-	// image from being one is in Problems.
+	// Executable is set for a complete ELF executable for x86. Else Problems has
+	// the reason.
 	Executable bool
 	ELF        ELF
 	Guest      Guest
@@ -68,7 +68,7 @@ type Guest struct {
 	Features   string
 	PAE        bool // a 32-bit kernel uses PAE page tables
 
-	// Unset if the image doesn't give them.
+	// Unset if the image doesn't have them.
 	VirtBase, PaddrOffset, Entry, InitP2M uint64
 	Phys32Entry                           uint64 // Unset32 if not given
 }

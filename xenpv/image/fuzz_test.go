@@ -29,7 +29,7 @@ func FuzzInspect(f *testing.F) {
 		r, err := Inspect(t.Context(), bytes.NewReader(image), int64(len(image)))
 		if len(image) == 0 {
 			if err == nil {
-				t.Error("an empty image is no error")
+				t.Error("an empty image is not an error")
 			}
 			return
 		}
@@ -88,7 +88,7 @@ func FuzzArchive(f *testing.F) {
 	})
 }
 
-// archivesOf returns data itself, and archives that hold it, where the writers
+// archivesOf returns data itself, and archives with it, if the writers
 // take the name.
 func archivesOf(data []byte, name string) [][]byte {
 	var images [][]byte

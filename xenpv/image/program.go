@@ -17,7 +17,7 @@ const (
 // solo5Targets are Solo5's targets by their number in its note (enum abi_target).
 var solo5Targets = map[uint64]string{1: "hvt", 2: "spt", 3: "virtio", 4: "muen", 5: "genode", 6: "xen"}
 
-// takeOther stores what a note of another owner says about the kind of image.
+// takeOther stores what a note of another owner shows about the image.
 func (g *guest) takeOther(b *blob, owner string, h noteHeader, desc uint64) {
 	switch {
 	case owner == "Solo5" && h.Type == noteSolo5ABI:

@@ -142,7 +142,7 @@ func TestReadDomainConfigRefuses(t *testing.T) {
 		}
 	}
 	if _, err := Read(t.TempDir()); err == nil || !strings.Contains(err.Error(), "directory") {
-		t.Errorf("folder: error %v", err)
+		t.Errorf("dir: error %v", err)
 	}
 }
 
@@ -198,7 +198,7 @@ func TestResolveInputRefuses(t *testing.T) {
 		}
 	}
 	if _, err := Resolve(filepath.Join(t.TempDir(), "none")); err == nil {
-		t.Error("a missing file is no error")
+		t.Error("a missing file is not an error")
 	}
 }
 

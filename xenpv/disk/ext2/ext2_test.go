@@ -138,7 +138,7 @@ func TestReadAt(t *testing.T) {
 		t.Errorf("ReadAt over the end = %d, %v; want 4, EOF", n, err)
 	}
 	if n, err := fsys.ReadAt(make([]byte, 10), fsys.Size()+4); n != 0 || err != io.EOF {
-		t.Errorf("ReadAt behind the end = %d, %v; want 0, EOF", n, err)
+		t.Errorf("ReadAt after the end = %d, %v; want 0, EOF", n, err)
 	}
 	if _, err := fsys.ReadAt(make([]byte, 10), -1); err == nil {
 		t.Error("ReadAt accepts a negative offset")
@@ -148,7 +148,7 @@ func TestReadAt(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(dirty[1:], make([]byte, 4095)) {
-		t.Error("the padding behind a file isn't zeros in a buffer that was used before")
+		t.Error("the padding after a file isn't zeros in a buffer that was used before")
 	}
 }
 

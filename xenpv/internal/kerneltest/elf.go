@@ -23,7 +23,7 @@ type Kernel struct {
 	Where   Place
 	// Strip leaves the section headers out.
 	Strip bool
-	// Tail is put behind everything else.
+	// Tail is appended to the file.
 	Tail string
 }
 
@@ -34,7 +34,7 @@ type Note struct {
 	Desc  string
 }
 
-// A Place is where the notes are.
+// A Place is the place of the notes.
 type Place int
 
 // The places of notes.
@@ -44,7 +44,7 @@ const (
 	InBoth
 )
 
-// Address is where the kernel is loaded.
+// Address is the load address of the kernel.
 const Address = 1 << 20
 
 // MirageLegacy is the legacy string of MirageOS 1.
@@ -142,7 +142,7 @@ func padded(b []byte, text string) []byte {
 
 // Bytes returns the file: header, two program headers, text, notes, legacy string, names of
 // sections, section headers. The sizes are those of the 64-bit ones, which
-// leaves gaps behind the 32-bit ones.
+// leaves gaps after the 32-bit ones.
 func (k Kernel) Bytes() []byte {
 	const textAt = 64 + 2*56
 	names := "\x00.note\x00__xen_guest\x00.shstrtab\x00"

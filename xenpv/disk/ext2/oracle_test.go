@@ -126,7 +126,7 @@ func TestTree(t *testing.T) {
 	}
 	listed := strings.Count(debugfs(t, image, "ls -p /many"), "\n/")
 	if want := len(files) - 4 + 1; listed != want {
-		t.Errorf("debugfs lists %d entries of /many behind the first, want %d", listed, want)
+		t.Errorf("debugfs lists %d entries of /many after the first, want %d", listed, want)
 	}
 }
 
@@ -160,12 +160,12 @@ func TestInodeTable(t *testing.T) {
 	}
 }
 
-// FuzzSizes lets e2fsck judge file systems of three files of any sizes.
+// FuzzSizes has e2fsck check file systems of three files of any sizes.
 func FuzzSizes(f *testing.F) {
 	f.Add(uint32(0), uint32(1), uint32(4096))
 	f.Add(uint32(12*4096), uint32(12*4096+1), uint32((12+1024)*4096+1))
 	f.Fuzz(func(t *testing.T, a, b, c uint32) {
-		const most = 16 << 20 // enough for all kinds of blocks, and quick to write
+		const most = 16 << 20 // enough for all types of blocks, and quick to write
 		files := []ext2.File{
 			{Path: "a", Data: noise{}, Size: int64(a % most)},
 			{Path: "d/b", Data: noise{}, Size: int64(b % most)},

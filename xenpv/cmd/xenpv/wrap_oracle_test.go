@@ -153,9 +153,9 @@ func extras(t *testing.T) map[string]extra {
 	}
 }
 
-// TestWrapJudged wraps each format in each layout with each extra, and has all
-// judges look at the disk. Disks of the same kernel have the same bytes.
-func TestWrapJudged(t *testing.T) {
+// TestWrapOracles wraps each format in each layout with each extra, and checks the
+// disk with all oracles. Disks of the same kernel have the same bytes.
+func TestWrapOracles(t *testing.T) {
 	images, extras := images(t), extras(t)
 	for _, layout := range []string{"whole-disk", "partitioned"} {
 		for _, name := range slices.Sorted(maps.Keys(extras)) {
