@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/boot"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk"
 )
@@ -82,11 +82,11 @@ func TestOraclesOnLayouts(t *testing.T) {
 }
 
 // checkDisk writes a disk and checks it with all oracles.
-func checkDisk(t *testing.T, spec Spec, kernel string) judge.Disk {
+func checkDisk(t *testing.T, spec Spec, kernel string) oracle.Disk {
 	t.Helper()
 	spec.Image = kernel
 	d := newDisk(t, spec)
-	j := judge.Disk{
+	j := oracle.Disk{
 		Path:        filepath.Join(t.TempDir(), "disk.raw"),
 		Partitioned: spec.Layout == disk.LayoutPartitioned,
 		CommandLine: d.CommandLine,

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/image"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/internal/kerneltest"
 )
@@ -44,7 +44,7 @@ func TestReportOfLegacySection(t *testing.T) {
 // TestDebianImages holds the reports on real kernels against what Xen makes of
 // them: each one that is PV here starts as PV, the others don't.
 func TestDebianImages(t *testing.T) {
-	dir := judge.DebianImages(t)
+	dir := oracle.DebianImages(t)
 	mach := Report{GuestOS: "GNU Mach", Loader: "generic", XenVersion: "xen-3.0", Source: "section", System: "gnumach", Compression: "gzip", Payload: "elf"}
 	grub := Report{GuestOS: "GRUB", Loader: "generic", XenVersion: "xen-3.0", Source: "notes", System: "grub", Compression: "none", Payload: "elf"}
 	linux := Report{GuestOS: "linux", Loader: "generic", XenVersion: "xen-3.0", Source: "notes", System: "linux", Compression: "none", Payload: "bzimage"}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/boot"
 )
@@ -28,12 +28,12 @@ func startXen(t *testing.T, opts Options) *lab {
 	if testing.Short() {
 		t.Skip("boots a guest, and the test is to be short")
 	}
-	judge.Need(t, "qemu-system-x86_64")
+	oracle.Need(t, "qemu-system-x86_64")
 	if _, err := os.Stat(hello + "/kernel.gz"); err != nil {
-		judge.Missing(t, "build/hello has no sample image")
+		oracle.Missing(t, "build/hello has no sample image")
 	}
 	if _, err := exec.LookPath("apt-get"); err != nil && os.Getenv("XENPV_DOM0") == "" {
-		judge.Missing(t, "no apt-get, and XENPV_DOM0 names no dom0 bundle")
+		oracle.Missing(t, "no apt-get, and XENPV_DOM0 names no dom0 bundle")
 	}
 	opts.Log = func(line string) { t.Log(line) }
 	return start(t, opts)
@@ -147,7 +147,7 @@ func assemble(t *testing.T) string {
 		{"as", "-o", object, "../../xenpv/hypervisor/testdata/guest.S"},
 		{"ld", "-N", "-Ttext=0x1000", "--build-id=none", "-e", "_start", "-o", kernel, object},
 	} {
-		if out, err := exec.Command(judge.Need(t, args[0]), args[1:]...).CombinedOutput(); err != nil {
+		if out, err := exec.Command(oracle.Need(t, args[0]), args[1:]...).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %v\n%s", args, err, out)
 		}
 	}

@@ -13,8 +13,8 @@ var alternatives = map[string]string{
 	"osv":       "OSv starts as Xen PV only if it is built with conf_drivers_xen=1; an HVM AMI of its disk image usr.img, made with OSv's scripts/ec2-make-ami.py, is better",
 	"unikraft":  "this Unikraft is built for a platform other than Xen: select the platform Xen (CONFIG_PLAT_XEN) and specify the file whose name ends in _xen-x86_64",
 	"rumprun":   "this Rumprun is baked for hardware or KVM: bake it for Xen (rumprun-bake xen_pv)",
-	"mirage":    "build it for Xen PV with mirage before 3.9 (mirage configure -t xen); later versions start as PVH, so they need an HVM AMI with a multiboot loader such as GRUB 2",
-	"solo5":     "Solo5 images are never Xen PV: build the program with mirage before 3.9 (mirage configure -t xen), or for Solo5's target xen, which needs an HVM AMI with a multiboot loader such as GRUB 2",
+	"mirage":    "build it for Xen PV with mirage before 3.9 (mirage configure -t xen); later versions start as PVH, which the boot method multiboot boots",
+	"solo5":     "Solo5 images are never Xen PV: build the program with mirage before 3.9 (mirage configure -t xen), or for Solo5's target xen, which the boot method multiboot boots",
 	"ling":      "this LING is built for a platform other than Xen (railing -v shows it): use a railing that is built for xen",
 	"grub":      "this GRUB is made for a platform other than Xen PV: make it with grub-mkimage -O x86_64-xen (or i386-xen)",
 	"linux":     "this Linux is built without CONFIG_XEN_PV: use a kernel that has it",
@@ -34,7 +34,7 @@ func noXenData(f *image.Facts) image.Finding {
 	case !f.ELF.HasSections:
 		return image.Findingf("no-sections", "the ELF has no Xen note and no section headers, where most unikernels keep __xen_guest: don't strip these (strip -s keeps them; sstrip and strip --strip-section-headers don't)")
 	case f.ELF.Multiboot:
-		return image.Findingf("not-xen", "the ELF has neither Xen's ELF notes nor a section __xen_guest, but a multiboot header: build the image for Xen PV, or make an HVM AMI that starts it with a multiboot loader such as GRUB 2")
+		return image.Findingf("not-xen", "the ELF has neither Xen's ELF notes nor a section __xen_guest, but a multiboot header: build the image for Xen PV, or use the boot method multiboot")
 	}
 	return image.Findingf("not-xen", "the ELF has neither Xen's ELF notes nor a section __xen_guest: build the image for Xen PV")
 }
@@ -44,11 +44,11 @@ func pvhOnly(system string, fault image.Finding) image.Finding {
 	why, known := alternatives[system]
 	switch {
 	case system == "mirage":
-		return image.Findingf("pvh-only", "the image starts only as PVH, like all of MirageOS 3.9 and later, but PV-GRUB starts only PV kernels: rebuild it with mirage before 3.9, or make an HVM AMI that starts it with a multiboot loader such as GRUB 2")
+		return image.Findingf("pvh-only", "the image starts only as PVH, like all of MirageOS 3.9 and later, but PV-GRUB starts only PV kernels: rebuild it with mirage before 3.9, or use the boot method multiboot")
 	case system == "linux":
 		return image.Findingf("pvh-only", "the kernel starts only as PVH (%v), but PV-GRUB starts only PV kernels: use an x86_64 kernel with CONFIG_XEN_PV (Linux has no 32-bit PV since 5.9)", fault)
 	case known:
 		return image.Findingf("pvh-only", "the kernel starts only as PVH (its only entry is the note PHYS32_ENTRY), but PV-GRUB starts only PV kernels: %s", why)
 	}
-	return image.Findingf("pvh-only", "the kernel starts only as PVH (its only entry is the note PHYS32_ENTRY), but PV-GRUB starts only PV kernels: build it for Xen PV, or make an HVM AMI that starts it with a multiboot loader such as GRUB 2")
+	return image.Findingf("pvh-only", "the kernel starts only as PVH (its only entry is the note PHYS32_ENTRY), but PV-GRUB starts only PV kernels: build it for Xen PV, or use the boot method multiboot")
 }

@@ -16,7 +16,7 @@ type fileType struct {
 
 // Remedies that several types share.
 const (
-	remedyDisk    = "specify the Xen PV kernel on it, if there is one; to make an AMI of an HVM system's disk, use EC2's ImportSnapshot and RegisterImage with hvm"
+	remedyDisk    = "specify the Xen PV kernel on it, if there is one; if the disk boots by itself, use the boot method disk"
 	remedyUnpack  = "extract the kernel and specify that file"
 	remedyProgram = "it runs only on its own system: build the program into a Xen PV unikernel and specify that"
 )

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 )
 
 // fileSystem has mke2fs make a file system of 8 MiB with the named file.
@@ -23,7 +23,7 @@ func fileSystem(t *testing.T, file string, options ...string) []byte {
 		t.Fatal(err)
 	}
 	args := slices.Concat(options, []string{"-q", "-d", root, image, "8M"})
-	if out, err := exec.Command(judge.Need(t, "mke2fs"), args...).CombinedOutput(); err != nil {
+	if out, err := exec.Command(oracle.Need(t, "mke2fs"), args...).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return read(t, image)

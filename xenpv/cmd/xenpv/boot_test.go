@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/check"
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/hypervisor"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/internal/kerneltest"
 )
@@ -36,9 +36,9 @@ func runBoot(ctx context.Context, args ...string) (stdout, stderr string, err er
 // codeKernel makes a PV kernel that is the given machine code.
 func codeKernel(t *testing.T, code ...byte) string {
 	t.Helper()
-	judge.Need(t, "qemu-system-x86_64")
+	oracle.Need(t, "qemu-system-x86_64")
 	if os.Getenv("XENPV_DOM0") == "" {
-		judge.Need(t, "apt-get")
+		oracle.Need(t, "apt-get")
 	}
 	const size, entryField, codeOffset = 8192, 24, 4096
 	kernel := make([]byte, size)

@@ -69,7 +69,7 @@ func inspect(ctx context.Context, out io.Writer, path string, options image.Open
 	if err != nil {
 		return fmt.Errorf("print report: %w", err)
 	}
-	if !report.PVGRUB {
+	if !report.Bootable() {
 		return errRefused
 	}
 	return nil
@@ -92,6 +92,7 @@ func writeTable(out io.Writer, r *xenpv.Report) error {
 		}
 	}
 	row("pvgrub", summary(r))
+	row("methods", methods(r))
 	row("system", r.System)
 	row("boot", r.Boot)
 	row("format", r.Format)
@@ -112,6 +113,20 @@ func writeTable(out io.Writer, r *xenpv.Report) error {
 		row("warning", p.Code+": "+p.Text)
 	}
 	return w.Flush()
+}
+
+// methods lists the boot methods that can boot the image.
+func methods(r *xenpv.Report) string {
+	var names []string
+	for _, m := range r.Methods {
+		if m.OK {
+			names = append(names, m.Method)
+		}
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
 }
 
 func summary(r *xenpv.Report) string {

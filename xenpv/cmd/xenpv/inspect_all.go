@@ -93,7 +93,7 @@ func writeLines(out io.Writer, all []inspected) error {
 }
 
 func (i inspected) result() string {
-	if i.PVGRUB {
+	if i.Bootable() {
 		return "boots"
 	}
 	return "refused"
@@ -114,7 +114,7 @@ func worst(all []inspected) error {
 		if i.Report == nil {
 			return errUnreadable
 		}
-		if !i.PVGRUB {
+		if !i.Bootable() {
 			err = errRefused
 		}
 	}

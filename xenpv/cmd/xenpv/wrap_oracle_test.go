@@ -19,7 +19,7 @@ import (
 	"github.com/ulikunitz/xz"
 	"github.com/ulikunitz/xz/lzma"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 )
 
 // formats pack a kernel in each way that "xenpv wrap" takes, but bzip2 and lzo,
@@ -100,7 +100,7 @@ func images(t *testing.T) map[string][2]string {
 	}
 	save(plain, kernel)
 	save(filepath.Join(dir, "domain_config"), []byte("name = \"web\"\nkernel = \"plain\"\nmemory = 64\nvif = []\n"))
-	bzImage := filepath.Join(judge.DebianImages(t), "vmlinuz-amd64")
+	bzImage := filepath.Join(oracle.DebianImages(t), "vmlinuz-amd64")
 	images := map[string][2]string{
 		"bzip2":         {mirageKernel, plain},
 		"tar.bz2":       {"../../image/testdata/kernel.tar.bz2", plain},
@@ -163,7 +163,7 @@ func TestWrapOracles(t *testing.T) {
 			for _, format := range slices.Sorted(maps.Keys(images)) {
 				image, kernel := images[format][0], images[format][1]
 				t.Run(strings.Join([]string{layout, name, format}, "/"), func(t *testing.T) {
-					d := judge.Disk{
+					d := oracle.Disk{
 						Path:        filepath.Join(t.TempDir(), "disk.raw"),
 						Partitioned: layout == "partitioned",
 						CommandLine: "word key=value",

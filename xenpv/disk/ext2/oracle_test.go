@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk/ext2"
 )
 
@@ -36,7 +36,7 @@ func store(t *testing.T, fsys *ext2.FS) string {
 // fsck ends the test unless e2fsck is content with the file system.
 func fsck(t *testing.T, path string) {
 	t.Helper()
-	out, err := exec.Command(judge.Need(t, "e2fsck"), "-fn", path).CombinedOutput()
+	out, err := exec.Command(oracle.Need(t, "e2fsck"), "-fn", path).CombinedOutput()
 	if err != nil {
 		t.Fatalf("e2fsck -fn: %v\n%s", err, out)
 	}
@@ -48,7 +48,7 @@ func fsck(t *testing.T, path string) {
 // debugfs runs one request and returns what it prints.
 func debugfs(t *testing.T, path, request string) string {
 	t.Helper()
-	out, err := exec.Command(judge.Need(t, "debugfs"), "-R", request, path).Output()
+	out, err := exec.Command(oracle.Need(t, "debugfs"), "-R", request, path).Output()
 	if err != nil {
 		t.Fatalf("debugfs %s: %v", request, err)
 	}

@@ -1,11 +1,11 @@
-// Package judge finds the oracles that tests check our output with: independent
+// Package oracle finds the oracles that tests check our output with: independent
 // programs such as e2fsck, debugfs, GRUB legacy's shell, pygrub, awscli and packer.
 //
 // A test that needs an oracle calls [Need]. On a user's machine, a missing oracle
 // skips the test, with a reason. If UNIKERNEL_ORACLES=required, which "make test"
 // sets after installing all of them, it fails the test instead, so that CI skips
 // nothing.
-package judge
+package oracle
 
 import (
 	"fmt"
