@@ -41,16 +41,16 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 )
 
 func TestScripts(t *testing.T) {
-	packer := judge.Need(t, "packer")
-	images := judge.DebianImages(t)
+	packer := oracle.Need(t, "packer")
+	images := oracle.DebianImages(t)
 	plugins := installPlugin(t, packer)
 	examples, hello := absolute(t, "../examples"), absolute(t, "../build/hello")
 	if _, err := os.Stat(hello); err != nil {
-		judge.Missing(t, "no sample image at "+hello)
+		oracle.Missing(t, "no sample image at "+hello)
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -83,11 +83,11 @@ func TestScripts(t *testing.T) {
 			if !ok {
 				return false, fmt.Errorf("unknown condition %q", cond)
 			}
-			return judge.Find(name)
+			return oracle.Find(name)
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Values[serverKey{}] = new(*localec2.Running)
-			env.Setenv("PATH", filepath.Dir(plugins)+":"+filepath.Dir(packer)+":"+judge.Path())
+			env.Setenv("PATH", filepath.Dir(plugins)+":"+filepath.Dir(packer)+":"+oracle.Path())
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("PACKER_PLUGIN_PATH", plugins)
 			env.Setenv("PACKER_CONFIG_DIR", env.WorkDir)

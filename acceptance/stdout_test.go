@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 )
 
 // handshake matches what Packer reads from a plugin's stdout (plugin.Server in
@@ -21,8 +21,8 @@ var handshake = regexp.MustCompile(`^[0-9.]+\|[0-9.]+\|(unix|tcp)\|[^|]+$`)
 // An upload that takes more than a second shows its progress in Packer's output.
 // Nothing is printed to the plugin's stdout, which belongs to Packer.
 func TestProgressIsNotPrintedToStdout(t *testing.T) {
-	packer := judge.Need(t, "packer")
-	kernel := filepath.Join(judge.DebianImages(t), "grub-x86_64-xen.bin")
+	packer := oracle.Need(t, "packer")
+	kernel := filepath.Join(oracle.DebianImages(t), "grub-x86_64-xen.bin")
 	printed := filepath.Join(t.TempDir(), "stdout")
 	plugins := installRecorded(t, packer, printed)
 	server, err := localec2.Start(localec2.Options{})

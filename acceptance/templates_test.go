@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 	"github.com/unikernel-ami/packer-plugin-unikernel/templates"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
 )
@@ -78,8 +78,8 @@ func rumprunJSON(stage string) string {
 // Each template is formatted, valid and complete: with a kernel at the default
 // path, packer builds its AMIs without further options.
 func TestTemplates(t *testing.T) {
-	packer := judge.Need(t, "packer")
-	kernel := filepath.Join(judge.DebianImages(t), "grub-x86_64-xen.bin")
+	packer := oracle.Need(t, "packer")
+	kernel := filepath.Join(oracle.DebianImages(t), "grub-x86_64-xen.bin")
 	plugins := installPlugin(t, packer)
 	for _, system := range templates.Systems() {
 		t.Run(system, func(t *testing.T) {
@@ -118,8 +118,8 @@ END
 
 // One packer build goes from source code to the AMI: it runs railing first.
 func TestLINGTemplateRunsRailing(t *testing.T) {
-	packer := judge.Need(t, "packer")
-	t.Setenv("KERNEL", filepath.Join(judge.DebianImages(t), "grub-x86_64-xen.bin"))
+	packer := oracle.Need(t, "packer")
+	t.Setenv("KERNEL", filepath.Join(oracle.DebianImages(t), "grub-x86_64-xen.bin"))
 	f := newTemplateDir(t, "ling", packer, installPlugin(t, packer))
 	f.write("railing", []byte(railing))
 	output := f.packer("build", "-var", "environment=prod", "-var", "build_command=./railing image -n hello -e '-dhcp -s hello'")

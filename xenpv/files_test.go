@@ -15,7 +15,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk/ext2"
 )
 
-// tree makes a folder with the given files.
+// tree makes a directory with the given files.
 func tree(t *testing.T, names ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -29,17 +29,17 @@ func tree(t *testing.T, names ...string) string {
 }
 
 func TestFilesOnDisk(t *testing.T) {
-	folder := tree(t, "a", "d/b", "d/é", ".hidden")
-	if err := os.Mkdir(filepath.Join(folder, "empty"), 0o700); err != nil {
+	dir := tree(t, "a", "d/b", "d/é", ".hidden")
+	if err := os.Mkdir(filepath.Join(dir, "empty"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	link := filepath.Join(t.TempDir(), "link") // named by the user: followed
-	if err := os.Symlink(folder, link); err != nil {
+	if err := os.Symlink(dir, link); err != nil {
 		t.Fatal(err)
 	}
 	spec := Spec{
 		Image: writeTextKernel(t, 100_000),
-		Files: map[string]string{"/": link, "/boot/more": folder + "/d/", "/json.cfg": filepath.Join(link, "a"), "/boot/kernel2": filepath.Join(folder, "a")},
+		Files: map[string]string{"/": link, "/boot/more": dir + "/d/", "/json.cfg": filepath.Join(link, "a"), "/boot/kernel2": filepath.Join(dir, "a")},
 	}
 	d := newDisk(t, spec)
 	want := strings.Fields("boot/grub/menu.lst boot/grub/grub.cfg .hidden a d/b d/é boot/kernel2 boot/more/b boot/more/é json.cfg")
@@ -49,7 +49,7 @@ func TestFilesOnDisk(t *testing.T) {
 	if !bytes.Equal(readDisk(t, d), readDisk(t, newDisk(t, spec))) {
 		t.Error("a second disk differs")
 	}
-	if _, err := d.WriteFile(t.Context(), filepath.Join(folder, "a")); err == nil || !strings.Contains(err.Error(), "is what the disk is made from") {
+	if _, err := d.WriteFile(t.Context(), filepath.Join(dir, "a")); err == nil || !strings.Contains(err.Error(), "is a source of the disk") {
 		t.Errorf("writing over a file of the disk: %v", err)
 	}
 }
@@ -75,36 +75,36 @@ func TestFilesRefused(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"no slash":           {map[string]string{"json.cfg": local}, `add file "json.cfg": the path on the disk begins with a slash`},
-		"empty":              {map[string]string{"": local}, "begins with a slash"},
-		"dots":               {map[string]string{"/a/../../b": local}, "no dot or two dots for a name"},
-		"dot":                {map[string]string{"/./b": local}, "no dot or two dots for a name"},
-		"two slashes":        {map[string]string{"/a//b": local}, "no empty name"},
-		"only dots":          {map[string]string{"/..": dir}, "no dot or two dots"},
-		"not UTF-8":          {map[string]string{"/a\xff": local}, "use UTF-8"},
-		"NUL":                {map[string]string{"/a\x00": local}, "without NUL"},
-		"long":               {map[string]string{"/a/" + long: local}, "has 256 bytes: ext2 allows 255"},
-		"missing":            {map[string]string{"/a": dir + "/none"}, "no such file"},
-		"no local":           {map[string]string{"/a": ""}, "no such file"},
-		"device":             {map[string]string{"/a": "/dev/zero"}, "/dev/zero is a device"},
-		"pipe":               {map[string]string{"/a": filepath.Join(pipes, "pipe")}, "is a FIFO"},
-		"file as root":       {map[string]string{"/": local}, "is no folder: give its path on the disk, like /file"},
-		"empty folder":       {map[string]string{"/a": empty}, "has no files"},
-		"symlink inside":     {map[string]string{"/a": linked}, "/link is a symbolic link"},
-		"symlink to outside": {map[string]string{"/a": outside}, "/link is a symbolic link"},
-		"pipe inside":        {map[string]string{"/a": pipes}, "/pipe is a FIFO"},
-		"kernel":             {map[string]string{"/boot/kernel": local}, `add file "/boot/kernel": the disk boots by /boot/kernel, which it would shadow`},
-		"below the kernel":   {map[string]string{"/boot/kernel/x": local}, "would shadow"},
-		"module":             {map[string]string{"/boot/module-1": local}, "boots by /boot/module-1"},
-		"menu":               {map[string]string{"/boot/grub/menu.lst": local}, "boots by /boot/grub/menu.lst"},
-		"another menu":       {map[string]string{"/grub/grub.cfg": local}, "boots by /grub/grub.cfg"},
-		"menu in a folder":   {map[string]string{"/": tree(t, "boot/grub/grub.cfg")}, "boots by /boot/grub/grub.cfg"},
-		"file for a folder":  {map[string]string{"/boot": local}, "would shadow"},
-		"twice":              {map[string]string{"/": dir, "/file": local}, `add file "/file": two sources`},
-		"file and folder":    {map[string]string{"/a": local, "/a/b": local}, `"a" is a file already`},
-		"lost+found":         {map[string]string{"/lost+found": local}, "taken already"},
-		"too large":          {map[string]string{"/a": large, "/b": large}, "the files have 2097"},
-		"far too large":      {map[string]string{"/a": large + "r"}, "has 1099511627776 bytes: 1099377410048 bytes more than the 134217728 (128 MiB) that fit"},
+		"no slash":             {map[string]string{"json.cfg": local}, `add file "json.cfg": a path on the disk starts with a slash`},
+		"empty":                {map[string]string{"": local}, "starts with a slash"},
+		"dots":                 {map[string]string{"/a/../../b": local}, "no empty name"},
+		"dot":                  {map[string]string{"/./b": local}, "no empty name"},
+		"two slashes":          {map[string]string{"/a//b": local}, "no empty name"},
+		"only dots":            {map[string]string{"/..": dir}, "no empty name"},
+		"not UTF-8":            {map[string]string{"/a\xff": local}, "use UTF-8"},
+		"NUL":                  {map[string]string{"/a\x00": local}, "without NUL"},
+		"long":                 {map[string]string{"/a/" + long: local}, "has 256 bytes; ext2 allows 255"},
+		"missing":              {map[string]string{"/a": dir + "/none"}, "no such file"},
+		"no local":             {map[string]string{"/a": ""}, "no such file"},
+		"device":               {map[string]string{"/a": "/dev/zero"}, "/dev/zero is a device"},
+		"pipe":                 {map[string]string{"/a": filepath.Join(pipes, "pipe")}, "is a FIFO"},
+		"file as root":         {map[string]string{"/": local}, "is not a directory: specify its path on the disk, such as /file"},
+		"empty directory":      {map[string]string{"/a": empty}, "has no files"},
+		"symlink inside":       {map[string]string{"/a": linked}, "/link is a symbolic link"},
+		"symlink to outside":   {map[string]string{"/a": outside}, "/link is a symbolic link"},
+		"pipe inside":          {map[string]string{"/a": pipes}, "/pipe is a FIFO"},
+		"kernel":               {map[string]string{"/boot/kernel": local}, `add file "/boot/kernel": it would shadow /boot/kernel`},
+		"below the kernel":     {map[string]string{"/boot/kernel/x": local}, "would shadow"},
+		"module":               {map[string]string{"/boot/module-1": local}, "it would shadow /boot/module-1"},
+		"menu":                 {map[string]string{"/boot/grub/menu.lst": local}, "it would shadow /boot/grub/menu.lst"},
+		"another menu":         {map[string]string{"/grub/grub.cfg": local}, "it would shadow /grub/grub.cfg"},
+		"menu in a directory":  {map[string]string{"/": tree(t, "boot/grub/grub.cfg")}, "it would shadow /boot/grub/grub.cfg"},
+		"file for a directory": {map[string]string{"/boot": local}, "would shadow"},
+		"twice":                {map[string]string{"/": dir, "/file": local}, `add file "/file": two sources`},
+		"file and directory":   {map[string]string{"/a": local, "/a/b": local}, `"a" is already a file`},
+		"lost+found":           {map[string]string{"/lost+found": local}, "used already"},
+		"too large":            {map[string]string{"/a": large, "/b": large}, "the files have 2097"},
+		"far too large":        {map[string]string{"/a": large + "r"}, "has 1099511627776 bytes: 1099377410048 bytes more than the 134217728 (128 MiB) that fit"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Wrap(t.Context(), Spec{
@@ -119,19 +119,19 @@ func TestFilesRefused(t *testing.T) {
 	}
 }
 
-// A file that grows or shrinks in the meantime is no part of any disk.
+// A file that grows or shrinks in the meantime is an error.
 func TestFileChanges(t *testing.T) {
 	local := writeFile(t, "file", make([]byte, 10_000))
 	d := newDisk(t, Spec{Image: writeTextKernel(t, 100_000), Files: map[string]string{"/file": local}})
 	if err := os.Truncate(local, 9_999); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Blocks(t.Context()); err == nil || !strings.Contains(err.Error(), "had 10000 bytes, and now has 9999: don't change files") {
+	if _, err := d.Blocks(t.Context()); err == nil || !strings.Contains(err.Error(), "had 10000 bytes and now has 9999: don't change files") {
 		t.Errorf("error = %v", err)
 	}
 }
 
-// More files than a process may have open are no problem, more than ext2's
+// More files than a process can have open are supported, more than ext2's
 // inodes are.
 func TestManyFiles(t *testing.T) {
 	dir := t.TempDir()
@@ -162,14 +162,14 @@ func TestModulesRefused(t *testing.T) {
 		want string
 	}{
 		"with a ramdisk": {Spec{Ramdisk: local, Modules: []boot.Module{{Path: local}}}, "PV-GRUB would drop the ramdisk"},
-		"too many":       {Spec{Modules: slices.Repeat([]boot.Module{{Path: local}}, 17)}, "there are 17 modules, and at most 16 fit"},
+		"too many":       {Spec{Modules: slices.Repeat([]boot.Module{{Path: local}}, 17)}, "17 modules are specified; at most 16"},
 		"no path":        {Spec{Modules: []boot.Module{{Path: local}, {Arguments: "x"}}}, "module 2 has no path"},
 		"missing":        {Spec{Modules: []boot.Module{{Path: local + "x"}}}, "open module 1: "},
 		"empty":          {Spec{Modules: []boot.Module{{Path: empty}}}, "module 1 " + empty + " is empty"},
 		"too large":      {Spec{Modules: []boot.Module{{Path: large}}}, "has 134217729 bytes"},
 		"newline":        {Spec{Modules: []boot.Module{{Path: local, Arguments: "a\nb"}}}, `module 1: arguments "a\nb" has a newline`},
 		"long":           {Spec{Modules: []boot.Module{{Path: local, Arguments: strings.Repeat("x", 1024)}}}, "has 1024 bytes"},
-		"layout":         {Spec{Layout: "gpt"}, `layout "gpt" is unknown: give "whole-disk" or "partitioned"`},
+		"layout":         {Spec{Layout: "gpt"}, `layout "gpt" is unknown: specify "whole-disk" or "partitioned"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.spec.Image = writeTextKernel(t, 100_000)

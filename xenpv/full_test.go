@@ -13,8 +13,8 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/boot"
 )
 
-// fullFolder is a file system of its own with room for 64 KiB.
-func fullFolder(t *testing.T) string {
+// fullDir is a file system of its own with room for 64 KiB.
+func fullDir(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
@@ -32,13 +32,13 @@ func fullFolder(t *testing.T) string {
 // stays, and an older file is as it was.
 func TestDiskFull(t *testing.T) {
 	d := newDisk(t, Spec{Image: writeKernel(t, 3<<20), Compress: boot.CompressNone})
-	dir := fullFolder(t)
+	dir := fullDir(t)
 	path := filepath.Join(dir, "disk.raw")
 	if err := os.WriteFile(path, []byte("older"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, err := d.WriteFile(t.Context(), path)
-	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "make room there, or let the disk be written on another file system") {
+	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "free up space there, or write the disk on another file system") {
 		t.Errorf("error %v", err)
 	}
 	if old, err := os.ReadFile(path); string(old) != "older" || len(listDir(t, dir)) != 1 {
@@ -46,21 +46,21 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// Where the folder for temporary files is full, neither unpacking nor packing
+// Where the dir for temporary files is full, neither unpacking nor packing
 // leaves anything there.
-func TestTemporaryFolderFull(t *testing.T) {
+func TestTemporaryDirFull(t *testing.T) {
 	kernel := writeKernel(t, 3<<20)
 	packed := gzipped(t, kernel)
-	dir := fullFolder(t)
+	dir := fullDir(t)
 	t.Setenv("TMPDIR", dir)
 	_, unpackErr := Wrap(t.Context(), Spec{Image: packed})
 	_, packErr := Wrap(t.Context(), Spec{Image: kernel})
 	for what, err := range map[string]error{"unpack": unpackErr, "pack": packErr} {
-		if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "make room there, or let the environment's TMPDIR name a folder") {
+		if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "free up space there, or set TMPDIR to a directory") {
 			t.Errorf("%s: error %v", what, err)
 		}
 	}
 	if names := listDir(t, dir); len(names) != 0 {
-		t.Errorf("left behind: %q", names)
+		t.Errorf("left over: %q", names)
 	}
 }

@@ -39,7 +39,7 @@ func writeTextKernel(t testing.TB, size int64) string {
 	return writeFile(t, "kernel.elf", append(start, text[:int(size)-len(start)]...))
 }
 
-// writeFile makes a file in a folder of its own.
+// writeFile makes a file in a directory of its own.
 func writeFile(t testing.TB, name string, data []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -69,7 +69,7 @@ func gzipped(t testing.TB, path string) string {
 }
 
 // newDisk makes a disk that is open until the test's end. What the temporary
-// folder holds then, it must have held before.
+// directory has then, it must have had before.
 func newDisk(t testing.TB, spec Spec) *Disk {
 	t.Helper()
 	d, err := Wrap(t.Context(), spec)

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/boot"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk/bootsector"
@@ -18,7 +18,7 @@ import (
 
 func debian(t *testing.T, name string) string {
 	t.Helper()
-	return filepath.Join(judge.DebianImages(t), name)
+	return filepath.Join(oracle.DebianImages(t), name)
 }
 
 // shim is Debian's xen-shim, as the tests of images have it.

@@ -46,7 +46,7 @@ func TestProgress(t *testing.T) {
 	for _, work := range []struct {
 		what string
 		size int
-	}{{"unpack image", packed.Len()}, {"compress kernel", size}, {"write disk", int(disk.Size())}} {
+	}{{"decompress image", packed.Len()}, {"compress kernel", size}, {"write disk", int(disk.Size())}} {
 		want = append(want, fmt.Sprintf("%s 0/%d", work.what, work.size), fmt.Sprintf("%s %d/%[2]d", work.what, work.size))
 	}
 	if diff := cmp.Diff(want, dedupe(got)); diff != "" {

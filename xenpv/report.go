@@ -3,6 +3,7 @@ package xenpv
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/boot"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/image"
@@ -36,6 +37,20 @@ type Report struct {
 	// MaxMemoryMiB is the most memory in MiB that the system supports; 0 if no
 	// limit is known.
 	MaxMemoryMiB int64 `json:"max_memory_mib,omitempty"`
+	// Methods are all boot methods, and whether each can boot the image.
+	Methods []MethodResult `json:"methods"`
+}
+
+// A MethodResult is whether a boot method can boot an image.
+type MethodResult struct {
+	Method   string          `json:"method"`
+	OK       bool            `json:"ok"`
+	Problems []image.Finding `json:"problems"` // why it can't; never nil
+}
+
+// Bootable reports whether any boot method can boot the image.
+func (r *Report) Bootable() bool {
+	return slices.ContainsFunc(r.Methods, func(m MethodResult) bool { return m.OK })
 }
 
 // Inspect reads the image at path. An error means that it could not be read;
@@ -58,6 +73,10 @@ func NewReport(f *image.Facts) *Report {
 		PVGRUB: len(problems) == 0, Problems: append([]image.Finding{}, problems...),
 		Warnings:           append([]image.Finding{}, boot.PVGRUB.Warnings(f)...),
 		PayloadCompression: f.PayloadCompression, Archive: f.Archive, Member: f.Member,
+	}
+	for _, m := range boot.Methods {
+		problems := append([]image.Finding{}, m.Check(f)...)
+		r.Methods = append(r.Methods, MethodResult{Method: m.Name(), OK: len(problems) == 0, Problems: problems})
 	}
 	if r.Boot == "pv" {
 		r.MaxMemoryMiB = f.MaxMemoryMiB

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/image"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/internal/kerneltest"
 )
@@ -44,14 +44,14 @@ func TestReportOfLegacySection(t *testing.T) {
 // TestDebianImages holds the reports on real kernels against what Xen makes of
 // them: each one that is PV here starts as PV, the others don't.
 func TestDebianImages(t *testing.T) {
-	dir := judge.DebianImages(t)
+	dir := oracle.DebianImages(t)
 	mach := Report{GuestOS: "GNU Mach", Loader: "generic", XenVersion: "xen-3.0", Source: "section", System: "gnumach", Compression: "gzip", Payload: "elf"}
 	grub := Report{GuestOS: "GRUB", Loader: "generic", XenVersion: "xen-3.0", Source: "notes", System: "grub", Compression: "none", Payload: "elf"}
 	linux := Report{GuestOS: "linux", Loader: "generic", XenVersion: "xen-3.0", Source: "notes", System: "linux", Compression: "none", Payload: "bzimage"}
 	for _, test := range []struct {
-		file, arch, boot  string
-		report            Report
-		problem, packedBy string
+		file, arch, boot      string
+		report                Report
+		problem, compressedBy string
 	}{
 		{"gnumach-amd64.gz", "x86_64", "pv", mach, "", ""},
 		{"gnumach-i386.gz", "i386", "pv", mach, "", ""},
@@ -71,7 +71,7 @@ func TestDebianImages(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, want := *report, test.report
-			want.Arch, want.Boot, want.PayloadCompression = test.arch, test.boot, test.packedBy
+			want.Arch, want.Boot, want.PayloadCompression = test.arch, test.boot, test.compressedBy
 			want.Format = map[string]string{"x86_64": "elf64", "i386": "elf32"}[test.arch]
 			want.PVGRUB = test.problem == ""
 			if problems := codes(got.Problems); len(problems) > 1 || !want.PVGRUB && !slices.Equal(problems, []string{test.problem}) {

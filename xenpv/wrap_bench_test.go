@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/boot"
 )
 
@@ -47,7 +47,7 @@ func BenchmarkWrap2MiB(b *testing.B) {
 // file together, with a peak memory under 64 MiB.
 func BenchmarkWrap100MiB(b *testing.B) {
 	kernel, disk := writeKernel(b, 100<<20), filepath.Join(b.TempDir(), "disk.raw")
-	cp, sum := judge.Need(b, "cp"), judge.Need(b, "sha256sum")
+	cp, sum := oracle.Need(b, "cp"), oracle.Need(b, "sha256sum")
 	var tools time.Duration
 	rounds := 0
 	resetPeak(b)

@@ -71,7 +71,7 @@ func TestDiskCompress(t *testing.T) {
 	}
 }
 
-// TestDiskGzipHeader wants a header with no flags and no time.
+// TestDiskGzipHeader requires a header with no flags and no time.
 func TestDiskGzipHeader(t *testing.T) {
 	d := newDisk(t, Spec{Image: writeTextKernel(t, 100_000)})
 	header := make([]byte, 10)
@@ -109,7 +109,7 @@ func TestDiskLeavesNoTemporaryFile(t *testing.T) {
 		t.Error("a disk of 512 bytes is made")
 	}
 	if files := listDir(t, tmp); len(files) != 0 {
-		t.Errorf("left behind: %q", files)
+		t.Errorf("left over: %q", files)
 	}
 }
 
@@ -133,7 +133,7 @@ func TestDiskSize(t *testing.T) {
 		}
 	}
 	_, err := Wrap(t.Context(), Spec{Image: im, Size: 2 << 20})
-	if err == nil || !strings.Contains(err.Error(), "size of 2097152 bytes is too small") || !strings.Contains(err.Error(), "give at least 4194304") {
+	if err == nil || !strings.Contains(err.Error(), "size of 2097152 bytes is too small") || !strings.Contains(err.Error(), "specify at least 4194304") {
 		t.Errorf("error = %v", err)
 	}
 }
@@ -171,7 +171,7 @@ func TestDiskBlocks(t *testing.T) {
 	}
 	var want []disk.Block
 	block := make([]byte, 512<<10)
-	for i := range int32(32) { // all else is behind the end of the file system
+	for i := range int32(32) { // all else is after the end of the file system
 		if _, err := d.ReadAt(block, int64(i)*512<<10); err != nil {
 			t.Fatal(err)
 		}
@@ -212,7 +212,7 @@ func TestDiskRefused(t *testing.T) {
 		want []string
 	}{
 		"ramdisk missing":     {Spec{Ramdisk: filepath.Join(dir, "none")}, []string{"open ramdisk", "no such file"}},
-		"ramdisk a directory": {Spec{Ramdisk: dir}, []string{"open ramdisk", "is a directory: give the path of a regular file"}},
+		"ramdisk a directory": {Spec{Ramdisk: dir}, []string{"open ramdisk", "is a directory: specify a regular file"}},
 		"ramdisk a FIFO":      {Spec{Ramdisk: fifo}, []string{"is a FIFO"}},
 		"ramdisk a device":    {Spec{Ramdisk: "/dev/zero"}, []string{"/dev/zero is a device"}},
 		"ramdisk empty":       {Spec{Ramdisk: writeFile(t, "empty", nil)}, []string{"is empty"}},
@@ -220,7 +220,7 @@ func TestDiskRefused(t *testing.T) {
 		"too large in all":    {Spec{Ramdisk: full}, []string{"bytes more than the 134217728 (128 MiB) that fit", "smaller"}},
 		"command line":        {Spec{CommandLine: new("a\nb")}, []string{`command line "a\nb" has a newline at byte 1`}},
 		"title":               {Spec{Title: "a\nb"}, []string{`title "a\nb" has a newline`}},
-		"compress":            {Spec{Compress: "xz"}, []string{`compress "xz" is unknown: give "auto", "gzip" or "none"`}},
+		"compress":            {Spec{Compress: "xz"}, []string{`compress "xz" is unknown: specify "auto", "gzip" or "none"`}},
 		"all at once":         {Spec{Size: -1, CommandLine: new(" "), Title: "\a", Compress: "?"}, []string{"size of -1 bytes", "command line", "title", "compress"}},
 	}
 	for name, test := range tests {
@@ -248,8 +248,8 @@ func TestDiskOfNoKernel(t *testing.T) {
 	}
 }
 
-// TestDiskKernelTooLarge wants the largest kernel to fit, and one byte more to
-// be refused.
+// TestDiskKernelTooLarge requires that the largest kernel fits, and that one byte
+// more is rejected.
 func TestDiskKernelTooLarge(t *testing.T) {
 	// The blocks of the file system besides the kernel's: the superblock's,
 	// the descriptor's, two bitmaps', one of inodes, the directories /,

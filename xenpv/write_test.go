@@ -46,7 +46,7 @@ func TestWriteFile(t *testing.T) {
 	}
 }
 
-// checkOnDisk wants holes, the given permissions, less those that the process
+// checkOnDisk requires holes, the given permissions, less those that the process
 // never gives, and no other file beside.
 func checkOnDisk(t *testing.T, path string, mode uint32) {
 	t.Helper()
@@ -63,7 +63,7 @@ func checkOnDisk(t *testing.T, path string, mode uint32) {
 		t.Errorf("mode %o, want %o", got, want)
 	}
 	if names := listDir(t, filepath.Dir(path)); len(names) != 1 {
-		t.Errorf("the folder has %q", names)
+		t.Errorf("the directory has %q", names)
 	}
 }
 
@@ -76,14 +76,14 @@ func TestWriteFileRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		"":                                "the path is empty: name the file to write",
-		dir:                               "is a directory: give the path of a regular file",
+		"":                                "path is empty; specify the file to write",
+		dir:                               "is a directory: specify a regular file",
 		fifo:                              "is a FIFO",
 		link:                              "is a symbolic link",
 		"/dev/null":                       "is a device",
-		kernel:                            "is what the disk is made from",
-		hard:                              "is what the disk is made from",
-		filepath.Join(dir, "none/disk"):   "isn't there: make that first (mkdir -p)",
+		kernel:                            "is a source of the disk",
+		hard:                              "is a source of the disk",
+		filepath.Join(dir, "none/disk"):   "does not exist: create it (mkdir -p)",
 		filepath.Join(kernel, "disk.raw"): "not a directory",
 	} {
 		_, err := d.WriteFile(t.Context(), path)
@@ -92,11 +92,11 @@ func TestWriteFileRefused(t *testing.T) {
 		}
 	}
 	if names := listDir(t, dir); len(names) != 3 {
-		t.Errorf("left behind: %q", names)
+		t.Errorf("left over: %q", names)
 	}
 }
 
-// TestWriteFileFails wants an error in the middle to leave no file, and an
+// TestWriteFileFails requires that an error in the middle leaves no file, and an
 // older one as it was.
 func TestWriteFileFails(t *testing.T) {
 	kernel := writeKernel(t, 3<<20)

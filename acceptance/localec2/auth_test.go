@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ebs"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/api"
 )
 
 // signed makes a request with a signature of good form, now.
@@ -90,7 +92,7 @@ func TestQueryForm(t *testing.T) {
 		{"POST", "/", "ec2", describeRegionsBody + "&AllRegions=maybe", "400 InvalidParameterValue"},
 		{"POST", "/", "ec2", describeRegionsBody + "&AllRegions=true&AllRegions=false", "400 InvalidQueryParameter"},
 		{"POST", "/", "ec2", describeRegionsBody + "&X=%zz", "400 MalformedQueryString"},
-		{"POST", "/", "ec2", strings.Repeat("x", maxBody+1), "413 RequestEntityTooLarge"},
+		{"POST", "/", "ec2", strings.Repeat("x", api.DefaultMaxBody+1), "413 RequestEntityTooLarge"},
 		{"POST", "/", "sts", "Action=AssumeRole&Version=2011-06-15", "400 InvalidAction"},
 		{"POST", "/snapshots", "ebs", "{", "400 ValidationException"},
 	} {

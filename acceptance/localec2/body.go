@@ -1,42 +1,38 @@
 package localec2
 
 import (
+	"cmp"
 	"io"
 	"net/http"
-	"strings"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/api"
 )
 
-// maxBody bounds a request's body: a block is 512 KiB, and no EC2 request that
-// AWS accepts comes near a mebibyte.
-const maxBody = 1 << 20
-
-// guessService names the service of a request that no signature assigns.
-func guessService(r *http.Request, body []byte) string {
-	switch {
-	case strings.HasPrefix(r.URL.Path, "/snapshots"):
-		return "ebs"
-	case strings.Contains(string(body), "Version=2011-06-15"):
-		return "sts"
+// maxBody is the limit on a body for a service, nil if that isn't known.
+func maxBody(svc *api.Service) int64 {
+	if svc == nil {
+		return api.DefaultMaxBody
 	}
-	return "ec2"
+	return cmp.Or(svc.MaxBody, api.DefaultMaxBody)
 }
 
-// readBody reads a bounded body into memory of its exact size where the size
-// is given, because a block's body becomes the stored block.
-func readBody(r *http.Request) ([]byte, error) {
-	if r.ContentLength > maxBody {
-		return nil, refuse(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "The request is larger than %d bytes", maxBody)
+// readBody reads a bounded body into memory, of its exact size if that is
+// given, because a block's body becomes the stored block.
+func readBody(r *http.Request, limit int64) ([]byte, error) {
+	tooLarge := api.Refuse(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "The request is larger than %d bytes", limit)
+	if r.ContentLength > limit {
+		return nil, tooLarge
 	}
 	if r.ContentLength >= 0 {
 		body := make([]byte, r.ContentLength)
 		if _, err := io.ReadFull(r.Body, body); err != nil {
-			return nil, bad("IncompleteBody", "The body is shorter than its Content-Length")
+			return nil, api.Bad("IncompleteBody", "The body is shorter than its Content-Length")
 		}
 		return body, nil
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	if err != nil || len(body) > maxBody {
-		return nil, refuse(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "The request is larger than %d bytes", maxBody)
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	if err != nil || int64(len(body)) > limit {
+		return nil, tooLarge
 	}
 	return body, nil
 }

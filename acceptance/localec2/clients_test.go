@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 )
 
 // debian returns a Debian program, before any of the same name that comes
@@ -20,7 +20,7 @@ func debian(t *testing.T, name string) string {
 	if path, err := exec.LookPath("/usr/bin/" + name); err == nil {
 		return path
 	}
-	return judge.Need(t, name)
+	return oracle.Need(t, name)
 }
 
 // aws runs awscli and returns what it prints.
@@ -203,7 +203,7 @@ print("all well")
 func TestBoto3(t *testing.T) {
 	python := debian(t, "python3")
 	if err := exec.Command(python, "-c", "import boto3").Run(); err != nil {
-		judge.Missing(t, "python3-boto3 is not installed")
+		oracle.Missing(t, "python3-boto3 is not installed")
 	}
 	l := start(t, Options{NoInstances: true})
 	cmd := exec.Command(python, "-c", boto3Script)
@@ -216,10 +216,10 @@ func TestBoto3(t *testing.T) {
 	for _, c := range l.Calls() {
 		called[c.Action] = true
 	}
-	for name, svc := range services {
-		for action := range svc.actions {
+	for _, svc := range l.services {
+		for _, action := range svc.Protocol.Actions() {
 			if !called[action] {
-				t.Errorf("the script does not call %s %s", name, action)
+				t.Errorf("the script does not call %s %s", svc.Name, action)
 			}
 		}
 	}

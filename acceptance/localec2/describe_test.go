@@ -99,7 +99,7 @@ func TestDescribeImagesOwners(t *testing.T) {
 		{ec2.DescribeImagesInput{Owners: []string{"self"}}, []string{"mine"}},
 		{ec2.DescribeImagesInput{Owners: []string{"123456789012"}}, []string{"mine"}},
 		{ec2.DescribeImagesInput{Owners: []string{"amazon"}}, kernels},
-		{ec2.DescribeImagesInput{Owners: []string{amazon}}, kernels},
+		{ec2.DescribeImagesInput{Owners: []string{"137112412989"}}, kernels},
 		{ec2.DescribeImagesInput{Owners: []string{"aws-marketplace"}}, nil},
 		{ec2.DescribeImagesInput{}, append([]string{"mine"}, kernels...)},
 		{ec2.DescribeImagesInput{ExecutableUsers: []string{"all"}}, kernels},
@@ -125,7 +125,7 @@ func TestKernels(t *testing.T) {
 	}
 	out := must(l.ec2.DescribeImages(l.ctx, &ec2.DescribeImagesInput{ImageIds: []string{"aki-5c21674b"}}))(t)
 	got := out.Images[0]
-	if *got.Name != "pv-grub-hd0_1.05-x86_64.gz" || *got.OwnerId != amazon || *got.ImageOwnerAlias != "amazon" ||
+	if *got.Name != "pv-grub-hd0_1.05-x86_64.gz" || *got.OwnerId != "137112412989" || *got.ImageOwnerAlias != "amazon" ||
 		!*got.Public || got.ImageType != "kernel" || got.Architecture != "x86_64" || got.State != "available" {
 		t.Errorf("aki-5c21674b is %+v", got)
 	}

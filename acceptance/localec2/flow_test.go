@@ -146,7 +146,7 @@ func takeBack(l *lab, ami, snap *string) {
 	if left := l.Resources(); len(left) != 0 {
 		l.t.Errorf("left behind: %+v", left)
 	}
-	if n := len(l.blocks.blocks); n != 0 {
+	if n := l.Server.snapshots.DistinctBlocks(); n != 0 {
 		l.t.Errorf("%d blocks still in memory", n)
 	}
 	_, err = l.ec2.DescribeImages(l.ctx, &ec2.DescribeImagesInput{ImageIds: []string{*ami}})

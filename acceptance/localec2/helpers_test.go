@@ -21,7 +21,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/snapshot"
 )
+
+const blockSize = snapshot.BlockSize
 
 // clock is a clock that tests turn by hand.
 type clock struct {

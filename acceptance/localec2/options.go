@@ -1,9 +1,12 @@
 package localec2
 
 import (
+	"bufio"
 	"fmt"
 	"net/netip"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -122,4 +125,28 @@ func (o Options) checkInstances() error {
 		return fmt.Errorf("read pv-grub: %w", err)
 	}
 	return file.Close()
+}
+
+// unknownMemoryMiB is the memory for instances on systems that don't report
+// theirs: enough for three guests of the smallest types.
+const unknownMemoryMiB = 8 << 10
+
+// hostMemory returns the memory for instances where no option says it: three
+// quarters of this machine's, in MiB. The rest is for those who call.
+func hostMemory() int {
+	f, err := os.Open("/proc/meminfo")
+	if err != nil {
+		return unknownMemoryMiB
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 2 || fields[0] != "MemTotal:" {
+			continue
+		}
+		if kib, err := strconv.Atoi(fields[1]); err == nil {
+			return kib / 1024 * 3 / 4
+		}
+	}
+	return unknownMemoryMiB
 }

@@ -3,7 +3,6 @@ package localec2
 import (
 	"io"
 	"net/http"
-	"net/netip"
 	"strings"
 	"testing"
 
@@ -18,31 +17,6 @@ func (l *lab) ping(address string) (int, string) {
 	defer r.Body.Close()
 	return r.StatusCode, string(must(io.ReadAll(r.Body))(l.t))
 }
-
-func TestAdmitsPing(t *testing.T) {
-	all, elsewhere := anywhere, netip.MustParsePrefix("203.0.113.0/24")
-	for _, test := range []struct {
-		rule rule
-		want bool
-	}{
-		{rule{protocol: "icmp", from: -1, to: -1, cidr: all}, true},
-		{rule{protocol: "icmp", from: 8, to: -1, cidr: all}, true},
-		{rule{protocol: "icmp", from: 8, to: 0, cidr: caller32}, true},
-		{rule{protocol: allProtocols, cidr: all}, true},
-		{rule{protocol: "icmp", from: 8, to: 1, cidr: all}, false},
-		{rule{protocol: "icmp", from: 3, to: -1, cidr: all}, false},
-		{rule{protocol: "icmp", from: -1, to: -1, cidr: elsewhere}, false},
-		{rule{protocol: "icmp", from: -1, to: -1, group: "sg-12345678"}, false},
-		{rule{protocol: "tcp", from: 0, to: 65535, cidr: all}, false},
-	} {
-		if got := admitsPing([]*group{{}, {ingress: []rule{test.rule}}}); got != test.want {
-			t.Errorf("%+v: %v", test.rule, got)
-		}
-	}
-}
-
-// caller32 holds the callers' address and no other.
-var caller32 = netip.PrefixFrom(caller, 32)
 
 // TestPingWithoutGuest has every answer but the guest's.
 func TestPingWithoutGuest(t *testing.T) {

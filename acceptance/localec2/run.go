@@ -8,8 +8,12 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"regexp"
 	"time"
 )
+
+// accountID is the form of an account's number.
+var accountID = regexp.MustCompile(`^\d{12}$`)
 
 // Running is a server that listens.
 type Running struct {

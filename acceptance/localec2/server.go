@@ -1,200 +1,160 @@
 package localec2
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/account"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/api"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ebs"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2/instance"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/fault"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/guest"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/record"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/sigv4"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/snapshot"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/sts"
 )
 
 // Server is the embedded EC2: an [http.Handler] for all its services. Make one
 // with [New]. It is safe for concurrent use.
 type Server struct {
-	opts   Options
-	key    []byte // seals tokens
-	blocks *blockStore
-	faults faults
-	record recorder
-	look   http.Handler
-
-	life     context.Context // of all machines
-	stop     context.CancelFunc
-	machines sync.WaitGroup
-
-	mu      sync.Mutex // guards all below
-	closed  bool
-	regions map[string]*regionState
-}
-
-// regionState is what exists in one region.
-type regionState struct {
-	snapshots    map[string]*snapshot
-	images       map[string]*image
-	deregistered map[string]bool
-	tokens       map[string]startedSnapshot // StartSnapshot client tokens
-	*network
-	instances map[string]*instance
-	launches  map[string]launched // RunInstances client tokens
+	opts      Options
+	host      *guest.Host
+	snapshots *snapshot.Store
+	ec2       *ec2.Service
+	services  []*api.Service // the first answers for services that are not served
+	inspect   http.Handler
+	faults    fault.Set
+	record    record.Recorder
 }
 
 // New makes a server with nothing in it but Amazon's PV-GRUB kernels and
-// default VPCs. Where it ran instances, [Server.Close] ends them.
+// default VPCs. If it runs instances, [Server.Close] ends them.
 func New(opts Options) *Server {
-	s := &Server{
-		opts:    opts.complete(),
-		key:     random(32),
-		blocks:  newBlockStore(),
-		regions: map[string]*regionState{},
-	}
-	s.life, s.stop = context.WithCancel(context.Background())
-	for name := range regions {
-		s.regions[name] = &regionState{
-			snapshots:    map[string]*snapshot{},
-			images:       pvGrubImages(name),
-			deregistered: map[string]bool{},
-			tokens:       map[string]startedSnapshot{},
-			network:      newNetwork(name, s.opts.Account),
-			instances:    map[string]*instance{},
-			launches:     map[string]launched{},
-		}
-	}
-	s.look = s.lookHandler()
+	opts = opts.complete()
+	acct := account.New(opts.Account, opts.Now, opts.Invisible)
+	s := &Server{opts: opts, snapshots: snapshot.NewStore(acct), record: record.Recorder{OnCall: opts.OnCall}}
+	blocks := ebs.New(acct, s.snapshots, ebs.Options{SnapshotPending: opts.SnapshotPending, TokensOutlive: opts.TokensOutlive})
+	s.host = guest.NewHost(guest.Options{Off: opts.NoInstances, PVGRUB: opts.PVGRUB, Log: opts.Log, Blocks: blocks})
+	s.ec2 = ec2.New(acct, s.snapshots, s.host, ec2.Options{
+		ImagePending: opts.ImagePending, PublicAddresses: opts.PublicAddresses,
+		Instances: instance.Options{
+			Pending: opts.InstancePending, Ending: opts.InstanceEnding,
+			NoGuests: opts.NoInstances, MemoryMiB: opts.MemoryMiB, Profiles: opts.InstanceProfiles,
+		},
+	})
+	s.services = []*api.Service{s.ec2.API(), blocks.API(), sts.New(acct)}
+	s.inspect = s.inspectHandler()
 	return s
 }
 
 // Close ends all instances' guests. The server still answers; instances that
 // are started later never do.
-func (s *Server) Close() {
-	s.mu.Lock()
-	s.closed = true
-	s.mu.Unlock()
-	s.stop()
-	s.machines.Wait()
-}
-
-// call is one request on its way through the server.
-type call struct {
-	service   string
-	action    string
-	region    string
-	requestID string
-	start     time.Time // real time, for latency and the record
-	resource  string    // id of what the call is about, for the record
-	form      *form     // EC2 and STS
-	path      []string  // EBS: the path's parts
-	req       *http.Request
-	body      []byte
-}
-
-// action is one API action. Run returns a value that the service's protocol
-// can write. Params are the top-level parameters that AWS knows; nil means
-// that the action checks them itself.
-type action struct {
-	params []string
-	run    func(*Server, *call) (any, error)
-}
-
-// service is one of the APIs behind the port.
-type service struct {
-	// actionOf names the action that a request asks for, and reads its input.
-	actionOf func(*call, map[string]action) (string, error)
-	actions  map[string]action
-	invoke   func(*Server, *call, action) (any, error)
-	write    func(http.ResponseWriter, *call, any)
-	fail     func(http.ResponseWriter, *call, *apiError)
-	auth     func(f authFault, region string) *apiError
-	throttle *apiError
-	denied   string // error code of a call that policy refuses
-}
-
-var services = map[string]*service{
-	"ec2": {queryAction, ec2Actions, invokeLocked, writeEC2, writeEC2Error, ec2Auth,
-		refuse(http.StatusServiceUnavailable, "RequestLimitExceeded", "Request limit exceeded."), "UnauthorizedOperation"},
-	"sts": {queryAction, stsActions, invokeLocked, writeSTS, writeSTSError, stsAuth,
-		bad("Throttling", "Rate exceeded"), "AccessDenied"},
-	"ebs": {ebsAction, ebsActions, invokeFree, writeEBS, writeEBSError, ebsAuth,
-		ebsError("RequestThrottledException", "ACCOUNT_THROTTLED", "The request was throttled."), "AccessDeniedException"},
-}
-
-// invokeLocked runs an action alone: the control plane's calls are short.
-func invokeLocked(s *Server, c *call, a action) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return a.run(s, c)
-}
-
-// invokeFree runs an action that takes the server's lock itself.
-func invokeFree(s *Server, c *call, a action) (any, error) { return a.run(s, c) }
+func (s *Server) Close() { s.host.Close() }
 
 // ServeHTTP answers one request of any of the services.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if strings.HasPrefix(r.URL.Path, lookPrefix) {
-		s.look.ServeHTTP(w, r)
+	if strings.HasPrefix(r.URL.Path, inspectPrefix) {
+		s.inspect.ServeHTTP(w, r)
 		return
 	}
-	c := &call{requestID: newRequestID(), start: time.Now(), req: r}
-	body, readErr := readBody(r)
-	c.body = body
-	sig, fault := checkSignature(r, c.start)
-	c.service, c.region = sig.service, sig.region
-	if c.service == "" {
-		c.service = guessService(r, body)
+	c := api.NewCall(r)
+	sig, fault := sigv4.Check(r, c.Start)
+	c.Service, c.Region = sig.Service, sig.Region
+	svc := s.service(c.Service)
+	body, readErr := readBody(r, maxBody(svc))
+	c.Body = body
+	if c.Service == "" {
+		svc = s.claimed(r, body)
+		c.Service = svc.Name
 	}
-	svc := services[c.service]
 	if svc == nil {
-		svc = services["ec2"]
-		s.fail(w, c, svc, refuse(http.StatusNotImplemented, "NotImplemented", "localec2 does not serve %q", c.service))
+		s.fail(w, c, s.services[0], api.Refuse(http.StatusNotImplemented, "NotImplemented", "localec2 does not serve %q", c.Service))
 		return
 	}
 	result, err := s.answer(c, svc, fault, readErr)
 	s.finish(w, c, svc, result, err)
 }
 
+// service finds a service by its name, nil if it is not served.
+func (s *Server) service(name string) *api.Service {
+	for _, svc := range s.services {
+		if svc.Name == name {
+			return svc
+		}
+	}
+	return nil
+}
+
+// claimed finds the service of a request that no signature assigns: the first
+// one, unless another claims it.
+func (s *Server) claimed(r *http.Request, body []byte) *api.Service {
+	for _, svc := range s.services {
+		if svc.Claims != nil && svc.Claims(r, body) {
+			return svc
+		}
+	}
+	return s.services[0]
+}
+
 // answer takes a request through its checks to its action.
-func (s *Server) answer(c *call, svc *service, fault authFault, readErr error) (any, error) {
+func (s *Server) answer(c *api.Call, svc *api.Service, fault sigv4.Fault, readErr error) (any, error) {
 	if readErr != nil {
 		return nil, readErr
 	}
-	name, nameErr := svc.actionOf(c, svc.actions)
-	c.action = name
-	if fault != 0 {
-		return nil, svc.auth(fault, c.region)
+	run, err := svc.Protocol.Read(c)
+	if fault != 0 && (fault != sigv4.Denied || !svc.Open) {
+		return nil, svc.Errors.Signature(fault, c.Region)
 	}
-	if nameErr != nil {
-		return nil, nameErr
+	if err != nil {
+		return nil, err
 	}
-	return s.withFaults(c, svc, func() (any, error) {
-		return svc.invoke(s, c, svc.actions[name])
-	})
+	return s.faults.Run(c, svc.Errors, run)
 }
 
 // finish waits out the latency and writes the answer, or cuts the connection.
-func (s *Server) finish(w http.ResponseWriter, c *call, svc *service, result any, err error) {
-	if wait := s.opts.Latency - time.Since(c.start); wait > 0 {
-		sleep(c.req.Context(), wait)
+func (s *Server) finish(w http.ResponseWriter, c *api.Call, svc *api.Service, result any, err error) {
+	if wait := s.opts.Latency - time.Since(c.Start); wait > 0 {
+		c.Sleep(wait)
 	}
-	if errors.Is(err, errCut) {
-		s.note(c, 0, "")
+	if errors.Is(err, fault.ErrCut) {
+		s.record.Note(c, 0, "")
 		cut(w)
 		return
 	}
 	if err != nil {
-		s.fail(w, c, svc, asAPIError(err))
+		s.fail(w, c, svc, api.AsError(err))
 		return
 	}
 	status := http.StatusOK
-	if r, ok := result.(interface{ httpStatus() int }); ok {
-		status = r.httpStatus()
+	if r, ok := result.(api.StatusCoder); ok {
+		status = r.HTTPStatus()
 	}
-	s.note(c, status, "")
+	s.record.Note(c, status, "")
 	setRequestID(w, c)
-	svc.write(w, c, result)
+	svc.Protocol.Write(w, c, result)
 }
 
-func (s *Server) fail(w http.ResponseWriter, c *call, svc *service, e *apiError) {
-	s.note(c, e.status, e.code)
+func (s *Server) fail(w http.ResponseWriter, c *api.Call, svc *api.Service, e *api.Error) {
+	s.record.Note(c, e.Status, e.Code)
 	setRequestID(w, c)
-	svc.fail(w, c, e)
+	svc.Protocol.WriteError(w, c, e)
+}
+
+// setRequestID sets the header in which the SDKs look for the id.
+func setRequestID(w http.ResponseWriter, c *api.Call) {
+	w.Header().Set("X-Amzn-Requestid", c.RequestID)
+}
+
+// cut closes the connection without an answer.
+func cut(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler) // HTTP/2 or a test's recorder: net/http drops the stream
+	}
+	_ = conn.Close()
 }

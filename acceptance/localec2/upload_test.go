@@ -69,7 +69,7 @@ func TestConcurrentUploaders(t *testing.T) {
 		want[i] = data
 	}
 	checkBlocks(l, id, want)
-	if got := len(l.blocks.blocks); got != n {
+	if got := l.Server.snapshots.DistinctBlocks(); got != n {
 		t.Errorf("%d blocks in memory, want %d", got, n)
 	}
 }
@@ -83,7 +83,7 @@ func TestEqualBlocksAreKeptOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := len(l.blocks.blocks); got != 1 {
+	if got := l.Server.snapshots.DistinctBlocks(); got != 1 {
 		t.Errorf("%d blocks in memory, want 1", got)
 	}
 	if err := l.complete(id, 10); err != nil {

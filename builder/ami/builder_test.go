@@ -11,7 +11,7 @@ import (
 	registryimage "github.com/hashicorp/packer-plugin-sdk/packer/registry/image"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 )
 
 func options(change map[string]any) map[string]any {
@@ -92,7 +92,7 @@ func TestPrepareRefuses(t *testing.T) {
 }
 
 func TestArtifact(t *testing.T) {
-	image := filepath.Join(judge.DebianImages(t), "grub-x86_64-xen.bin")
+	image := filepath.Join(oracle.DebianImages(t), "grub-x86_64-xen.bin")
 	server, err := localec2.Start(localec2.Options{})
 	if err != nil {
 		t.Fatal(err)

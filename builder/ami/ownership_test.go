@@ -17,7 +17,7 @@ import (
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 )
 
 // An embedded is an embedded EC2, and an image to make AMIs of there.
@@ -28,7 +28,7 @@ type embedded struct {
 
 func newCloud(t *testing.T) *embedded {
 	t.Helper()
-	image := filepath.Join(judge.DebianImages(t), "grub-x86_64-xen.bin")
+	image := filepath.Join(oracle.DebianImages(t), "grub-x86_64-xen.bin")
 	server, err := localec2.Start(localec2.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -1,10 +1,10 @@
 //go:generate packer-sdc mapstructure-to-hcl2 -type Module
 //go:generate packer-sdc struct-markdown
 
-// Package unikernel holds what both sources share: the options that say which
-// image goes on the disk, and the way from there to the disk. [Config.Wrap]
-// goes it in order: run the user's build command, fetch the image or read the
-// domain configuration that names it, check it, and lay out the disk.
+// Package common is what both sources share: the options for the image and its
+// disk, and the steps that make the disk. [Config.Wrap] runs the user's build
+// command, downloads the image or reads the domain configuration that names it,
+// checks it, and lays out the disk.
 package common
 
 import (

@@ -229,7 +229,7 @@ func TestPrepareRefuses(t *testing.T) {
 		"no time":           {Config{Image: "a", BuildCommand: "b", BuildTimeout: -1}, "build_timeout is -1ns"},
 		"built URL":         {Config{Image: "https://example.org/a", ImageChecksum: sum, BuildCommand: "b"}, "build_command is set, and image is a URL"},
 		"layout":            {Config{Image: "a", Layout: "gpt"}, `layout is "gpt": use whole-disk or partitioned`},
-		"ramdisk, module":   {Config{Image: "a", Ramdisk: "r", Modules: []Module{{Path: "m"}}}, "there are a ramdisk and modules"},
+		"ramdisk, module":   {Config{Image: "a", Ramdisk: "r", Modules: []Module{{Path: "m"}}}, "a ramdisk and modules are both specified"},
 		"module":            {Config{Image: "a", Modules: []Module{{Arguments: "a\n"}}}, "module 1 has no path"},
 		"file":              {Config{Image: "a", Files: map[string]string{"/../x": "x"}}, `files: "/../x": `},
 		"no local file":     {Config{Image: "a", Files: map[string]string{"/x": ""}}, `files: "/x" has no local file`},

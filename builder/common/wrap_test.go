@@ -9,13 +9,13 @@ import (
 
 	"github.com/hashicorp/packer-plugin-sdk/template/config"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 )
 
 // A command line in the template goes before that of the domain configuration;
 // none, null, or an empty one does not. The configuration's memory is told.
 func TestWrapDomainConfig(t *testing.T) {
-	kernel, dir := filepath.Join(judge.DebianImages(t), "grub-x86_64-xen.bin"), t.TempDir()
+	kernel, dir := filepath.Join(oracle.DebianImages(t), "grub-x86_64-xen.bin"), t.TempDir()
 	image := filepath.Join(dir, "domain_config")
 	err := errors.Join(
 		os.Symlink(kernel, filepath.Join(dir, "web.img")),
@@ -44,8 +44,8 @@ func TestWrapDomainConfig(t *testing.T) {
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		disk := make([]byte, w.Disk.Used())
-		if _, err := w.Disk.ReadAt(disk, 0); err != nil {
+		disk := make([]byte, w.Used())
+		if _, err := w.ReadAt(disk, 0); err != nil {
 			t.Fatal(name, err)
 		}
 		if line := strings.TrimRight("kernel /boot/kernel "+test.want, " ") + "\n"; w.CommandLine != test.want || !strings.Contains(string(disk), line) {

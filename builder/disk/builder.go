@@ -49,11 +49,11 @@ func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook)
 	}
 	defer func() { err = errors.Join(err, wrapped.Close()) }()
 
-	sum, err := wrapped.Disk.WriteFile(ctx, b.config.Output)
+	sum, err := wrapped.WriteFile(ctx, b.config.Output)
 	if err != nil {
 		return nil, err
 	}
-	ui.Say(fmt.Sprintf("disk %s: %d bytes, SHA-256 %x", b.config.Output, wrapped.Disk.Size(), sum))
+	ui.Say(fmt.Sprintf("disk %s: %d bytes, SHA-256 %x", b.config.Output, wrapped.Size(), sum))
 	return component.NewDisk(component.DiskFacts{
 		Path: b.config.Output, SHA256: hex.EncodeToString(sum[:]),
 		System: wrapped.Report.System, MemoryMiB: wrapped.MemoryMiB,

@@ -8,7 +8,7 @@ import (
 
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 )
 
 func TestPrepare(t *testing.T) {
@@ -28,7 +28,7 @@ func TestPrepare(t *testing.T) {
 }
 
 func TestRunWritesAndDestroyRemoves(t *testing.T) {
-	image := filepath.Join(judge.DebianImages(t), "grub-x86_64-xen.bin")
+	image := filepath.Join(oracle.DebianImages(t), "grub-x86_64-xen.bin")
 	output := filepath.Join(t.TempDir(), "web.raw")
 	run := func(force bool) (packersdk.Artifact, error) {
 		var b Builder

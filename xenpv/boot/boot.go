@@ -25,7 +25,7 @@ type Method interface {
 	// know, whether or not it can boot it.
 	Warnings(f *image.Facts) []image.Finding
 	// Prepare checks the options and collects what goes on the disk. It reads
-	// nothing but the sizes of files.
+	// only the sizes of files.
 	Prepare(o Options) (*Content, error)
 	// Registration returns how an AMI of the disk is registered.
 	Registration() Registration
@@ -87,10 +87,10 @@ func (c *Content) addInput(what, name, path string) error {
 	c.open = append(c.open, f)
 	c.Sources = append(c.Sources, path)
 	if size == 0 {
-		return fmt.Errorf("%s %s is empty: give another file, or none", what, path)
+		return fmt.Errorf("%s %s is empty: specify another file, or none", what, path)
 	}
 	if size > disk.MaxFiles {
-		return fmt.Errorf("%s %s has %d bytes: at most %d (128 MiB) fit together with the kernel; make it smaller", what, path, size, disk.MaxFiles)
+		return fmt.Errorf("%s %s has %d bytes; at most %d (128 MiB) fit with the kernel: make it smaller", what, path, size, disk.MaxFiles)
 	}
 	c.Files = append(c.Files, disk.File{Path: name, Data: f, Size: size})
 	return nil
@@ -100,7 +100,7 @@ func (c *Content) addText(path, text string) {
 	c.Files = append(c.Files, disk.File{Path: path, Data: strings.NewReader(text), Size: int64(len(text))})
 }
 
-// CheckShadows refuses files that would hide or replace what the disk boots.
+// CheckShadows rejects files that would hide or replace what the disk boots from.
 func (c *Content) CheckShadows(others []disk.File) error {
 	reserved := append([]string{kernelPath}, c.Reserved...)
 	for _, f := range c.Files {
@@ -109,7 +109,7 @@ func (c *Content) CheckShadows(others []disk.File) error {
 	for _, f := range others {
 		for _, r := range reserved {
 			if f.Path == r || strings.HasPrefix(f.Path, r+"/") || strings.HasPrefix(r, f.Path+"/") {
-				return fmt.Errorf("add file %q: the disk boots by /%s, which it would shadow: give it another path", "/"+f.Path, r)
+				return fmt.Errorf("add file %q: it would shadow /%s, which the disk boots from: specify another path", "/"+f.Path, r)
 			}
 		}
 	}

@@ -12,14 +12,14 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/internal/files"
 )
 
-// Compress says how a disk stores its kernel. PV-GRUB starts an ELF kernel that
-// is plain or gzip-compressed, and no other. A bzImage unpacks itself: it is
-// always stored as it is.
+// Compress is the way to store the kernel on a disk. PV-GRUB starts only ELF kernels
+// that are plain or gzip-compressed. A bzImage decompresses itself: it is always
+// stored as it is.
 type Compress string
 
 // The ways to store a kernel.
 const (
-	CompressAuto Compress = "auto" // as gzip where that is smaller
+	CompressAuto Compress = "auto" // as gzip if that is smaller
 	CompressGzip Compress = "gzip" // always as gzip
 	CompressNone Compress = "none" // always plain
 )
@@ -29,10 +29,10 @@ func (c Compress) check() error {
 	case CompressAuto, CompressGzip, CompressNone:
 		return nil
 	}
-	return fmt.Errorf("compress %q is unknown: give %q, %q or %q", string(c), CompressAuto, CompressGzip, CompressNone)
+	return fmt.Errorf("compress %q is unknown: specify %q, %q or %q", string(c), CompressAuto, CompressGzip, CompressNone)
 }
 
-// compressKernel compresses the kernel, or doesn't, as the options say.
+// compressKernel compresses the kernel if the options require it.
 func (c *Content) compressKernel(ctx context.Context) error {
 	if c.options.Compress == CompressNone || !c.elf {
 		return nil
@@ -57,7 +57,7 @@ func gzipTemp(kernel io.Reader) (*files.Temp, int64, error) {
 		return nil, 0, err
 	}
 	if err := gzipTo(temp, kernel); err != nil {
-		return nil, 0, errors.Join(files.OutputError(err, files.TempPlace), temp.Close())
+		return nil, 0, errors.Join(files.OutputError(err, files.MoveTemp), temp.Close())
 	}
 	info, err := temp.Stat()
 	if err != nil {
@@ -66,14 +66,14 @@ func gzipTemp(kernel io.Reader) (*files.Temp, int64, error) {
 	return temp, info.Size(), nil
 }
 
-// gzipTo writes one gzip member, the only kind that GRUB unpacks, whose header
-// has no name and no time: the same kernel gives the same bytes.
+// gzipTo writes one gzip member, because GRUB decompresses only one. Its header has no
+// name and no time: the same kernel gives the same bytes.
 func gzipTo(w io.Writer, kernel io.Reader) error {
 	zw, err := gzip.NewWriterLevel(w, gzip.BestCompression)
 	if err != nil {
 		return err
 	}
-	zw.ModTime = time.Unix(0, 0) // how the format says that there is none
+	zw.ModTime = time.Unix(0, 0) // no time, in this format
 	if _, err := io.Copy(zw, kernel); err != nil {
 		return err
 	}

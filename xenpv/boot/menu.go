@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// The files of a wrapped disk. PV-GRUB looks for its menu under exactly that
-// path on a disk without partitions, GRUB 2's grub-xen for grub.cfg.
+// The paths on a disk. PV-GRUB requires exactly this path for its menu on a disk
+// without partitions, and GRUB 2's grub-xen this one for grub.cfg.
 const (
 	kernelPath  = "boot/kernel"
 	ramdiskPath = "boot/ramdisk"
@@ -16,8 +16,8 @@ const (
 	grubCfgPath = "boot/grub/grub.cfg"
 )
 
-// bootMenus are the menus that PV-GRUB, pygrub and GRUB 2 look for. Another
-// file there would be read instead of the disk's own.
+// bootMenus are the menus that PV-GRUB, pygrub and GRUB 2 search for. They would read
+// another file there instead of the disk's own.
 var bootMenus = []string{
 	menuLstPath, grubCfgPath,
 	"boot/grub/grub.conf", "boot/grub2/grub.cfg",
@@ -26,22 +26,22 @@ var bootMenus = []string{
 	"extlinux/extlinux.conf", "extlinux.conf",
 }
 
-// A menu is what the boot loaders' menus say.
+// A menu is the content of the boot loaders' menus.
 type menu struct {
 	title   string
-	root    string // the file system, in the words of GRUB 0.97
+	root    string // the file system, in the notation of GRUB 0.97
 	line    string // the kernel's command line
 	ramdisk bool
 	modules []Module
 }
 
-// command is one line of a menu: a word, a file, and perhaps arguments.
+// command returns a line of a menu: a word, a file, and optional arguments.
 func command(word, path, arguments string) string {
 	return strings.TrimSuffix(word+" /"+path+" "+arguments, " ")
 }
 
-// loads returns the commands that load the kernel and what goes with it, of
-// which the first one's word differs between the boot loaders.
+// loads returns the commands that load the kernel, the ramdisk and the modules. The
+// word for the kernel differs between the boot loaders.
 func (m menu) loads(kernel string) []string {
 	lines := []string{command(kernel, kernelPath, m.line)}
 	if m.ramdisk {
@@ -53,11 +53,11 @@ func (m menu) loads(kernel string) []string {
 	return lines
 }
 
-// modulePath is where module i, counted from 0, lies on the disk.
+// modulePath returns the path of module i, starting at 0, on the disk.
 func modulePath(i int) string { return fmt.Sprintf("boot/module-%d", i+1) }
 
-// menuLst returns the menu for PV-GRUB (GRUB 0.97). It has no fallback, as
-// there is no second entry, and a timeout, as without one GRUB waits for ever.
+// menuLst returns the menu for PV-GRUB (GRUB 0.97). It has no fallback, because there
+// is no second entry, and a timeout, because GRUB waits forever without one.
 func (m menu) menuLst() string {
 	lines := append([]string{
 		"default 0",
@@ -68,14 +68,14 @@ func (m menu) menuLst() string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// grubCfg returns the same menu for GRUB 2's grub-xen, and false where there
-// can't be one.
+// grubCfg returns the same menu for GRUB 2's grub-xen, and false if that isn't
+// possible.
 //
-// pygrub reads this file too, and prefers it to menu.lst, but knows nothing of
-// the quotes that GRUB 2's shell needs; and GRUB 2 puts backslashes before
-// quotes that it hands to the guest. So where a command line has characters
-// that are special to that shell, or blanks side by side, only a menu.lst
-// carries it to the guest as it is, and a grub.cfg must not get in its way.
+// pygrub reads this file too, and prefers it to menu.lst, but doesn't understand the
+// quotes that GRUB 2's shell requires; and GRUB 2 puts backslashes before quotes that
+// it passes to the guest. So if a command line has characters that are special to
+// that shell, or consecutive spaces, only menu.lst passes it to the guest unchanged,
+// and there must be no grub.cfg.
 func (m menu) grubCfg() (string, bool) {
 	lines := []string{
 		"set default=0",
@@ -91,20 +91,20 @@ func (m menu) grubCfg() (string, bool) {
 	return strings.Join(append(lines, "}"), "\n") + "\n", true
 }
 
-// plainToGrub2 reports whether GRUB 2's shell hands on a line as it is.
+// plainToGrub2 reports whether GRUB 2's shell passes on a line unchanged.
 func plainToGrub2(line string) bool {
 	return !strings.Contains(line, "  ") && !strings.ContainsFunc(line, isSpecialToGrub2)
 }
 
-// isSpecialToGrub2 reports whether r may mean something to GRUB 2's shell in a
-// word without quotes.
+// isSpecialToGrub2 reports whether r may be special to GRUB 2's shell in a word
+// without quotes.
 func isSpecialToGrub2(r rune) bool {
-	const plain = "%+,-./:=@_ " // with letters and digits what most options consist of
+	const plain = "%+,-./:=@_ " // with letters and digits, the characters of most options
 	return r >= utf8.RuneSelf || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(plain, r)
 }
 
-// grub2Quote returns s as one word for GRUB 2's shell. Within single quotes it
-// takes all characters as they are, but for the quote itself.
+// grub2Quote returns s as one word for GRUB 2's shell. In single quotes, it
+// leaves all characters unchanged except the quote itself.
 func grub2Quote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -14,34 +14,34 @@ func TestCheckCommandLine(t *testing.T) {
 	long := strings.Repeat("0123456789abcdef", 64) // 1024 bytes
 	tests := map[string]struct {
 		line string
-		want []string // in this order; none where the line is fine
+		want []string // in this order; none if the line is valid
 	}{
 		"empty":               {"", nil},
 		"one word":            {"-dhcp", nil},
-		"blanks inside":       {"a   b", nil},
+		"spaces inside":       {"a   b", nil},
 		"quotes":              {`-eval "f('x')." $HOME # ; \n {a}`, nil},
 		"like a GRUB option":  {"--type=linux --no-mem-option =x", nil},
 		"UTF-8":               {"name=Łódź", nil},
 		"two bytes a letter":  {strings.Repeat("é", 511), nil},
 		"1023 bytes":          {long[1:], nil},
-		"1024 bytes":          {long, []string{"has 1024 bytes, and a guest gets at most 1023: make it 1 shorter"}},
+		"1024 bytes":          {long, []string{"has 1024 bytes; a guest gets at most 1023: shorten it by 1"}},
 		"1024 bytes of UTF-8": {strings.Repeat("é", 512), []string{"has 1024 bytes"}},
 		"newline":             {"a\nb", []string{`command line "a\nb" has a newline at byte 1, which would end GRUB's line: write all words on one line`}},
 		"newline at the end":  {"a\n", []string{"has a newline at byte 1"}},
 		"carriage return":     {"a\r", []string{"has a carriage return at byte 1, which GRUB drops"}},
-		"tab":                 {"a\tb\tc", []string{"has a tab at byte 1, which GRUB turns into a blank: write a blank"}},
+		"tab":                 {"a\tb\tc", []string{"has a tab at byte 1, which GRUB replaces with a space: use a space"}},
 		"NUL":                 {"a\x00b", []string{"has a NUL at byte 1"}},
 		"bell":                {"a\ab", []string{"has the control character U+0007 at byte 1"}},
 		"delete":              {"a\x7f", []string{"has the control character U+007F at byte 1"}},
 		"next line":           {"a\u0085", []string{"has the control character U+0085 at byte 1"}},
 		"not UTF-8":           {"a\xe9", []string{"is not valid UTF-8"}},
-		"leading blank":       {" a", []string{`command line " a" begins with a blank, which GRUB drops`}},
-		"trailing blank":      {"a ", []string{`command line "a " ends with a blank`}},
-		"no-break spaces":     {"\u00a0a\u00a0", []string{"begins with a blank", "ends with a blank"}},
-		"one blank":           {" ", []string{"begins with a blank", "ends with a blank"}},
+		"leading space":       {" a", []string{`command line " a" starts with a space, which GRUB drops`}},
+		"trailing space":      {"a ", []string{`command line "a " ends with a space`}},
+		"no-break spaces":     {"\u00a0a\u00a0", []string{"starts with a space", "ends with a space"}},
+		"one space":           {" ", []string{"starts with a space", "ends with a space"}},
 		"backslash":           {`a\`, []string{`command line "a\\" ends with a backslash, which would join it with GRUB's next line`}},
 		"two backslashes":     {`a\\`, []string{"ends with a backslash"}},
-		"all faults":          {" \n\t\x00\xff" + long + `\`, []string{"has 1030 bytes", "not valid UTF-8", "a newline at byte 1", "a tab at byte 2", "a NUL at byte 3", "begins with a blank", "ends with a backslash"}},
+		"all faults":          {" \n\t\x00\xff" + long + `\`, []string{"has 1030 bytes", "not valid UTF-8", "a newline at byte 1", "a tab at byte 2", "a NUL at byte 3", "starts with a space", "ends with a backslash"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -50,7 +50,7 @@ func TestCheckCommandLine(t *testing.T) {
 	}
 }
 
-// checkFaults wants an error of one line for each fault, in order.
+// checkFaults requires an error with one line per fault, in order.
 func checkFaults(t *testing.T, err error, want []string) {
 	t.Helper()
 	var got []string
@@ -77,7 +77,7 @@ func TestMenusAreGolden(t *testing.T) {
 		"arguments":       {menu{title: "unikernel", line: "-dhcp -pz /app/ebin --ipv4=10.0.0.2/24"}, true},
 		"ramdisk":         {menu{title: "it's {mine} #1", line: "console=hvc0 quiet root=/dev/ram0", ramdisk: true}, true},
 		"json":            {menu{title: "unikernel", line: `{"cmdline":"it's $1; #2 \n", "net":{"if":"xenif0"}}`}, false},
-		"blanks":          {menu{title: "unikernel", line: "a  b"}, false},
+		"spaces":          {menu{title: "unikernel", line: "a  b"}, false},
 		"modules":         {menu{title: "unikernel", line: "word", modules: modules}, true},
 		"modules-special": {menu{title: "unikernel", modules: []Module{{Path: "a", Arguments: `say="x"`}}}, false},
 		"partitioned":     {menu{title: "unikernel", root: "(hd0,0)", ramdisk: true}, true},
@@ -173,8 +173,8 @@ func FuzzMenuLst(f *testing.F) {
 }
 
 // readMenuLst splits a menu into commands and what follows them, as GRUB 0.97
-// does: it drops carriage returns, leading blanks and lines that begin with
-// "#", turns tabs into blanks, joins a line that ends in a backslash with the
+// does: it drops carriage returns, leading spaces and lines that begin with
+// "#", turns tabs into spaces, joins a line that ends in a backslash with the
 // next, and cuts lines after 1500 bytes.
 func readMenuLst(menu string) (commands [][2]string) {
 	menu = strings.ReplaceAll(strings.ReplaceAll(menu, "\r", ""), "\t", " ")
@@ -191,7 +191,7 @@ func readMenuLst(menu string) (commands [][2]string) {
 }
 
 // cutWord returns the first word of s, and what comes after all separators
-// behind it. A C string ends at a NUL.
+// after it. A C string ends at a NUL.
 func cutWord(s, separators string) (word, rest string) {
 	if i := bytes.IndexByte([]byte(s), 0); i >= 0 {
 		s = s[:i]

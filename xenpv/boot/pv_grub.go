@@ -9,8 +9,8 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/image"
 )
 
-// PVGRUB boots PV kernels with PV-GRUB, which EC2 loads from outside the disk: it
-// finds its menu in the file system on the disk.
+// PVGRUB boots PV kernels with PV-GRUB. EC2 loads that from outside the disk, and it
+// reads its menu from the file system on the disk.
 var PVGRUB Method = pvGRUB{}
 
 type pvGRUB struct{}
@@ -24,16 +24,16 @@ func (pvGRUB) Registration() Registration {
 func (pvGRUB) Check(f *image.Facts) []image.Finding { return checkPV(f) }
 
 func (pvGRUB) Warnings(f *image.Facts) []image.Finding {
-	if f.Payload == "bzimage" && f.Format != "" && !unpacksItself(f) {
+	if f.Payload == "bzimage" && f.Format != "" && !startsAsBzImage(f) {
 		return []image.Finding{image.Findingf("payload-unpacked",
-			"PV-GRUB isn't known to unpack a bzImage's %s payload (gzip, bzip2, lzo and xz are documented): the ELF inside goes on the disk instead", f.PayloadCompression)}
+			"PV-GRUB is not documented to decompress a bzImage's %s payload (only gzip, bzip2, lzo and xz): the ELF inside goes on the disk instead", f.PayloadCompression)}
 	}
 	return nil
 }
 
-// unpacksItself reports whether PV-GRUB starts a bzImage as it is. The ones that
-// AWS documents have a payload of gzip, bzip2, lzo or xz.
-func unpacksItself(f *image.Facts) bool {
+// startsAsBzImage reports whether PV-GRUB starts a bzImage as it is. AWS documents
+// that for payloads of gzip, bzip2, lzo and xz.
+func startsAsBzImage(f *image.Facts) bool {
 	switch f.PayloadCompression {
 	case "lzma", "lz4", "zstd":
 		return false
@@ -45,7 +45,7 @@ func (pvGRUB) Prepare(o Options) (*Content, error) {
 	o.Compress = cmp.Or(o.Compress, CompressAuto)
 	f := o.Image.Facts()
 	c := &Content{options: o, Reserved: bootMenus, kernel: o.Image.ELF(), elf: true}
-	if unpacksItself(f) {
+	if startsAsBzImage(f) {
 		c.kernel, c.elf = o.Image.Kernel(), false
 	}
 	if err := c.gather(); err != nil {
@@ -83,7 +83,7 @@ func (c *Content) gather() error {
 	return nil
 }
 
-// grubRoot is the disk's file system in the words of GRUB 0.97.
+// grubRoot returns the disk's file system in the notation of GRUB 0.97.
 func grubRoot(l disk.Layout) string {
 	if l == disk.LayoutPartitioned {
 		return "(hd0,0)"

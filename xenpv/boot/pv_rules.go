@@ -7,7 +7,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/image"
 )
 
-// Protocol returns how Xen starts the kernel: "pv", "pvh" if it starts only as
+// Protocol returns the way that Xen starts the kernel: "pv", "pvh" if it starts only as
 // PVH, else "none".
 func Protocol(f *image.Facts) string {
 	switch {
@@ -34,9 +34,9 @@ func checkPV(f *image.Facts) []image.Finding {
 	return append(problems, faults...)
 }
 
-// pvFaults lists what Xen holds against starting the kernel as PV, by the
-// checks of libelf (xen/common/libelf/libelf-dominfo.c) and of the domain
-// builder (tools/libs/guest/xg_dom_elfloader.c).
+// pvFaults lists why Xen doesn't start the kernel as PV, by the rules of libelf
+// (xen/common/libelf/libelf-dominfo.c) and of the domain builder
+// (tools/libs/guest/xg_dom_elfloader.c).
 func pvFaults(f *image.Facts) []image.Finding {
 	if f.Guest.Source == "" {
 		return []image.Finding{noXenData(f)}
@@ -54,14 +54,14 @@ func checkLoader(f *image.Facts) *image.Finding {
 	if strings.HasPrefix(f.Guest.Loader, "generic") || strings.HasPrefix(f.Guest.OS, "linux") {
 		return nil
 	}
-	return fault("loader", "LOADER is %q and GUEST_OS %q, and Xen starts PV kernels for the loader \"generic\" or with a GUEST_OS that begins with \"linux\": build the image for Xen PV", f.Guest.Loader, f.Guest.OS)
+	return fault("loader", "LOADER is %q and GUEST_OS is %q; Xen requires the loader \"generic\" or a GUEST_OS that starts with \"linux\" for PV kernels: build the image for Xen PV", f.Guest.Loader, f.Guest.OS)
 }
 
 func checkXenVersion(f *image.Facts) *image.Finding {
 	if strings.HasPrefix(f.Guest.XenVersion, "xen-3.0") {
 		return nil
 	}
-	return fault("xen-version", "XEN_VERSION is %q, and Xen starts PV kernels for \"xen-3.0\": build the image for Xen PV", f.Guest.XenVersion)
+	return fault("xen-version", "XEN_VERSION is %q; Xen requires \"xen-3.0\" for PV kernels: build the image for Xen PV", f.Guest.XenVersion)
 }
 
 // xenFeatures are the features that Xen knows by name (elf_xen_feature_names).
@@ -70,16 +70,16 @@ var xenFeatures = []string{
 	"supervisor_mode_kernel", "pae_pgdir_above_4gb", "hvm_callback_vector", "dom0",
 }
 
-// checkFeatures looks at the features that the kernel requires, marked with a
-// "!". It may offer any.
+// checkFeatures checks the features that the kernel requires, which are marked with a
+// "!". It may offer any feature.
 func checkFeatures(f *image.Facts) *image.Finding {
 	for feature := range strings.SplitSeq(f.Guest.Features, "|") {
 		required, ok := strings.CutPrefix(feature, "!")
 		switch {
 		case ok && required == "dom0":
-			return fault("dom0-only", "the kernel requires to be Xen's dom0 (FEATURES %q), and EC2 runs domU kernels: build it for domU", f.Guest.Features)
+			return fault("dom0-only", "the kernel requires being Xen's dom0 (FEATURES %q), but EC2 runs domU kernels: build it for domU", f.Guest.Features)
 		case ok && !slices.Contains(xenFeatures, required):
-			return fault("unknown-feature", "the kernel requires %q (FEATURES %q), which Xen doesn't know: build it without", required, f.Guest.Features)
+			return fault("unknown-feature", "the kernel requires %q (FEATURES %q), which Xen doesn't know: build it without that", required, f.Guest.Features)
 		}
 	}
 	return nil
@@ -89,7 +89,7 @@ func checkPAE(f *image.Facts) *image.Finding {
 	if f.Arch != "i386" || f.Guest.PAE {
 		return nil
 	}
-	return fault("no-pae", "the 32-bit kernel doesn't say that it uses PAE, and Xen starts no other: build it with PAE (note PAE_MODE \"yes\", or PAE=yes in __xen_guest), or for x86_64")
+	return fault("no-pae", "the 32-bit kernel doesn't declare that it uses PAE, which Xen requires: build it with PAE (note PAE_MODE \"yes\", or PAE=yes in __xen_guest), or for x86_64")
 }
 
 // fault makes a finding like [image.Findingf], for rules that may find nothing.
@@ -102,15 +102,15 @@ func fault(code, format string, args ...any) *image.Finding {
 // GiB), in bytes. A kernel whose segments span more is damaged.
 const maxMemory = 128 << 30
 
-// checkAddresses does libelf's elf_xen_addr_calc_check, and refuses segments
-// that no instance has the memory for.
+// checkAddresses applies libelf's elf_xen_addr_calc_check, and rejects segments that
+// no instance has enough memory for.
 func checkAddresses(f *image.Facts) *image.Finding {
 	if f.Guest.PaddrOffset != image.Unset && f.Guest.VirtBase == image.Unset {
-		return fault("paddr-offset", "the image gives PADDR_OFFSET %#x but no VIRT_BASE, and Xen wants both or neither: add VIRT_BASE to its notes", f.Guest.PaddrOffset)
+		return fault("paddr-offset", "the image has PADDR_OFFSET %#x but no VIRT_BASE; Xen requires both or neither: add VIRT_BASE to its notes", f.Guest.PaddrOffset)
 	}
 	start, end := f.ELF.Start, f.ELF.End
 	if start > end || end-start > maxMemory {
-		return fault("segments", "the loadable segments span %#x to %#x: a kernel needs at least one, and at most 128 GiB; correct the link, or fetch the image again", start, end)
+		return fault("segments", "the loadable segments span %#x to %#x; a kernel must have at least one and span at most 128 GiB: correct the linker script, or download the image again", start, end)
 	}
 	base, offset := base(f)
 	kstart, kend := start+offset, end+offset
@@ -120,19 +120,18 @@ func checkAddresses(f *image.Facts) *image.Finding {
 	}
 	switch {
 	case kstart > kend || base > kstart:
-		return fault("start-bounds", "the kernel starts at %#x, below its VIRT_BASE %#x, and Xen loads nothing there: correct VIRT_BASE, PADDR_OFFSET or the segments' p_paddr in the linker script", kstart, base)
+		return fault("start-bounds", "the kernel starts at %#x, below its VIRT_BASE %#x, where Xen can't load it: correct VIRT_BASE, PADDR_OFFSET or the segments' p_paddr in the linker script", kstart, base)
 	case entry < kstart || entry > kend:
-		return fault("entry-bounds", "the entry %#x is outside the kernel, which Xen puts at %#x to %#x: correct the ENTRY, VIRT_BASE or PADDR_OFFSET that the image gives", entry, kstart, kend)
+		return fault("entry-bounds", "the entry %#x is outside the kernel, which Xen loads at %#x to %#x: correct the image's ENTRY, VIRT_BASE or PADDR_OFFSET", entry, kstart, kend)
 	case f.Guest.InitP2M != image.Unset && f.Guest.InitP2M >= kstart && f.Guest.InitP2M < kend:
-		return fault("p2m-bounds", "INIT_P2M %#x is inside the kernel, which Xen puts at %#x to %#x: choose an address outside", f.Guest.InitP2M, kstart, kend)
+		return fault("p2m-bounds", "INIT_P2M %#x is inside the kernel, which Xen loads at %#x to %#x: use an address outside", f.Guest.InitP2M, kstart, kend)
 	}
 	return nil
 }
 
-// base returns the virtual address of pseudo-physical 0, and what is added to a
-// p_paddr for its virtual address. A PADDR_OFFSET that isn't given is 0 beside
-// notes, and VIRT_BASE in the legacy section, whose kernels had virtual
-// addresses in p_paddr.
+// base returns the virtual address of pseudo-physical 0, and the offset from a p_paddr
+// to its virtual address. Without PADDR_OFFSET, it is 0 with notes, and VIRT_BASE with
+// the legacy section, whose kernels had virtual addresses in p_paddr.
 func base(f *image.Facts) (base, offset uint64) {
 	if f.Guest.VirtBase != image.Unset {
 		base = f.Guest.VirtBase
@@ -146,8 +145,8 @@ func base(f *image.Facts) (base, offset uint64) {
 	return base, base
 }
 
-// startsAsPVH says whether Xen would start the kernel as PVH: by PHYS32_ENTRY,
-// which has to lie in the loaded kernel.
+// startsAsPVH reports whether Xen would start the kernel as PVH: at PHYS32_ENTRY,
+// which must be in the loaded kernel.
 func startsAsPVH(f *image.Facts) bool {
 	start, end := f.ELF.Start, f.ELF.End
 	return f.Guest.Phys32Entry != image.Unset32 && start <= f.Guest.Phys32Entry && f.Guest.Phys32Entry <= end

@@ -12,7 +12,7 @@ import (
 )
 
 // rules has a row for each rule of Xen's PV kerneltest.Loader, on both sides of it.
-// boot is "pv" where problem is empty.
+// boot is "pv" if problem is empty.
 var rules = []struct {
 	name    string
 	kernel  kerneltest.Kernel
@@ -96,7 +96,7 @@ var rules = []struct {
 	{name: "entry at the start", kernel: kerneltest.PV(), change: kerneltest.With(kerneltest.NoteEntry, kerneltest.Number64(kerneltest.Address))},
 	{name: "entry before the start", kernel: kerneltest.PV(), change: kerneltest.With(kerneltest.NoteEntry, kerneltest.Number64(kerneltest.Address-1)), problem: "entry-bounds"},
 	{name: "entry at the end", kernel: kerneltest.PV(), change: kerneltest.With(kerneltest.NoteEntry, kerneltest.Number64(kerneltest.Address+0x10000))},
-	{name: "entry behind the end", kernel: kerneltest.PV(), change: kerneltest.With(kerneltest.NoteEntry, kerneltest.Number64(kerneltest.Address+0x10001)), problem: "entry-bounds"},
+	{name: "entry after the end", kernel: kerneltest.PV(), change: kerneltest.With(kerneltest.NoteEntry, kerneltest.Number64(kerneltest.Address+0x10001)), problem: "entry-bounds"},
 	{name: "entry of the ELF header out of bounds", kernel: kerneltest.PV(), change: func(k *kerneltest.Kernel) { k.Entry = 0 }, problem: "entry-bounds"},
 	{name: "legacy VIRT_ENTRY", kernel: kerneltest.Legacy(kerneltest.MirageLegacy + ",VIRT_ENTRY=0x10001"), problem: "entry-bounds"},
 	{name: "legacy p_paddr that is virtual", kernel: kerneltest.Legacy("XEN_VER=xen-3.0,LOADER=generic,VIRT_BASE=0x100000"),
@@ -153,7 +153,7 @@ func TestPVRules(t *testing.T) {
 	}
 }
 
-// Whatever a header field says, the rules and the protocol agree.
+// The rules and the protocol agree for all values of the header fields.
 func TestExtremeHeaderFields(t *testing.T) {
 	for _, k := range []kerneltest.Kernel{kerneltest.PV(), kerneltest.Legacy(kerneltest.MirageLegacy), kerneltest.Legacy(kerneltest.MirageLegacy).I386()} {
 		file := k.Bytes()

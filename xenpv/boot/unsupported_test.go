@@ -9,7 +9,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/internal/kerneltest"
 )
 
-// Kernels of systems without Xen PV are named, with the way out.
+// Kernels of systems without Xen PV are recognized, with a remedy.
 func TestSystemsWithoutPV(t *testing.T) {
 	for name, test := range map[string]struct {
 		text   string
@@ -20,7 +20,7 @@ func TestSystemsWithoutPV(t *testing.T) {
 		"IncludeOS":            {"IncludeOS 0.16 (x86_64 / 64-bit)", nil, "includeos", "virtio"},
 		"Hermit":               {"", []kerneltest.Note{kerneltest.NewNote("HERMIT", 0x5a00, "\x01")}, "hermit", "metal instance"},
 		"nanos":                {"NANOS_VERSION", nil, "nanos", "ops image create -t aws"},
-		"runtime.js":           {"runtime.js kernel build #1", nil, "runtimejs", "virtio only"},
+		"runtime.js":           {"runtime.js kernel build #1", nil, "runtimejs", "only drivers for virtio"},
 		"Toro":                 {"Loading Toro ...", nil, "toro", "microVMs"},
 		"OSv for KVM":          {"OSv options:", nil, "osv", "conf_drivers_xen=1"},
 		"Unikraft for KVM":     {".uk_inittab", nil, "unikraft", "CONFIG_PLAT_XEN"},
@@ -29,7 +29,7 @@ func TestSystemsWithoutPV(t *testing.T) {
 		"Solo5 for hvt":        {"", []kerneltest.Note{kerneltest.NewNote("Solo5", kerneltest.NoteSolo5ABI, kerneltest.Number32(1)+kerneltest.Number32(2))}, "solo5", "target hvt"},
 		"Solo5 for spt":        {"", []kerneltest.Note{kerneltest.NewNote("Solo5", kerneltest.NoteSolo5ABI, kerneltest.Number32(2))}, "solo5", "target spt"},
 		"Solo5 for a new one":  {"", []kerneltest.Note{kerneltest.NewNote("Solo5", kerneltest.NoteSolo5ABI, kerneltest.Number32(99))}, "solo5", "target 99"},
-		"MirageOS for virtio":  {"Undefined_recursive_module", []kerneltest.Note{kerneltest.NewNote("Solo5", kerneltest.NoteSolo5ABI, kerneltest.Number32(3))}, "mirage", "target virtio: build it for Xen PV by mirage before 3.9"},
+		"MirageOS for virtio":  {"Undefined_recursive_module", []kerneltest.Note{kerneltest.NewNote("Solo5", kerneltest.NoteSolo5ABI, kerneltest.Number32(3))}, "mirage", "target virtio: build it for Xen PV with mirage before 3.9"},
 		"early MirageOS, ukvm": {"Undefined_recursive_module Solo5", nil, "mirage", "before 3.9"},
 		"LING for Linux":       {"Erlang [ling-0.5.0]", []kerneltest.Note{kerneltest.NewNote("GNU", 1, kerneltest.Number32(0)+kerneltest.Number32(3))}, "ling", "a railing that is built for xen"},
 		"GRUB for BIOS":        {"Welcome to GRUB!", nil, "grub", "grub-mkimage"},
@@ -49,7 +49,7 @@ func TestSystemsWithoutPV(t *testing.T) {
 	}
 }
 
-// Those that start as PVH say so, and the way out is their own.
+// PVH kernels are recognized, each with its own remedy.
 func TestSystemsOfPVH(t *testing.T) {
 	for text, want := range map[string]string{
 		"OSv options:":  "osv: usr.img",

@@ -18,15 +18,15 @@ import (
 // (EBS direct APIs), 512 KiB.
 const BlockSize = 512 << 10
 
-// A Block is one block of a disk that holds anything but zeros.
+// A Block is a block of a disk that is not all zeros.
 type Block struct {
-	Index  int32    // the block begins at byte Index * BlockSize
+	Index  int32    // the block starts at byte Index * BlockSize
 	SHA256 [32]byte // of its 512 KiB
 }
 
-// Blocks returns all blocks that hold anything but zeros, in ascending order.
-// It reads only what the file system takes up. The free space behind that is
-// larger than a block, so all blocks lie on the disk as a whole.
+// Blocks returns all blocks that are not all zeros, in ascending order. It reads
+// only the part that the file system occupies. The free space after that is larger
+// than a block, so the disk holds all blocks completely.
 func (d *Disk) Blocks(ctx context.Context) ([]Block, error) {
 	scanned := make([]*Block, (d.Used()+BlockSize-1)/BlockSize)
 	workers := min(runtime.GOMAXPROCS(0), len(scanned))
@@ -55,7 +55,7 @@ func (d *Disk) Blocks(ctx context.Context) ([]Block, error) {
 	return blocks, nil
 }
 
-// scan reads one block into buf, and returns nil where it is all zeros.
+// scan reads one block into buf, and returns nil if it is all zeros.
 func (d *Disk) scan(ctx context.Context, index int32, buf []byte) (*Block, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -71,9 +71,9 @@ func (d *Disk) scan(ctx context.Context, index int32, buf []byte) (*Block, error
 	return &Block{Index: index, SHA256: sha256.Sum256(buf)}, nil
 }
 
-// isZero reports whether p has no byte but 0: its first one is, and each of the
-// others equals the one before it. Comparing p with itself is as fast as memory
-// and needs no second buffer.
+// isZero reports whether p is all zeros: its first byte is, and each other byte
+// equals the one before it. Comparing p with itself is as fast as memory and needs
+// no second buffer.
 func isZero(p []byte) bool {
 	return len(p) == 0 || p[0] == 0 && bytes.Equal(p[1:], p[:len(p)-1])
 }
@@ -84,7 +84,7 @@ func isZero(p []byte) bool {
 func contentUUID(ctx context.Context, contents []File, loader *Loader) ([16]byte, error) {
 	h := sha256.New()
 	for _, f := range contents {
-		fmt.Fprintf(h, "%q %d\n", f.Path, f.Size) // a hash takes all that is written
+		fmt.Fprintf(h, "%q %d\n", f.Path, f.Size) // a hash never fails
 		n, err := io.Copy(h, files.ContextReader(ctx, io.NewSectionReader(f.Data, 0, f.Size)))
 		if err == nil && n < f.Size {
 			err = io.ErrUnexpectedEOF

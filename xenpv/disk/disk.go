@@ -1,5 +1,5 @@
 // Package disk makes raw disks with one ext2 file system, on the disk as a whole
-// or in one partition, and zeros behind it. It knows nothing of kernels, menus or
+// or in one partition, followed by zeros. It knows nothing of kernels, menus or
 // what boots the disk.
 //
 // [New] lays out a disk and copies nothing: a [Disk] is read like a file, block by
@@ -24,7 +24,7 @@ const (
 	// MaxFiles is the size in bytes of the largest file system, 128 MiB.
 	MaxFiles = ext2.MaxSize
 
-	// slack is the least free space behind a disk's last used byte. PV-GRUB
+	// slack is the least free space after the last used byte. PV-GRUB
 	// reads whole tracks of 63 sectors (32,256 bytes), and some of its
 	// versions can't read a disk's last, partial one. 1 MiB is well beyond a
 	// track, and also a size to which partitioning tools align.
@@ -60,7 +60,7 @@ type Spec struct {
 func (s Spec) Check() error {
 	var fault error
 	if s.Size < 0 || s.Size > MaxSize || s.Size%sectorSize != 0 {
-		fault = fmt.Errorf("size of %d bytes: give a multiple of 512 up to %d (64 TiB), or 0 for the smallest", s.Size, int64(MaxSize))
+		fault = fmt.Errorf("size of %d bytes: specify a multiple of 512 up to %d (64 TiB), or 0 for the smallest", s.Size, int64(MaxSize))
 	}
 	return errors.Join(fault, s.Layout.check())
 }
@@ -127,7 +127,7 @@ func (d *Disk) setSize(want int64) error {
 		d.size = least
 	}
 	if d.size < d.Used()+slack {
-		return fmt.Errorf("size of %d bytes is too small: the files take %d, and 1 MiB behind them must stay free for PV-GRUB; give at least %d",
+		return fmt.Errorf("size of %d bytes is too small: the files take %d, and PV-GRUB needs 1 MiB of free space after them: specify at least %d",
 			want, d.Used(), least)
 	}
 	return nil
@@ -136,7 +136,7 @@ func (d *Disk) setSize(want int64) error {
 // Size returns the size of the disk in bytes.
 func (d *Disk) Size() int64 { return d.size }
 
-// Used returns the offset in bytes at which the file system ends. Behind it are
+// Used returns the offset in bytes at which the file system ends. After it are
 // only zeros, at least 1 MiB of them.
 func (d *Disk) Used() int64 {
 	if d.raw != nil {
@@ -145,7 +145,7 @@ func (d *Disk) Used() int64 {
 	return d.start() + d.fs.Size()
 }
 
-// start is the offset in bytes at which the file system begins.
+// start returns the offset in bytes of the file system.
 func (d *Disk) start() int64 { return d.spec.Layout.start() }
 
 // ReadAt implements [io.ReaderAt] over the disk's whole size.

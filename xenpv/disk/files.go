@@ -15,20 +15,20 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/internal/files"
 )
 
-// maxFiles is how many further files a disk takes: ext2's one block group has
-// not many more inodes. It ends the walk through a folder that was named by
-// mistake.
+// maxFiles is the most files in a list: ext2's one block group has few more inodes.
+// It ends the walk through a directory that was specified by mistake.
 const maxFiles = 32_000
 
-// A FileList collects the further files of a disk.
+// A FileList is a list of local files for a disk.
 type FileList struct {
 	Files   []File
 	Sources []string // the local paths
 	taken   map[string]bool
 }
 
-// ListFiles finds the files that a DiskSpec's Files name, in the order of
-// their paths on the disk.
+// ListFiles returns the files for a map from paths on the disk, such as /json.cfg,
+// to local files or directories, sorted by those paths. A directory adds all
+// regular files below it; symbolic links in it are rejected.
 func ListFiles(sources map[string]string) (*FileList, error) {
 	list := &FileList{taken: map[string]bool{}}
 	for _, target := range slices.Sorted(maps.Keys(sources)) {
@@ -39,8 +39,8 @@ func ListFiles(sources map[string]string) (*FileList, error) {
 	return list, nil
 }
 
-// addSource adds a local file, or all files of a local folder. The user named
-// it, so it may be a symbolic link.
+// addSource adds a local file, or all files in a local directory. The user named it,
+// so it may be a symbolic link.
 func (l *FileList) addSource(target, source string) error {
 	name, err := diskPath(target)
 	if err != nil {
@@ -51,19 +51,19 @@ func (l *FileList) addSource(target, source string) error {
 		return err
 	}
 	if info.IsDir() {
-		return l.addFolder(name, source)
+		return l.addDir(name, source)
 	}
 	if name == "" {
-		return fmt.Errorf("%s is no folder: give its path on the disk, like /%s", source, filepath.Base(source))
+		return fmt.Errorf("%s is not a directory: specify its path on the disk, such as /%s", source, filepath.Base(source))
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is %s: give a regular file or a folder", source, files.Kind(info.Mode()))
+		return fmt.Errorf("%s is %s: specify a regular file or a directory", source, files.Kind(info.Mode()))
 	}
 	return l.add(name, source, info.Size(), func() (*os.File, error) { return os.Open(source) })
 }
 
-// CheckFilePath returns nil if a path has the form that ListFiles wants for
-// paths on the disk: from the root, with a slash in front.
+// CheckFilePath returns nil if target is a valid path on the disk for ListFiles: an
+// absolute path.
 func CheckFilePath(target string) error {
 	if _, err := diskPath(target); err != nil {
 		return fmt.Errorf("%.300q: %w", target, err)
@@ -71,11 +71,11 @@ func CheckFilePath(target string) error {
 	return nil
 }
 
-// diskPath turns a path like /etc/json.cfg into the form of io/fs. The root is
+// diskPath converts a path such as /etc/json.cfg to the form of io/fs. The root is
 // empty.
 func diskPath(target string) (string, error) {
 	if !strings.HasPrefix(target, "/") {
-		return "", errors.New("the path on the disk begins with a slash, like /json.cfg: put one in front")
+		return "", errors.New("a path on the disk starts with a slash, such as /json.cfg: add one")
 	}
 	if target == "/" {
 		return "", nil
@@ -86,23 +86,22 @@ func diskPath(target string) (string, error) {
 
 func checkDiskPath(name string) error {
 	if !fs.ValidPath(name) || name == "." || strings.ContainsRune(name, 0) {
-		return fmt.Errorf("/%.300s is no valid path on the disk: use UTF-8 without NUL, and no empty name, no dot or two dots for a name", strings.ToValidUTF8(name, "\uFFFD"))
+		return fmt.Errorf("/%.300s is not a valid path on the disk: use UTF-8 without NUL, and no empty name, \".\" or \"..\"", strings.ToValidUTF8(name, "\uFFFD"))
 	}
 	const longest = 255 // ext2's directory entries have a byte for the length
 	for element := range strings.SplitSeq(name, "/") {
 		if len(element) > longest {
-			return fmt.Errorf("the name %.20q... has %d bytes: ext2 allows %d, make it shorter", element, len(element), longest)
+			return fmt.Errorf("the name %.20q... has %d bytes; ext2 allows %d: shorten it", element, len(element), longest)
 		}
 	}
 	return nil
 }
 
-// addFolder adds all files below a folder. Empty folders are left out: what
-// reads the disk opens files by their paths. Symbolic links are refused, not
-// followed, so that nothing from outside the folder gets on a disk that may be
-// published.
-func (l *FileList) addFolder(name, folder string) error {
-	root, err := os.OpenRoot(folder)
+// addDir adds all files below a directory. Empty directories are omitted: programs
+// open files by their paths. Symbolic links are rejected, not followed, so that
+// nothing outside the directory gets on a disk that may be published.
+func (l *FileList) addDir(name, dir string) error {
+	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
 	}
@@ -112,18 +111,18 @@ func (l *FileList) addFolder(name, folder string) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		return l.addEntry(path.Join(name, local), folder, local, entry)
+		return l.addEntry(path.Join(name, local), dir, local, entry)
 	})
 	if err == nil && len(l.Files) == before {
-		err = fmt.Errorf("folder %s has no files: leave it out, or put some in", folder)
+		err = fmt.Errorf("directory %s has no files: remove it from the options, or add files to it", dir)
 	}
 	return err
 }
 
-func (l *FileList) addEntry(name, folder, local string, entry fs.DirEntry) error {
-	source := filepath.Join(folder, local)
+func (l *FileList) addEntry(name, dir, local string, entry fs.DirEntry) error {
+	source := filepath.Join(dir, local)
 	if !entry.Type().IsRegular() {
-		return fmt.Errorf("%s is %s: only regular files and folders go on a disk, put a copy in its place or take it away", source, files.Kind(entry.Type()))
+		return fmt.Errorf("%s is %s; a disk can have only regular files and directories: replace it with a copy or remove it", source, files.Kind(entry.Type()))
 	}
 	if err := checkDiskPath(name); err != nil {
 		return err
@@ -132,7 +131,7 @@ func (l *FileList) addEntry(name, folder, local string, entry fs.DirEntry) error
 	if err != nil {
 		return err
 	}
-	return l.add(name, source, info.Size(), func() (*os.File, error) { return os.OpenInRoot(folder, local) })
+	return l.add(name, source, info.Size(), func() (*os.File, error) { return os.OpenInRoot(dir, local) })
 }
 
 // add adds one file.
@@ -141,10 +140,10 @@ func (l *FileList) add(name, source string, size int64, open func() (*os.File, e
 		return fmt.Errorf("%s has %d bytes: %w", source, size, overfull(size))
 	}
 	if len(l.Files) == maxFiles {
-		return fmt.Errorf("there are more than %d files: give fewer, or pack them into one", maxFiles)
+		return fmt.Errorf("more than %d files: specify fewer, or combine them in an archive", maxFiles)
 	}
 	if l.taken[name] {
-		return errors.New("two sources have a file for this path: leave one out")
+		return errors.New("two sources have a file for this path: remove one")
 	}
 	l.taken[name] = true
 	l.Files = append(l.Files, File{Path: name, Data: &sourceFile{open, size}, Size: size})
@@ -152,8 +151,8 @@ func (l *FileList) add(name, source string, size int64, open func() (*os.File, e
 	return nil
 }
 
-// CheckTotal refuses files that can't fit before they are read. Each has at most
-// MaxFiles bytes, so their sum is no overflow.
+// CheckTotal rejects files that can't fit, before they are read. Each has at most
+// MaxFiles bytes, so their sum doesn't overflow.
 func CheckTotal(files []File) error {
 	var size int64
 	for _, f := range files {
@@ -165,13 +164,13 @@ func CheckTotal(files []File) error {
 	return nil
 }
 
-// overfull says how much fits, and what to do.
+// overfull returns the error for files of more than MaxFiles bytes.
 func overfull(size int64) error {
-	return fmt.Errorf("%d bytes more than the %d (128 MiB) that fit with all metadata: give fewer or smaller files", size-MaxFiles, int64(MaxFiles))
+	return fmt.Errorf("%d bytes more than the %d (128 MiB) that fit with all metadata: specify fewer or smaller files", size-MaxFiles, int64(MaxFiles))
 }
 
-// A sourceFile is a local file that is open only while it is read: there may
-// be more of them than a process may have open.
+// A sourceFile is a local file that is open only while it is read: there may be more
+// of them than a process can have open.
 type sourceFile struct {
 	open func() (*os.File, error)
 	size int64
@@ -189,7 +188,7 @@ func (s *sourceFile) ReadAt(p []byte, off int64) (int, error) {
 		return 0, err
 	}
 	if info.Size() != s.size {
-		return 0, fmt.Errorf("%s had %d bytes, and now has %d: don't change files while a disk is made from them", f.Name(), s.size, info.Size())
+		return 0, fmt.Errorf("%s had %d bytes and now has %d: don't change files while they are used for a disk", f.Name(), s.size, info.Size())
 	}
 	return f.ReadAt(p, off)
 }

@@ -5,16 +5,16 @@ import (
 	"fmt"
 )
 
-// A Layout says where on a disk the file system is.
+// A Layout is the placement of the file system on a disk.
 type Layout string
 
 // The layouts of a disk.
 const (
-	// LayoutWholeDisk has no partitions, only the file system from byte 0 on:
-	// GRUB's (hd0). Rumprun mounts no other.
+	// LayoutWholeDisk has no partitions, only the file system at byte 0:
+	// GRUB's (hd0). Rumprun can mount only this one.
 	LayoutWholeDisk Layout = "whole-disk"
-	// LayoutPartitioned has an MBR with one bootable Linux partition from
-	// 1 MiB on, which the file system fills: GRUB's (hd0,0).
+	// LayoutPartitioned has an MBR with one bootable Linux partition at
+	// 1 MiB, which the file system fills: GRUB's (hd0,0).
 	LayoutPartitioned Layout = "partitioned"
 )
 
@@ -23,12 +23,11 @@ func (l Layout) check() error {
 	case "", LayoutWholeDisk, LayoutPartitioned:
 		return nil
 	}
-	return fmt.Errorf("layout %q is unknown: give %q or %q", string(l), LayoutWholeDisk, LayoutPartitioned)
+	return fmt.Errorf("layout %q is unknown: specify %q or %q", string(l), LayoutWholeDisk, LayoutPartitioned)
 }
 
-// start is the offset in bytes at which the file system begins. 1 MiB is where
-// all partitioning tools of today put the first partition: a multiple of every
-// physical block size.
+// start returns the offset in bytes of the file system. Current partitioning tools
+// put the first partition at 1 MiB, a multiple of all physical block sizes.
 func (l Layout) start() int64 {
 	if l == LayoutPartitioned {
 		return 1 << 20
@@ -36,8 +35,8 @@ func (l Layout) start() int64 {
 	return 0
 }
 
-// The fields of an MBR, as PC BIOSes have known it since 1983; the signature
-// in front of the table came with Windows NT.
+// The fields of an MBR, in the form of 1983. Windows NT added the signature before
+// the table.
 const (
 	sectorSize         = 512
 	mbrSignatureOffset = 440
@@ -65,9 +64,9 @@ func newMBR(start, size int64, signature [4]byte) []byte {
 	return mbr
 }
 
-// chs packs a sector's number as cylinder, head and sector in the geometry
-// that partitioning tools assume, 255 heads of 63 sectors. It holds for the
-// first 8 GiB, and a file system here ends before 130 MiB.
+// chs encodes a sector number as cylinder, head and sector in the geometry that
+// partitioning tools assume, 255 heads of 63 sectors. It works for the first 8 GiB; a
+// file system here ends before 130 MiB.
 func chs(sector int64) []byte {
 	const heads, sectors = 255, 63
 	cylinder := sector / (heads * sectors)

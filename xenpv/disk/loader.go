@@ -27,8 +27,8 @@ type Loader struct {
 // An Extent is a run of bytes on a disk.
 type Extent struct{ Offset, Length int64 }
 
-// Extents returns the place of a file on the disk, nil if there is no file of
-// that path. Each extent begins at a multiple of 4 KiB. The last one ends with
+// Extents returns the place of a file on the disk, nil if there is no such
+// file. Each extent starts at a multiple of 4 KiB. The last one ends with
 // the file.
 func (d *Disk) Extents(path string) []Extent {
 	offset, length, ok := d.fs.Extent(path)

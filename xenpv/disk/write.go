@@ -17,9 +17,9 @@ import (
 // SHA-256 of all its bytes, holes included.
 //
 // The file gets its name only when it is complete: an existing regular file is
-// replaced at once, and after an error or when ctx is done nothing is left. It
-// fails where the path is a directory, a device, a symbolic link or anything
-// else but a regular file, and where it is one of the disk's own inputs.
+// replaced atomically, and after an error or when ctx is done nothing is left. It
+// fails if the path exists and is not a regular file (for example a directory, a
+// device or a symbolic link), or if it is one of the disk's sources.
 func (d *Disk) WriteFile(ctx context.Context, path string) (sum [32]byte, err error) {
 	mode, err := d.checkTarget(path)
 	if err != nil {
@@ -33,17 +33,17 @@ func (d *Disk) WriteFile(ctx context.Context, path string) (sum [32]byte, err er
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
-		return [32]byte{}, fmt.Errorf("write disk %s: %w", path, errors.Join(files.OutputError(err, "the disk be written"), os.Remove(f.Name())))
+		return [32]byte{}, fmt.Errorf("write disk %s: %w", path, errors.Join(files.OutputError(err, "write the disk"), os.Remove(f.Name())))
 	}
 	return sum, nil
 }
 
-// checkTarget refuses to replace what is no regular file, or is an input. It
-// returns the permissions for what is written: those of the file that is there,
-// which somebody may have closed to others, else the usual ones.
+// checkTarget returns an error for a path that must not be replaced: one that is not
+// a regular file, or a source. It returns the permissions for the new file: those of
+// an existing file, which may be restricted, else the usual ones.
 func (d *Disk) checkTarget(path string) (fs.FileMode, error) {
 	if path == "" {
-		return 0, errors.New("the path is empty: name the file to write")
+		return 0, errors.New("path is empty; specify the file to write")
 	}
 	target, err := os.Lstat(filepath.Clean(path))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -53,26 +53,26 @@ func (d *Disk) checkTarget(path string) (fs.FileMode, error) {
 		return 0, err
 	}
 	if !target.Mode().IsRegular() {
-		return 0, fmt.Errorf("%s is %s: give the path of a regular file, or one where nothing is yet", path, files.Kind(target.Mode()))
+		return 0, fmt.Errorf("%s is %s: specify a regular file, or a path that doesn't exist", path, files.Kind(target.Mode()))
 	}
 	for _, input := range d.spec.Sources {
 		if source, err := os.Stat(input); err == nil && os.SameFile(source, target) {
-			return 0, fmt.Errorf("%s is what the disk is made from (%s): give another path", path, input)
+			return 0, fmt.Errorf("%s is a source of the disk (%s): specify another path", path, input)
 		}
 	}
 	return target.Mode().Perm() &^ 0o111, nil
 }
 
-// createBeside makes a file in path's folder, with a name that no other has,
-// and the permissions that path is to have.
+// createBeside makes a file with a unique name in path's directory, with the
+// permissions for path.
 func createBeside(path string, mode fs.FileMode) (*os.File, error) {
-	folder := filepath.Dir(path)
-	f, err := os.OpenFile(filepath.Join(folder, ".xenpv-"+rand.Text()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	dir := filepath.Dir(path)
+	f, err := os.OpenFile(filepath.Join(dir, ".xenpv-"+rand.Text()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%s: its folder %s isn't there: make that first (mkdir -p), or give another path", path, folder)
+		return nil, fmt.Errorf("%s: directory %s does not exist: create it (mkdir -p), or specify another path", path, dir)
 	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("%w: let this user write in the folder %s, or give another path", err, folder)
+		return nil, fmt.Errorf("%w: make directory %s writable for this user, or specify another path", err, dir)
 	}
 	return f, err
 }
@@ -106,7 +106,7 @@ func (d *Disk) writeTo(ctx context.Context, f *os.File) (sum [32]byte, err error
 	return [32]byte(hash.Sum(nil)), nil
 }
 
-// report reports how many bytes are written.
+// report reports the number of bytes that are written.
 func (d *Disk) report(done int64) {
 	if d.spec.Progress != nil {
 		d.spec.Progress("write disk", done, d.size)

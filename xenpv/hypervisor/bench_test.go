@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 )
 
 // benchmarkBoot boots b.N times, with so many at once, and reports the times to
@@ -103,7 +103,7 @@ func absolute(b *testing.B, path string) string {
 		_, err = os.Stat(path)
 	}
 	if err != nil {
-		judge.Missing(b, "no sample image: "+err.Error())
+		oracle.Missing(b, "no sample image: "+err.Error())
 	}
 	return path
 }

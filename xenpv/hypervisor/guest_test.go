@@ -12,7 +12,7 @@ import (
 
 	"github.com/cavaliergopher/cpio"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 )
 
 // linuxInit is a guest that serves a page: at the address of its command line,
@@ -45,11 +45,11 @@ func linuxGuest(t *testing.T) map[string]string {
 	out, err := apt(t.Context(), "", "apt-cache", "depends", "linux-image-cloud-amd64")
 	kernel := kernelDependency.FindSubmatch(out)
 	if err != nil || kernel == nil {
-		judge.Missing(t, "apt offers no linux-image-cloud-amd64")
+		oracle.Missing(t, "apt offers no linux-image-cloud-amd64")
 	}
 	debs, err := downloadPackages(t.Context(), dir, []string{string(kernel[1]), "busybox-static"})
 	if err != nil {
-		judge.Missing(t, err.Error())
+		oracle.Missing(t, err.Error())
 	}
 	for _, deb := range debs {
 		if out, err := exec.Command("dpkg-deb", "-x", deb, dir).CombinedOutput(); err != nil {

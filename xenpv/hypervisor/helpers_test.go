@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 )
 
 // bootLimit is ample for a boot on a machine that is busy with other tests.
@@ -22,17 +22,17 @@ func needXen(t testing.TB) bundle {
 	if testing.Short() {
 		t.Skip("starts Xen, and the test is to be short")
 	}
-	judge.Need(t, qemuProgram)
+	oracle.Need(t, qemuProgram)
 	b, err := openBundle(t.Context(), func(line string) { t.Log(line) })
 	if err != nil {
-		judge.Missing(t, err.Error())
+		oracle.Missing(t, err.Error())
 	}
 	return b
 }
 
 func run(t testing.TB, name string, args ...string) {
 	t.Helper()
-	if out, err := exec.Command(judge.Need(t, name), args...).CombinedOutput(); err != nil {
+	if out, err := exec.Command(oracle.Need(t, name), args...).CombinedOutput(); err != nil {
 		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
 	}
 }

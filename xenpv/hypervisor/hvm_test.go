@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk/bootsector"
 )
 
@@ -19,7 +19,7 @@ func needHVM(t testing.TB) bundle {
 	t.Helper()
 	b, err := needXen(t).withDeviceModel(t.Context(), func(line string) { t.Log(line) })
 	if err != nil {
-		judge.Missing(t, err.Error())
+		oracle.Missing(t, err.Error())
 	}
 	return b
 }
@@ -140,7 +140,7 @@ func xenShim(t testing.TB) []byte {
 	dir := t.TempDir()
 	debs, err := downloadPackages(t.Context(), dir, []string{"xen-utils-4.17"})
 	if err != nil {
-		judge.Missing(t, err.Error())
+		oracle.Missing(t, err.Error())
 	}
 	if out, err := exec.Command("dpkg-deb", "-x", debs[0], dir).CombinedOutput(); err != nil {
 		t.Fatalf("unpack %s: %v\n%s", debs[0], err, out)

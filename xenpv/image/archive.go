@@ -14,23 +14,23 @@ import (
 	"strings"
 )
 
-// archive yields an archive's members one after the other, and io.EOF behind
-// the last. What a member holds can be read until the next one is asked for.
+// archive returns the members of an archive in order, then io.EOF. A member's
+// content can be read until the next call.
 type archive interface {
 	next() (*member, error)
 }
 
-// member is a file, folder or link in an archive.
+// member is a file, directory or link in an archive.
 type member struct {
 	name  string
-	mode  fs.FileMode // its type; a hard link counts as fs.ModeSymlink
-	link  string      // where a link leads to, if the archive's headers say it
-	fault error       // why the content can't be read, as an encrypted one
+	mode  fs.FileMode // the type; a hard link has fs.ModeSymlink
+	link  string      // the target of a link, if the archive's headers have it
+	fault error       // why the content can't be read, for example because it is encrypted
 	open  func() (io.Reader, error)
 }
 
-// archiveFormat tells archives by their content: "tar", "zip", or "" for what
-// is none.
+// archiveFormat recognizes an archive by its content: "tar", "zip", or "" if it
+// is not an archive.
 func archiveFormat(b *blob) string {
 	switch {
 	case b.hasAt(0, elf.ELFMAG) || isBzImage(b):
@@ -43,9 +43,9 @@ func archiveFormat(b *blob) string {
 	return ""
 }
 
-// isTar looks for the magic of POSIX and GNU tar, or, as older ones have none,
-// for the first header's checksum: the sum of its bytes, with blanks in the
-// place of the checksum itself.
+// isTar looks for the magic of POSIX and GNU tar. Older archives have none; for
+// those it verifies the checksum of the first header: the sum of its bytes, with
+// spaces in place of the checksum itself.
 func isTar(b *blob) bool {
 	const sumAt, sumEnd = 148, 156
 	head, ok := b.bytes(0, 512)
@@ -63,7 +63,7 @@ func isTar(b *blob) bool {
 	return b.hasAt(257, "ustar") || err == nil && sum == want
 }
 
-// openArchive starts to read an archive.
+// openArchive opens an archive for reading.
 func openArchive(b *blob, format string) (archive, error) {
 	if format == "tar" {
 		return tarArchive{tar.NewReader(b.reader())}, nil
@@ -73,7 +73,7 @@ func openArchive(b *blob, format string) (archive, error) {
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
 		return nil, err
 	}
-	r.left = math.MaxInt64 // the rest is read by the stream
+	r.left = math.MaxInt64 // the stream reads the rest
 	return &zipArchive{files: z.File}, nil
 }
 
@@ -109,21 +109,21 @@ func (z *zipArchive) next() (*member, error) {
 	const encrypted = 1 // bit 0 of the general purpose flags (APPNOTE.TXT 4.4.4)
 	switch {
 	case f.Flags&encrypted != 0:
-		m.fault = Findingf("archive-encrypted", "the zip's member %q is encrypted: unpack it yourself, and give the kernel", f.Name)
+		m.fault = Findingf("archive-encrypted", "member %q of the zip archive is encrypted: extract the kernel and specify that file", f.Name)
 	case f.Method != zip.Store && f.Method != zip.Deflate:
-		m.fault = Findingf("archive-method", "the zip's member %q is packed by method %d, and methods 0 and 8 (stored, deflated) can be read: unpack it yourself, and give the kernel", f.Name, f.Method)
+		m.fault = Findingf("archive-method", "member %q of the zip archive is compressed with method %d; only methods 0 and 8 (stored and deflated) are supported: extract the kernel and specify that file", f.Name, f.Method)
 	}
 	return m, nil
 }
 
-// maxZipDirectory is how many bytes of a zip's directory are read, 4 MiB: room
-// for about 40,000 members, whose list then takes about 30 MB of memory.
+// maxZipDirectory is the most bytes of a zip directory that are read, 4 MiB. That
+// is room for about 40,000 members, whose list takes about 30 MB of memory.
 const maxZipDirectory = 4 << 20
 
-var errZipDirectory = Findingf("archive-large", "the zip has a directory of more than %d MiB: unpack it yourself, and give the kernel", maxZipDirectory>>20)
+var errZipDirectory = Findingf("archive-large", "the directory of the zip archive is larger than %d MiB: extract the kernel and specify that file", maxZipDirectory>>20)
 
-// firstBytes reads as many bytes as it is allowed to, so that a directory of
-// any claimed size can't fill memory.
+// firstBytes reads a limited number of bytes, so that a directory of any claimed
+// size can't fill memory.
 type firstBytes struct {
 	r    io.ReaderAt
 	left int64
@@ -136,21 +136,21 @@ func (f *firstBytes) ReadAt(p []byte, off int64) (int, error) {
 	return f.r.ReadAt(p, off)
 }
 
-// leaves says whether a member's path would lead out of the folder that the
-// archive is unpacked in, on any system.
+// leaves reports whether a member's path would lead out of the directory that the
+// archive is extracted to, on any system.
 func leaves(name string) bool {
 	clean := path.Clean(strings.ReplaceAll(name, `\`, "/"))
 	drive := len(clean) > 1 && clean[1] == ':'
 	return drive || path.IsAbs(clean) || clean == ".." || strings.HasPrefix(clean, "../")
 }
 
-// archiveFault is the finding for an archive that can't be read.
+// archiveFault returns the finding for an archive that can't be read.
 func archiveFault(format string, err error) error {
 	if fault, ok := errors.AsType[Finding](err); ok {
 		return fault
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return Findingf("truncated", "the %s archive ends too early: fetch or build it again", format)
+		return Findingf("truncated", "the %s archive is truncated: download or build it again", format)
 	}
-	return Findingf("archive-damaged", "the %s archive is damaged (%v): fetch or build it again", format, err)
+	return Findingf("archive-damaged", "the %s archive is damaged (%v): download or build it again", format, err)
 }

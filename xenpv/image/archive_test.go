@@ -19,7 +19,7 @@ import (
 )
 
 // testMember is a member of an archive to be made: a file, or, by a link's type
-// of tar, a link to what its data says.
+// of tar, a link to the path in its data.
 type testMember struct {
 	name string
 	data []byte
@@ -68,7 +68,7 @@ func zipOf(members ...testMember) []byte {
 
 var archivers = map[string]func(...testMember) []byte{"tar": tarOf, "zip": zipOf}
 
-// library is an ELF that tells Xen nothing, as shared objects and programs.
+// library is an ELF without data for Xen, like shared objects and programs.
 func library() []byte {
 	k := kerneltest.PV()
 	k.Type, k.Notes, k.Text = elf.ET_DYN, nil, "a library"
@@ -92,14 +92,14 @@ func openWith(t *testing.T, image []byte, o OpenOptions) *Image {
 	return im
 }
 
-// A kernel in an archive is the same kernel, however the archive is packed.
+// A kernel in an archive is the same kernel, however the archive is compressed.
 func TestArchiveFormats(t *testing.T) {
 	kernel := kerneltest.PV().Bytes()
 	archive := tarOf(file("./README", []byte("text")), file("boot/app.xen", kernel))
 	images := map[string][]byte{
 		"tar none": archive,
 		"zip none": zipOf(file("README", []byte("text")), file("boot/app.xen", kernel)),
-		"tar gzip": slices.Concat(packGzip(archive[:1024]), packGzip(archive[1024:])), // members are no fault here
+		"tar gzip": slices.Concat(packGzip(archive[:1024]), packGzip(archive[1024:])), // several members are valid here
 	}
 	for name, pack := range packers {
 		if name != "gzip" {
@@ -119,7 +119,7 @@ func TestArchiveFormats(t *testing.T) {
 	}
 }
 
-// A member may itself be packed, and be a bzImage.
+// A member may itself be compressed, and be a bzImage.
 func TestPackedMember(t *testing.T) {
 	kernel := kerneltest.PV().Bytes()
 	for name, pack := range packers {
@@ -130,7 +130,7 @@ func TestPackedMember(t *testing.T) {
 			}
 		}
 	}
-	linux := bzImage(minProtocol, linuxPayload("gzip", kernel))
+	linux := kerneltest.BzImage(minProtocol, linuxPayload("gzip", kernel))
 	if r := openWith(t, tarOf(file("vmlinuz", linux)), OpenOptions{}).Facts(); !whole(r) || r.Payload != "bzimage" {
 		t.Errorf("bzImage: %+v", r)
 	}
@@ -154,13 +154,13 @@ var choices = []struct {
 	{name: "only libraries", members: []testMember{file("a.so", library()), file("b.so", packGzip(library()))},
 		problem: "archive-several", text: `"a.so", "b.so"`},
 	{name: "two kernels", members: []testMember{file("one", kerneltest.PV().Bytes()), file("two", packGzip(kerneltest.PV().Bytes()))},
-		problem: "archive-several", text: `"one", "two": name the member`},
+		problem: "archive-several", text: `"one", "two": specify the member`},
 	{name: "two kernels, one by its name", members: []testMember{file("one", library()), file("two", kerneltest.PV().Bytes())}, member: "./two", want: "two"},
 	{name: "twice the same name", members: []testMember{file("a", library()), file("a", kerneltest.PV().Bytes())}, member: "a", want: "a"},
 	{name: "no kernel", members: []testMember{file("README", []byte("text")), file("empty", nil)}, problem: "archive-no-kernel"},
 	{name: "nothing", problem: "archive-no-kernel"},
-	{name: "no such member", members: []testMember{file("a", kerneltest.PV().Bytes())}, member: "b", problem: "archive-member", text: `"a": name one`},
-	{name: "a member that is no kernel", members: []testMember{file("README", []byte("text"))}, member: "README", want: "README", problem: "not-a-kernel", text: "a text"},
+	{name: "no such member", members: []testMember{file("a", kerneltest.PV().Bytes())}, member: "b", problem: "archive-member", text: `"a": specify one`},
+	{name: "a member that is not a kernel", members: []testMember{file("README", []byte("text"))}, member: "README", want: "README", problem: "not-a-kernel", text: "is text"},
 	{name: "absolute path", members: []testMember{file("a", kerneltest.PV().Bytes()), file("/etc/passwd", nil)}, problem: "archive-path", text: "/etc/passwd"},
 	{name: "path upwards", members: []testMember{file("a/../../b", kerneltest.PV().Bytes())}, problem: "archive-path"},
 	{name: "path upwards, for Windows", members: []testMember{file(`..\b`, kerneltest.PV().Bytes())}, problem: "archive-path"},
@@ -185,7 +185,7 @@ func TestArchiveChoices(t *testing.T) {
 			t.Run(test.name+"/"+format, func(t *testing.T) {
 				image := archiveOf(test.members...)
 				if format == "tar" && len(test.members) == 0 {
-					t.Skip("a tar without members is only zeros, which say nothing")
+					t.Skip("a tar without members is only zeros, which prove nothing")
 				}
 				r := openWith(t, image, OpenOptions{Member: test.member}).Facts()
 				if got := strings.Join(codes(r.Problems), "+"); got != test.problem || r.Member != test.want || r.Archive != format {
@@ -288,7 +288,7 @@ func TestTruncatedArchives(t *testing.T) {
 		for size := 600; size < end; size += 37 {
 			r := inspectBytes(t, image[:size])
 			if format == "tar" && size >= 512+len(kernel) && size <= 1024 {
-				continue // cut behind the kernel it is a smaller tar
+				continue // cut after the kernel, it is a smaller tar
 			}
 			if whole(r) {
 				t.Errorf("%s: %d of %d bytes are taken for a kernel", format, size, len(image))
@@ -346,7 +346,7 @@ func TestMaxSizeIsNotNegative(t *testing.T) {
 	}
 }
 
-// Members that were looked at and left are not kept open.
+// Members that were inspected and dropped are not kept open.
 func TestArchiveKeepsOneFile(t *testing.T) {
 	members := []testMember{file("kernel", kerneltest.PV().Bytes())}
 	for i := range 50 {

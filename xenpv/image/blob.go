@@ -6,15 +6,16 @@ import (
 	"io"
 )
 
-// blob is a run of bytes that nobody vouches for. A read that leaves it fails
-// without an error, as the fault is the image's; a read that fails inside it
-// (a broken disk, a file that shrank) is kept in err.
+// blob is a run of untrusted bytes. A read beyond its end fails without an error,
+// as the image is at fault; the error of a read that fails inside it (a broken
+// disk, a file that shrank) is kept in err.
 type blob struct {
 	r    io.ReaderAt
 	size uint64
 	err  error
 
-	// ended says why nothing is read any more; nil where nothing ends that.
+	// ended returns why reading has ended, such as the error of a context; it
+	// may be nil.
 	ended func() error
 }
 
@@ -22,7 +23,7 @@ func newBlob(r *io.SectionReader) *blob {
 	return &blob{r: r, size: uint64(r.Size())}
 }
 
-// sub returns length bytes from off on as a blob, and whether they all lie in b.
+// sub returns length bytes at off as a blob, and whether b holds them all.
 func (b *blob) sub(off, length uint64) (*blob, bool) {
 	if !b.holds(off, length) {
 		return nil, false
@@ -30,12 +31,12 @@ func (b *blob) sub(off, length uint64) (*blob, bool) {
 	return newBlob(io.NewSectionReader(b, int64(off), int64(length))), true
 }
 
-// reader reads the blob from its start.
+// reader returns a reader of the blob from its start.
 func (b *blob) reader() io.Reader {
 	return io.NewSectionReader(b, 0, int64(b.size))
 }
 
-// holds says whether length bytes from off on lie in the blob.
+// holds reports whether the blob holds length bytes at off.
 func (b *blob) holds(off, length uint64) bool {
 	return off <= b.size && length <= b.size-off
 }
@@ -58,7 +59,7 @@ func (b *blob) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// bytes reads length bytes from off on.
+// bytes reads length bytes at off.
 func (b *blob) bytes(off, length uint64) ([]byte, bool) {
 	if !b.holds(off, length) {
 		return nil, false
@@ -68,14 +69,14 @@ func (b *blob) bytes(off, length uint64) ([]byte, bool) {
 	return p, n == len(p)
 }
 
-// hasAt says whether text stands at off.
+// hasAt reports whether the bytes at off are text.
 func (b *blob) hasAt(off uint64, text string) bool {
 	p, ok := b.bytes(off, uint64(len(text)))
 	return ok && string(p) == text
 }
 
-// cstring reads the string at off up to its NUL, which must come within limit
-// bytes and before the end.
+// cstring reads the string at off up to its NUL, which must be within limit bytes
+// and before the end.
 func (b *blob) cstring(off, limit uint64) (string, bool) {
 	if off >= b.size {
 		return "", false
@@ -88,8 +89,8 @@ func (b *blob) cstring(off, limit uint64) (string, bool) {
 	return string(p[:end]), true
 }
 
-// uint reads a little-endian integer of 1, 2, 4 or 8 bytes at off. Like
-// libelf, it reads one of any other size, or outside the blob, as 0.
+// uint reads a little-endian integer of 1, 2, 4 or 8 bytes at off. Like libelf, it
+// returns 0 for any other size, and outside the blob.
 func (b *blob) uint(off, length uint64) uint64 {
 	switch length {
 	case 1, 2, 4, 8:
@@ -111,7 +112,7 @@ func decode[T any](b *blob, off uint64) (v T, ok bool) {
 	return v, err == nil
 }
 
-// blobOf makes a blob of bytes in memory.
+// blobOf returns a blob of bytes in memory.
 func blobOf(p []byte) *blob {
 	return &blob{r: bytes.NewReader(p), size: uint64(len(p))}
 }

@@ -11,19 +11,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/internal/kerneltest"
 )
 
-// bzImage makes a bzImage around a packed payload.
-func bzImage(protocol uint16, payload []byte) []byte {
-	const setupSectors, offset = 3, 16
-	image := make([]byte, (setupSectors+1)*512+offset)
-	image[setupSectorsAt] = setupSectors
-	copy(image[setupMagicAt:], setupMagic)
-	binary.LittleEndian.PutUint16(image[bootProtocolAt:], protocol)
-	binary.LittleEndian.PutUint32(image[payloadOffsetAt:], offset)
-	binary.LittleEndian.PutUint32(image[payloadLengthAt:], uint32(len(payload)))
-	return slices.Concat(image, payload, []byte("behind the payload"))
-}
-
-// linuxPayload packs a kernel as Linux's build does: with its size behind it,
+// linuxPayload compresses a kernel as Linux's build does: with its size after it,
 // except for gzip.
 func linuxPayload(name string, kernel []byte) []byte {
 	switch name {
@@ -41,8 +29,8 @@ func TestBzImage(t *testing.T) {
 	elfFile := k.Bytes()
 	for _, name := range []string{"gzip", "xz", "lzo", "lzma", "lz4", "zstd"} {
 		t.Run(name, func(t *testing.T) {
-			image := bzImage(minProtocol, linuxPayload(name, elfFile))
-			r := packedKernel(t, image, image)
+			image := kerneltest.BzImage(minProtocol, linuxPayload(name, elfFile))
+			r := openedKernel(t, image, image)
 			if r.Payload != "bzimage" || r.PayloadCompression != name || r.Compression != "none" ||
 				r.KernelSize != int64(len(image)) || r.System != "linux" || r.Format != "elf64" || !whole(r) {
 				t.Errorf("%+v", r)
@@ -51,7 +39,7 @@ func TestBzImage(t *testing.T) {
 			if err != nil || !bytes.Equal(got, elfFile) {
 				t.Errorf("the ELF has %d bytes, want %d; %v", len(got), len(elfFile), err)
 			}
-			if r := packedKernel(t, packGzip(image), image); r.Compression != "gzip" || !whole(r) {
+			if r := openedKernel(t, packGzip(image), image); r.Compression != "gzip" || !whole(r) {
 				t.Errorf("in gzip: %+v", r)
 			}
 		})
@@ -61,21 +49,21 @@ func TestBzImage(t *testing.T) {
 func TestBzImageRefused(t *testing.T) {
 	file := kerneltest.PV().Bytes()
 	payload := packGzip(file)
-	far, long := bzImage(minProtocol, payload), bzImage(minProtocol, payload)
+	far, long := kerneltest.BzImage(minProtocol, payload), kerneltest.BzImage(minProtocol, payload)
 	binary.LittleEndian.PutUint32(far[payloadOffsetAt:], 0xffffffff)
 	binary.LittleEndian.PutUint32(long[payloadLengthAt:], uint32(len(payload)+19))
 	for name, test := range map[string]struct {
 		image   []byte
 		problem string
 	}{
-		"old protocol":            {bzImage(minProtocol-1, payload), "bzimage-too-old"},
-		"header cut":              {bzImage(minProtocol, payload)[:setupHeaderEnd-1], "truncated"},
-		"payload behind the end":  {far, "truncated"},
+		"old protocol":            {kerneltest.BzImage(minProtocol-1, payload), "bzimage-too-old"},
+		"header cut":              {kerneltest.BzImage(minProtocol, payload)[:setupHeaderEnd-1], "truncated"},
+		"payload after the end":   {far, "truncated"},
 		"payload past the end":    {long, "truncated"},
-		"no payload":              {bzImage(minProtocol, nil), "bzimage-payload"},
-		"payload not packed":      {bzImage(minProtocol, file), "bzimage-payload"},
-		"payload of another kind": {bzImage(minProtocol, packGzip([]byte("no ELF"))), "bzimage-payload"},
-		"payload damaged":         {bzImage(minProtocol, payload[:len(payload)/2]), "truncated"},
+		"no payload":              {kerneltest.BzImage(minProtocol, nil), "bzimage-payload"},
+		"payload not compressed":  {kerneltest.BzImage(minProtocol, file), "bzimage-payload"},
+		"payload of another kind": {kerneltest.BzImage(minProtocol, packGzip([]byte("no ELF"))), "bzimage-payload"},
+		"payload damaged":         {kerneltest.BzImage(minProtocol, payload[:len(payload)/2]), "truncated"},
 	} {
 		r := inspectBytes(t, test.image)
 		if got := codes(r.Problems); !slices.Equal(got, []string{test.problem}) || whole(r) {
@@ -87,10 +75,10 @@ func TestBzImageRefused(t *testing.T) {
 	}
 }
 
-// Xen unpacks the first gzip member of a payload and ignores the rest.
+// Xen decompresses the first gzip member of a payload and ignores the rest.
 func TestBzImageWithMoreBehindItsPayload(t *testing.T) {
 	payload := append(packGzip(kerneltest.PV().Bytes()), strings.Repeat("\x00", 8)...)
-	if r := inspectBytes(t, bzImage(minProtocol, payload)); !whole(r) {
+	if r := inspectBytes(t, kerneltest.BzImage(minProtocol, payload)); !whole(r) {
 		t.Error(r.Problems)
 	}
 }

@@ -30,13 +30,13 @@ func (c *cancelling) ReadAt(p []byte, off int64) (int, error) {
 }
 
 // Whichever read is the last, the inspection ends with it and with the error
-// of the context, and says nothing of the image.
+// of the context, and not one about the image.
 func TestInspectCancelled(t *testing.T) {
 	kernel := kerneltest.Legacy(kerneltest.MirageLegacy)
 	kernel.Text = strings.Repeat("some text", 100_000)
 	images := map[string][]byte{
 		"elf": kernel.Bytes(), "tar": tarOf(file("kernel", kernel.Bytes())), "zip": zipOf(file("kernel", kernel.Bytes())),
-		"bzimage": bzImage(minProtocol, linuxPayload("xz", kernel.Bytes())),
+		"bzimage": kerneltest.BzImage(minProtocol, linuxPayload("xz", kernel.Bytes())),
 		"tar.gz":  packGzip(tarOf(file("kernel.xz", packers["xz"](kernel.Bytes())))),
 	}
 	for name, pack := range packers {
@@ -59,7 +59,7 @@ func TestInspectCancelled(t *testing.T) {
 	}
 }
 
-// What unpacks to far more than it reads ends within a block.
+// Data that decompresses to far more than is read ends within a block.
 func TestUnpackCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -71,13 +71,13 @@ func TestUnpackCancelled(t *testing.T) {
 		clear(p)
 		return len(p), nil
 	})
-	p := packing{name: "endless", reader: func(*bufio.Reader, int) (io.Reader, error) { return zeros, nil }}
+	p := compression{name: "endless", reader: func(*bufio.Reader, int) (io.Reader, error) { return zeros, nil }}
 	out, err := files.NewTemp()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	size, err := p.unpackTo(ctx, out, newTestBlob("").reader(), smallDictionary, MaxKernelSize)
+	size, err := p.decompressTo(ctx, out, newTestBlob("").reader(), smallDictionary, MaxKernelSize)
 	if size != 3*copySize || !errors.Is(err, context.Canceled) {
 		t.Errorf("%d bytes, error %v", size, err)
 	}

@@ -8,13 +8,13 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 )
 
-// debianELFs returns the ELF files among Debian's images, unpacked.
+// debianELFs returns the ELF files among Debian's images, decompressed.
 func debianELFs(t *testing.T) map[string][]byte {
 	t.Helper()
-	dir := judge.DebianImages(t)
+	dir := oracle.DebianImages(t)
 	images := map[string][]byte{}
 	for _, name := range []string{"gnumach-amd64.gz", "gnumach-i386.gz", "grub-x86_64-xen.bin", "grub-i386-xen.bin", "grub-i386-xen_pvh.bin", "hvmloader"} {
 		kernel, err := io.ReadAll(openKernel(t, filepath.Join(dir, name)).Kernel())
@@ -57,7 +57,7 @@ func edges(image []byte) (offsets []uint64, needed uint64) {
 }
 
 // A real kernel that is cut at a border of its parts, or a byte before or
-// behind, is never taken for whole.
+// behind, is never taken as complete.
 func TestDebianTruncated(t *testing.T) {
 	for name, image := range debianELFs(t) {
 		offsets, needed := edges(image)
@@ -123,9 +123,9 @@ func TestDebianExtremeFields(t *testing.T) {
 	}
 }
 
-// The same for a bzImage's setup header, and where its parts end.
+// The same for a bzImage's setup header, and the ends of its parts.
 func TestDebianBzImageEdges(t *testing.T) {
-	image, err := os.ReadFile(filepath.Join(judge.DebianImages(t), "vmlinuz-cloud-amd64"))
+	image, err := os.ReadFile(filepath.Join(oracle.DebianImages(t), "vmlinuz-cloud-amd64"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,80 +16,79 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/internal/files"
 )
 
-// How much memory unpacking takes, in bytes: as much of the packer's dictionary
-// as the unpacked image fills.
+// The memory that decompression takes, in bytes: as much of the dictionary as the
+// decompressed image fills.
 const (
-	// smallDictionary is allowed for an image of any size. gzip, bzip2, lzo and lz4
-	// need less, and so do xz, lzma and zstd up to level 8 of xz and 19 of zstd.
+	// smallDictionary is allowed for an image of any size. gzip, bzip2, lzo and
+	// lz4 need less, as do xz and lzma up to level 8 and zstd up to level 19.
 	smallDictionary = 32 << 20
-	// largeDictionary is allowed for a small image: the highest levels ask for
-	// it whatever the size is, "xz -9" for 64 MiB, "zstd -22" for 128 MiB.
+	// largeDictionary is allowed for a small image. The highest levels require
+	// it for any size: "xz -9" 64 MiB, "zstd -22" 128 MiB.
 	largeDictionary = 128 << 20
-	// smallImage is more than any unikernel has, and keeps memory below 64 MiB.
+	// smallImage is more than any unikernel needs, and keeps memory below 64 MiB.
 	smallImage = 48 << 20
-	// smallPayload is the same for a bzImage, as Linux's own build packs with
-	// zstd -22 and distributions' kernels unpack to about 70 MiB.
+	// smallPayload is the same for a bzImage. Linux's own build compresses with
+	// zstd -22, and kernels of distributions decompress to about 70 MiB.
 	smallPayload = 96 << 20
 )
 
-// copySize is the size of buffers, in bytes: large enough that system calls
-// don't count.
+// copySize is the size of buffers in bytes, large enough that the cost of system
+// calls doesn't matter.
 const copySize = 256 << 10
 
-// unpack unpacks into a private temporary file that goes away with the image.
-// An image that asks for a large dictionary may have smallSize bytes. The error
-// is a [Finding] where the packed data is at fault.
-func (im *Image) unpack(packed *blob, p *packing, smallSize int64) (*blob, error) {
+// decompress writes into a private temporary file that is removed with the image.
+// An image that requires a large dictionary may have smallSize bytes. The error is
+// a [Finding] if the compressed data is at fault.
+func (im *Image) decompress(compressed *blob, p *compression, smallSize int64) (*blob, error) {
 	temp, err := im.newTempFile()
 	if err != nil {
 		return nil, err
 	}
-	size, err := p.unpackTo(im.ctx, temp, im.watched(packed), smallDictionary, im.maxSize())
+	size, err := p.decompressTo(im.ctx, temp, im.watched(compressed), smallDictionary, im.maxSize())
 	if wantsLarger(err) {
-		size, err = p.unpackTo(im.ctx, temp, im.watched(packed), largeDictionary, min(smallSize, im.maxSize()))
+		size, err = p.decompressTo(im.ctx, temp, im.watched(compressed), largeDictionary, min(smallSize, im.maxSize()))
 	}
-	if bad, ok := errors.AsType[unpackError](err); ok {
+	if bad, ok := errors.AsType[dataError](err); ok {
 		err = p.damaged(bad.error)
 	}
 	return im.newBlob(io.NewSectionReader(temp, 0, size)), err
 }
 
-// watched reads packed data from its start, and reports it.
-func (im *Image) watched(packed *blob) io.Reader {
-	return im.options.Progress.Reader("unpack image", packed.reader(), int64(packed.size))
+// watched returns a reader of compressed data that reports its progress.
+func (im *Image) watched(compressed *blob) io.Reader {
+	return im.options.Progress.Reader("decompress image", compressed.reader(), int64(compressed.size))
 }
 
-// newTempFile makes a temporary file that goes away with the image.
+// newTempFile makes a temporary file that is removed with the image.
 func (im *Image) newTempFile() (*files.Temp, error) {
 	temp, err := files.NewTemp()
 	if err != nil {
-		return nil, fmt.Errorf("unpack: %w", err)
+		return nil, fmt.Errorf("decompress: %w", err)
 	}
 	im.open = append(im.open, temp)
 	return temp, nil
 }
 
-// unpackError is a fault of the packed data, not of reading or writing.
-type unpackError struct{ error }
+// dataError is a fault of the compressed data, not of reading or writing.
+type dataError struct{ error }
 
-func (e unpackError) Unwrap() error { return e.error }
+func (e dataError) Unwrap() error { return e.error }
 
-// unpackTo writes what packed unpacks to from the start of out on, and returns
-// its size in bytes.
-func (p *packing) unpackTo(ctx context.Context, out io.WriterAt, packed io.Reader, dictionary int, limit int64) (size int64, err error) {
-	r, err := p.reader(bufio.NewReaderSize(packed, copySize), dictionary)
+// decompressTo writes the decompressed data to the start of out, and returns its
+// size in bytes.
+func (p *compression) decompressTo(ctx context.Context, out io.WriterAt, compressed io.Reader, dictionary int, limit int64) (size int64, err error) {
+	r, err := p.reader(bufio.NewReaderSize(compressed, copySize), dictionary)
 	if err != nil {
-		return 0, unpackError{err}
+		return 0, dataError{err}
 	}
 	if c, ok := r.(interface{ Close() }); ok {
-		defer c.Close() // zstd's, which holds on to its buffers until then
+		defer c.Close() // zstd's, which keeps its buffers until then
 	}
 	return spool(ctx, out, r, limit, func() error { return tooLarge(dictionary, limit) })
 }
 
-// spool writes what r has from the start of out on, and returns its size in
-// bytes. Where that is more than limit it ends with the error tooMuch, and with
-// the context's once that is done.
+// spool copies r to the start of out, and returns the size in bytes. If that is
+// more than limit, it fails with the error of tooMuch. It ends when ctx is done.
 func spool(ctx context.Context, out io.WriterAt, r io.Reader, limit int64, tooMuch func() error) (size int64, err error) {
 	buf := make([]byte, copySize)
 	for {
@@ -98,49 +97,49 @@ func spool(ctx context.Context, out io.WriterAt, r io.Reader, limit int64, tooMu
 		}
 		n, readErr := r.Read(buf)
 		if size+int64(n) > limit {
-			return size, unpackError{tooMuch()}
+			return size, dataError{tooMuch()}
 		}
 		if _, err := out.WriteAt(buf[:n], size); err != nil {
-			return size, fmt.Errorf("unpack: %w", files.OutputError(err, files.TempPlace))
+			return size, fmt.Errorf("decompress: %w", files.OutputError(err, files.MoveTemp))
 		}
 		size += int64(n)
 		if readErr == io.EOF {
 			return size, nil
 		}
 		if readErr != nil {
-			return size, unpackError{readErr}
+			return size, dataError{readErr}
 		}
 	}
 }
 
 func tooLarge(dictionary int, limit int64) Finding {
 	if dictionary > smallDictionary {
-		return Findingf("too-large", "the image is packed with a dictionary of more than %d MiB and unpacks to more than %d bytes, which takes too much memory: pack it again, with xz -6 or gzip", smallDictionary>>20, limit)
+		return Findingf("too-large", "the image is compressed with a dictionary of more than %d MiB and decompresses to more than %d bytes, which takes too much memory: compress it with xz -6 or gzip", smallDictionary>>20, limit)
 	}
-	return Findingf("too-large", "the image unpacks to more than %d bytes, the limit: give a smaller one", limit)
+	return Findingf("too-large", "the image decompresses to more than %d bytes, the limit: specify a smaller one", limit)
 }
 
-// damaged is the finding for packed data that could not be unpacked.
-func (p *packing) damaged(err error) error {
+// damaged returns the finding for data that could not be decompressed.
+func (p *compression) damaged(err error) error {
 	if fault, ok := errors.AsType[Finding](err); ok {
 		return fault
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return Findingf("truncated", "the image's %s data ends too early: fetch or build the image again", p.name)
+		return Findingf("truncated", "the image's %s data is truncated: download or build the image again", p.name)
 	}
-	return Findingf("corrupt", "the image's %s data is damaged (%v): fetch or build the image again", p.name, err)
+	return Findingf("corrupt", "the image's %s data is damaged (%v): download or build the image again", p.name, err)
 }
 
-// packing is a way to compress one file.
-type packing struct {
+// compression is a way to compress one file.
+type compression struct {
 	name   string
 	magics []string
 	reader func(r *bufio.Reader, dictionary int) (io.Reader, error)
 }
 
-// packings are all that can be unpacked, by the bytes they begin with. lz4 has
+// compressions are the supported ones, by the bytes that they start with. lz4 has
 // two forms, of which the first is the one that Linux uses.
-var packings = []packing{
+var compressions = []compression{
 	{"gzip", []string{"\x1f\x8b"}, gzipReader},
 	{"bzip2", []string{"BZh"}, bzip2Reader},
 	{"xz", []string{"\xfd7zXZ\x00"}, xzReader},
@@ -166,41 +165,41 @@ func zstdReader(r *bufio.Reader, dictionary int) (io.Reader, error) {
 		zstd.WithDecoderMaxWindow(uint64(dictionary)))
 }
 
-// wantsLarger says whether a reader stopped because the packed data asks for a
-// larger dictionary.
+// wantsLarger reports whether a reader stopped because the compressed data
+// requires a larger dictionary.
 func wantsLarger(err error) bool {
 	_, lzmaWants := errors.AsType[*lzma.ErrDictSize](err)
 	return lzmaWants || errors.Is(err, xz.ErrMemlimit) || errors.Is(err, zstd.ErrWindowSizeExceeded)
 }
 
-// packingOf finds out how b is packed; nil where it isn't.
-func packingOf(b *blob) *packing {
-	for i, p := range packings {
+// compressionOf returns the compression of b; nil if there is none.
+func compressionOf(b *blob) *compression {
+	for i, p := range compressions {
 		for _, magic := range p.magics {
 			if b.hasAt(0, magic) {
-				return &packings[i]
+				return &compressions[i]
 			}
 		}
 	}
 	return nil
 }
 
-// What the gzip reader ends with where data follows the first member, though
-// all of it could be unpacked.
+// The gzip reader ends with one of these if data follows the first member, although
+// all of it could be decompressed.
 var (
 	errGzipMembers = Findingf("gzip-members",
-		"the file has several gzip members, and PV-GRUB reads one: unpack it and pack it again with gzip")
+		"the file has several gzip members, and PV-GRUB reads only one: decompress it and compress it again with gzip")
 	errGzipTrailing = Findingf("gzip-trailing",
-		"bytes follow the gzip data, and PV-GRUB takes them for a damaged kernel: unpack the file and pack it again with gzip")
+		"bytes follow the gzip data, and PV-GRUB treats that as a damaged kernel: decompress the file and compress it again with gzip")
 )
 
 func hasGzipExtra(err error) bool {
 	return errors.Is(err, errGzipMembers) || errors.Is(err, errGzipTrailing)
 }
 
-// gzipMembers reads the members of a gzip file one after the other. Where there
-// is more than one, or something else follows, it ends with an error: GRUB's
-// gunzip reads one member and takes the rest for a damaged kernel.
+// gzipMembers reads the members of a gzip file in order. If there is more than one,
+// or something else follows, it ends with an error: GRUB's gunzip reads one member
+// and treats the rest as a damaged kernel.
 type gzipMembers struct {
 	in     *bufio.Reader
 	member *gzip.Reader

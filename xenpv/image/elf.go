@@ -2,8 +2,8 @@ package image
 
 import "debug/elf"
 
-// elfFile is what Xen's libelf looks at in an ELF file. The standard library's
-// reader isn't used, as it refuses files that Xen boots.
+// elfFile is what Xen's libelf reads of an ELF file. The standard library's reader
+// isn't used, because it rejects files that Xen boots.
 type elfFile struct {
 	*blob
 	class    elf.Class
@@ -13,9 +13,9 @@ type elfFile struct {
 	entry    uint64
 	segments []segment
 	sections []section
-	names    uint64 // offset of the section names' string table; 0 where there is none
+	names    uint64 // offset of the section names' string table; 0 if there is none
 
-	// truncated names the part of the file that lies beyond its end.
+	// truncated names the part that lies beyond the end of the file.
 	truncated string
 }
 
@@ -33,16 +33,16 @@ type section struct {
 	off, size uint64
 }
 
-// table is where a file's program or section headers are. Like libelf, each
-// header is read at a multiple of the size that the file gives for one.
+// table is the location of the program or section headers. As in libelf, each
+// header is at a multiple of the size that the file specifies for one.
 type table struct{ off, size, count uint64 }
 
 func (t table) at(i uint64) uint64 { return t.off + i*t.size }
 
 func (t table) in(b *blob) bool { return b.holds(t.off, t.size*t.count) }
 
-// readELF reads the headers of an ELF file. It always returns what could be
-// read; truncated tells whether that is all.
+// readELF reads the headers of an ELF file. It always returns what could be read;
+// if that isn't all, truncated is set.
 func readELF(b *blob) *elfFile {
 	f := &elfFile{blob: b}
 	ident, ok := b.bytes(0, elf.EI_NIDENT)
@@ -52,7 +52,7 @@ func readELF(b *blob) *elfFile {
 	}
 	f.class, f.data = elf.Class(ident[elf.EI_CLASS]), elf.Data(ident[elf.EI_DATA])
 	if f.format() == "" || f.data != elf.ELFDATA2LSB {
-		return f // for no machine that matters here
+		return f // not for x86
 	}
 	segments, sections, names, ok := f.readHeader()
 	switch {
@@ -68,8 +68,8 @@ func readELF(b *blob) *elfFile {
 	return f
 }
 
-// readHeader reads the file header: where both tables are, and which section
-// holds the sections' names.
+// readHeader reads the file header, and returns the locations of both tables and
+// the index of the section with the sections' names.
 func (f *elfFile) readHeader() (segments, sections table, names uint64, ok bool) {
 	if f.class == elf.ELFCLASS64 {
 		h, ok := decode[elf.Header64](f.blob, 0)
@@ -127,8 +127,8 @@ func (f *elfFile) readSection(off uint64) (section, bool) {
 	return section{s.Name, elf.SectionType(s.Type), uint64(s.Off), uint64(s.Size)}, ok
 }
 
-// loadable says whether Xen loads the segment: it leaves out those without
-// any access right.
+// loadable reports whether Xen loads the segment. It skips those without any
+// access right.
 func (s segment) loadable() bool {
 	return s.kind == elf.PT_LOAD && s.flags&(elf.PF_R|elf.PF_W|elf.PF_X) != 0
 }
@@ -143,7 +143,7 @@ func (f *elfFile) sectionNamed(name string) (section, bool) {
 	return section{}, false
 }
 
-// arch is the architecture in Xen's and EC2's words, "" for any other.
+// arch returns the architecture's name in Xen and EC2, "" for any other.
 func (f *elfFile) arch() string {
 	switch f.machine {
 	case elf.EM_X86_64:

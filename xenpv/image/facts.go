@@ -7,8 +7,8 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk/bootsector"
 )
 
-// Unset marks an address that the image doesn't give (libelf's UNSET_ADDR), and
-// Unset32 the same for PHYS32_ENTRY.
+// Unset marks an address that the image doesn't have (libelf's UNSET_ADDR); Unset32
+// is the same for PHYS32_ENTRY.
 const (
 	Unset   = ^uint64(0)
 	Unset32 = uint64(^uint32(0))
@@ -32,8 +32,8 @@ type Facts struct {
 	PayloadCompression string // of a bzImage's ELF: "gzip", "xz", ...
 	KernelSize         int64  // bytes of the decompressed ELF or bzImage
 
-	// Executable is set for a complete ELF executable for x86. What keeps an
-	// image from being one is in Problems.
+	// Executable is set for a complete ELF executable for x86. Else Problems has
+	// the reason.
 	Executable bool
 	ELF        ELF
 	Guest      Guest
@@ -68,7 +68,7 @@ type Guest struct {
 	Features   string
 	PAE        bool // a 32-bit kernel uses PAE page tables
 
-	// Unset if the image doesn't give them.
+	// Unset if the image doesn't have them.
 	VirtBase, PaddrOffset, Entry, InitP2M uint64
 	Phys32Entry                           uint64 // Unset32 if not given
 }
@@ -82,7 +82,7 @@ func (f *Facts) refuse(problems ...error) {
 	}
 }
 
-// describe fills in the facts of the ELF.
+// describe fills in the facts about the ELF.
 func (f *Facts) describe(e *elfFile) {
 	g := e.readGuest()
 	f.Format, f.Arch, f.Guest = e.format(), e.arch(), g.Guest
@@ -101,33 +101,33 @@ func (f *Facts) describe(e *elfFile) {
 	f.Multiboot.Header, f.Multiboot.Err = bootsector.ParseMultiboot(e.blob, int64(e.size))
 }
 
-// check finds out whether the file is an executable for x86 at all.
+// check returns why the file is not an executable for x86; nil if it is one.
 func (f *elfFile) check(system string) error {
 	switch {
 	case f.truncated != "":
 		return truncated(f.truncated)
 	case f.format() == "":
-		return Findingf("wrong-class", "the ELF has class %d, and there are 1 (32-bit) and 2 (64-bit): fetch or build the image again", f.class)
+		return Findingf("wrong-class", "the ELF has class %d; only 1 (32-bit) and 2 (64-bit) exist: download or build the image again", f.class)
 	case f.data != elf.ELFDATA2LSB:
-		return Findingf("wrong-machine", "the ELF has byte order %s, and EC2 runs PV kernels for x86_64 and i386, which are little-endian: build the image for one of these", f.data)
+		return Findingf("wrong-machine", "the ELF has byte order %s; EC2 runs PV kernels for x86_64 and i386, which are little-endian: build the image for one of these", f.data)
 	case f.arch() == "":
-		return Findingf("wrong-machine", "the ELF is for %s, and EC2 runs PV kernels for x86_64 and i386: build the image for one of these", f.machine)
+		return Findingf("wrong-machine", "the ELF is for %s; EC2 runs PV kernels for x86_64 and i386: build the image for one of these", f.machine)
 	case (f.class == elf.ELFCLASS64) != (f.machine == elf.EM_X86_64):
-		return Findingf("wrong-class", "the ELF is of %s for %s: build a 64-bit ELF for x86_64, or a 32-bit one for i386", f.class, f.machine)
+		return Findingf("wrong-class", "the ELF has %s for %s: build a 64-bit ELF for x86_64, or a 32-bit one for i386", f.class, f.machine)
 	case f.kind == elf.ET_REL && system == "ling":
-		return Findingf("object-file", "the ELF is an object file (ET_REL), LING's core that railing links with the program: give the image that it makes of both (railing image)")
+		return Findingf("object-file", "the ELF is an object file (ET_REL): LING's core, which railing links with the program: specify the image that it builds from both (railing image)")
 	case f.kind == elf.ET_REL:
-		return Findingf("object-file", "the ELF is an object file (ET_REL), which has no address to be loaded at: link it, and give the executable")
+		return Findingf("object-file", "the ELF is an object file (ET_REL), which has no load address: link it and specify the executable")
 	}
 	return nil
 }
 
 func truncated(part string) Finding {
-	return Findingf("truncated", "the %s lies beyond the end of the file: the image is truncated or damaged, fetch or build it again", part)
+	return Findingf("truncated", "the %s lies beyond the end of the file: the image is truncated or damaged; download or build it again", part)
 }
 
-// extent is the pseudo-physical memory that the loadable segments span. As in
-// libelf they lie at p_paddr, not p_vaddr, and sums wrap around.
+// extent returns the pseudo-physical memory that the loadable segments span. As in
+// libelf, they are at p_paddr, not p_vaddr, and sums wrap around.
 func (f *elfFile) extent() (start, end uint64) {
 	start = Unset
 	for _, s := range f.segments {

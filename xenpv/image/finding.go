@@ -22,7 +22,7 @@ func Findingf(code, format string, args ...any) Finding {
 }
 
 // Progress is called with the number of bytes that are done, of total, of one
-// task: "unpack image", "compress kernel" or "write disk". A task begins at 0.
+// task: "decompress image", "compress kernel" or "write disk". A task begins at 0.
 // The calls for one image or disk come from one goroutine, every few hundred
 // KiB. A nil Progress reports nothing.
 type Progress func(what string, done, total int64)

@@ -22,14 +22,14 @@ func FuzzInspect(f *testing.F) {
 	}
 	for name, pack := range packers {
 		f.Add(pack(kerneltest.PV().Bytes()))
-		f.Add(bzImage(minProtocol, linuxPayload(name, kerneltest.PV().Bytes())))
+		f.Add(kerneltest.BzImage(minProtocol, linuxPayload(name, kerneltest.PV().Bytes())))
 	}
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, image []byte) {
 		r, err := Inspect(t.Context(), bytes.NewReader(image), int64(len(image)))
 		if len(image) == 0 {
 			if err == nil {
-				t.Error("an empty image is no error")
+				t.Error("an empty image is not an error")
 			}
 			return
 		}
@@ -88,7 +88,7 @@ func FuzzArchive(f *testing.F) {
 	})
 }
 
-// archivesOf returns data itself, and archives that hold it, where the writers
+// archivesOf returns data itself, and archives with it, if the writers
 // take the name.
 func archivesOf(data []byte, name string) [][]byte {
 	var images [][]byte

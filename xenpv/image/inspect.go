@@ -6,10 +6,10 @@ import (
 	"io"
 )
 
-// inspect reads the image and reports on it. Its error tells only of reading.
+// inspect reads the image. Its error is only about reading.
 func (im *Image) inspect(file *io.SectionReader) error {
 	if file.Size() == 0 {
-		return errors.New("it is empty: give a file that holds a kernel")
+		return errors.New("file is empty; specify a kernel")
 	}
 	im.facts = &Facts{System: systemUnknown, Compression: "none", Problems: []Finding{}}
 	none := io.NewSectionReader(file, 0, 0) // until one is found
@@ -27,8 +27,8 @@ func (im *Image) inspect(file *io.SectionReader) error {
 	return nil
 }
 
-// newBlob returns a blob whose errors end the inspection, and which can't be read
-// any more once the context is done.
+// newBlob returns a blob whose errors end the inspection, and that can't be read
+// after the context is done.
 func (im *Image) newBlob(r *io.SectionReader) *blob {
 	b := newBlob(r)
 	b.ended = im.ctx.Err
@@ -36,7 +36,7 @@ func (im *Image) newBlob(r *io.SectionReader) *blob {
 	return b
 }
 
-// read goes from the file to the kernel to the ELF in it, and describes that.
+// read finds the kernel in the file and the ELF in the kernel, and describes that.
 func (im *Image) read(file *blob) error {
 	kernel, err := im.findKernel(file)
 	if err != nil {
@@ -47,7 +47,7 @@ func (im *Image) read(file *blob) error {
 		im.raw, im.facts.Disk = kernel.section(), diskImage(kernel)
 	}
 	if kernel.size > uint64(im.maxSize()) && im.facts.Disk.Format == "" {
-		return Findingf("too-large", "the image has %d bytes, the limit is %d: give a smaller kernel", kernel.size, im.maxSize())
+		return Findingf("too-large", "the image has %d bytes; the limit is %d: specify a smaller kernel", kernel.size, im.maxSize())
 	}
 	im.kernel = kernel.section()
 	im.facts.KernelSize = int64(kernel.size)
@@ -57,7 +57,7 @@ func (im *Image) read(file *blob) error {
 		im.facts.Payload = "elf"
 	case isBz:
 		im.facts.Payload = "bzimage"
-		if image, err = im.unpackPayload(kernel); err != nil {
+		if image, err = im.decompressPayload(kernel); err != nil {
 			return err
 		}
 	default:
@@ -71,10 +71,10 @@ func (im *Image) read(file *blob) error {
 // section returns a reader of all bytes of b.
 func (b *blob) section() *io.SectionReader { return io.NewSectionReader(b.r, 0, int64(b.size)) }
 
-// findKernel frees the kernel from the packing of the file as a whole, and from
-// the archive that it is in.
+// findKernel decompresses the file as a whole, and extracts the kernel from the
+// archive, if there is one.
 func (im *Image) findKernel(file *blob) (*blob, error) {
-	whole, err := im.unpackFile(file)
+	whole, err := im.decompressFile(file)
 	if err != nil && !hasGzipExtra(err) {
 		return nil, err
 	}
@@ -84,39 +84,39 @@ func (im *Image) findKernel(file *blob) (*blob, error) {
 		return im.fromArchive(whole, format)
 	}
 	if im.options.Member != "" {
-		return nil, Findingf("archive-member", "the member %q is asked for, and the file is no tar or zip archive: give the archive, or no member", im.options.Member)
+		return nil, Findingf("archive-member", "member %q is specified, but the file is not a tar or zip archive: specify an archive, or no member", im.options.Member)
 	}
 	im.facts.refuse(err)
 	return whole, nil
 }
 
-// unpackFile frees a file from its packing, if it has one. Since a disk gets the
-// kernel packed anew, it doesn't matter that PV-GRUB knows only gzip. The error
-// may be that of [hasGzipExtra], with the unpacked file.
-func (im *Image) unpackFile(file *blob) (*blob, error) {
-	p := packingOf(file)
+// decompressFile decompresses a file, if it is compressed. The kernel on a disk is
+// compressed anew, so it doesn't matter that PV-GRUB supports only gzip. The error
+// may be one of [hasGzipExtra], with the decompressed file.
+func (im *Image) decompressFile(file *blob) (*blob, error) {
+	p := compressionOf(file)
 	if p == nil {
 		return file, nil
 	}
 	if im.facts.Compression == "none" {
 		im.facts.Compression = p.name
 	}
-	return im.unpack(file, p, smallImage)
+	return im.decompress(file, p, smallImage)
 }
 
-// unpackPayload decompresses the ELF in a bzImage.
-func (im *Image) unpackPayload(kernel *blob) (*blob, error) {
-	packed, p, err := bzPayload(kernel)
+// decompressPayload decompresses the ELF in a bzImage.
+func (im *Image) decompressPayload(kernel *blob) (*blob, error) {
+	compressed, p, err := bzPayload(kernel)
 	if err != nil {
 		return nil, err
 	}
 	im.facts.PayloadCompression = p.name
-	image, err := im.unpack(packed, p, smallPayload)
+	image, err := im.decompress(compressed, p, smallPayload)
 	if err != nil && !hasGzipExtra(err) { // Xen ignores that in a payload
 		return nil, err
 	}
 	if !image.hasAt(0, elf.ELFMAG) {
-		return nil, Findingf("bzimage-payload", "the bzImage's payload is no ELF: use a kernel for x86")
+		return nil, Findingf("bzimage-payload", "the bzImage's payload is not an ELF: use a kernel for x86")
 	}
 	return image, nil
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/internal/kerneltest"
 )
 
-// benchmarkKernel is an ELF of 10 MiB whose texts need a look at all of it.
+// benchmarkKernel is an ELF of 10 MiB whose marks require reading all of it.
 func benchmarkKernel() []byte {
 	k := kerneltest.Legacy(strings.Replace(kerneltest.MirageLegacy, "Mirage", "Mini-OS", 1))
 	k.Memsz = 16 << 20

@@ -12,7 +12,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/internal/kerneltest"
 )
 
-// GRUB's i386 image says that its last note has 12 bytes, and ends after 4.
+// In GRUB's i386 image, the last note has 12 bytes but the file ends after 4.
 func TestLastNoteBeyondTheEnd(t *testing.T) {
 	k := kerneltest.PV().I386()
 	kerneltest.With(kerneltest.NotePAEMode, "yes\x00")(&k)
@@ -20,7 +20,7 @@ func TestLastNoteBeyondTheEnd(t *testing.T) {
 	file := k.Bytes()
 	last := strings.LastIndex(string(file), "yes\x00")
 	file = file[:last+4]
-	binary.LittleEndian.PutUint32(file[last-12:], 12) // descsz: behind it are type and owner
+	binary.LittleEndian.PutUint32(file[last-12:], 12) // descsz: type and owner follow
 	if r := inspectBytes(t, file); !whole(r) {
 		t.Error(r.Problems)
 	}
@@ -85,7 +85,7 @@ func TestEveryTruncationIsRefused(t *testing.T) {
 	}
 }
 
-// Whatever a header field says, reading it ends, within the file.
+// Reading ends and stays in the file for all values of the header fields.
 func TestExtremeHeaderFields(t *testing.T) {
 	for _, k := range []kerneltest.Kernel{kerneltest.PV(), kerneltest.Legacy(kerneltest.MirageLegacy), kerneltest.Legacy(kerneltest.MirageLegacy).I386()} {
 		file := k.Bytes()
@@ -153,7 +153,7 @@ func (d brokenDisk) ReadAt(p []byte, off int64) (int, error) {
 	return d.ReaderAt.ReadAt(p, off)
 }
 
-// What can't be read says nothing about the image.
+// A read error is not a fault of the image.
 func TestReadErrors(t *testing.T) {
 	for name, image := range map[string][]byte{"ELF": kerneltest.PV().Bytes(), "gzip": packGzip(kerneltest.PV().Bytes())} {
 		for from := range len(image) {
@@ -167,6 +167,6 @@ func TestReadErrors(t *testing.T) {
 		t.Errorf("file that shrank: error %v", err)
 	}
 	if _, err := Inspect(t.Context(), strings.NewReader(""), 0); err == nil {
-		t.Error("an empty image is no error")
+		t.Error("an empty image is not an error")
 	}
 }

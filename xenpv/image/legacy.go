@@ -6,20 +6,20 @@ import (
 	"strings"
 )
 
-// legacySection holds what older kernels tell Xen instead of notes, as a
-// string KEY=VALUE,KEY=VALUE,... that ends with a NUL.
+// legacySection is the section with the data that older kernels have instead of
+// notes: a string KEY=VALUE,KEY=VALUE,... that ends with a NUL.
 const legacySection = "__xen_guest"
 
-// Bytes of a key and of a value: the buffers of libelf's
-// elf_xen_parse_guest_info, less their NUL. What is longer runs over into a key
-// of its own.
+// The largest sizes of a key and a value in bytes: the buffers in libelf's
+// elf_xen_parse_guest_info, without their NUL. The rest of a longer one becomes a
+// key of its own.
 const (
 	maxLegacyKey   = 31
 	maxLegacyValue = 127
 )
 
 // legacyText reads the string at off up to its NUL. Real ones have 100 to 250
-// bytes; of a longer one than maxString nothing useful could follow.
+// bytes; after maxString bytes, nothing useful follows.
 func (f *elfFile) legacyText(off uint64) string {
 	if off >= f.size {
 		return ""
@@ -29,8 +29,8 @@ func (f *elfFile) legacyText(off uint64) string {
 	return string(text)
 }
 
-// parseLegacy takes over the legacy string. HYPERCALL_PAGE and the rest of its
-// keys don't decide anything here.
+// parseLegacy stores the values of the legacy string. HYPERCALL_PAGE and the other
+// keys don't matter here.
 func (g *guest) parseLegacy(text string) {
 	for text != "" {
 		var key, value string
@@ -56,8 +56,8 @@ func (g *guest) parseLegacy(text string) {
 	}
 }
 
-// cutLegacy cuts the first key and value from a text that isn't empty. The rest
-// is always shorter than the text.
+// cutLegacy cuts the first key and value from text, which isn't empty. The rest is
+// always shorter than text.
 func cutLegacy(text string) (key, value, rest string) {
 	key, rest = cutBefore(text, "=,", maxLegacyKey)
 	if len(key) == maxLegacyKey || rest == "" {
@@ -75,8 +75,7 @@ func cutLegacy(text string) (key, value, rest string) {
 	return key, value, strings.TrimPrefix(rest, ",")
 }
 
-// cutBefore cuts text before the first of the separators, and after limit bytes
-// at the latest.
+// cutBefore cuts text before the first separator, or after limit bytes.
 func cutBefore(text, separators string, limit int) (before, rest string) {
 	end := min(limit, len(text))
 	if i := strings.IndexAny(text[:end], separators); i >= 0 {
@@ -85,9 +84,9 @@ func cutBefore(text, separators string, limit int) (before, rest string) {
 	return text[:end], text[end:]
 }
 
-// parseLegacyNumber reads a number as C's strtoull does with base 0: a prefix
-// 0x or 0 chooses hexadecimal or octal, what follows the digits is ignored, and
-// a number that is too large becomes the largest.
+// parseLegacyNumber reads a number like C's strtoull with base 0: the prefix 0x or
+// 0 selects hexadecimal or octal, text after the digits is ignored, and a number
+// that is too large becomes the largest.
 func parseLegacyNumber(text string) uint64 {
 	text = strings.ToLower(strings.TrimLeft(text, " \t"))
 	base, digits := 10, "0123456789"

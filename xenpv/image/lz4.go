@@ -11,15 +11,15 @@ import (
 	"github.com/pierrec/lz4/v4"
 )
 
-// legacyLZ4Magic begins the legacy frame of lz4, the form in which Linux packs
-// its payload.
+// legacyLZ4Magic starts the legacy frame of lz4, the form that Linux uses for its
+// payload.
 const legacyLZ4Magic = 0x184c2102
 
-// The largest block of a legacy frame, unpacked (lz4's lz4_Frame_format.md) and
-// packed, when it can't be made smaller (LZ4_COMPRESSBOUND in lz4.h).
+// The largest block of a legacy frame, decompressed (lz4's lz4_Frame_format.md) and
+// compressed, if it can't be made smaller (LZ4_COMPRESSBOUND in lz4.h).
 const (
-	maxLZ4Block  = 8 << 20
-	maxLZ4Packed = maxLZ4Block + maxLZ4Block/255 + 16
+	maxLZ4Block      = 8 << 20
+	maxLZ4Compressed = maxLZ4Block + maxLZ4Block/255 + 16
 )
 
 func lz4Reader(r *bufio.Reader, _ int) (io.Reader, error) {
@@ -33,14 +33,14 @@ func lz4Reader(r *bufio.Reader, _ int) (io.Reader, error) {
 	return &legacyLZ4{in: r, block: make([]byte, maxLZ4Block)}, nil
 }
 
-// legacyLZ4 unpacks a legacy frame block by block: 16 MiB of memory, where the
-// library's own reader was seen to take 60.
+// legacyLZ4 decompresses a legacy frame block by block. That takes 16 MiB of
+// memory; the library's own reader was measured to take 60.
 type legacyLZ4 struct {
-	in     *bufio.Reader
-	packed []byte
-	block  []byte
-	rest   []byte // the part of block that isn't read yet
-	total  uint32 // unpacked bytes so far
+	in         *bufio.Reader
+	compressed []byte
+	block      []byte
+	rest       []byte // the unread part of block
+	total      uint32 // decompressed bytes so far
 }
 
 func (l *legacyLZ4) Read(p []byte) (int, error) {
@@ -54,13 +54,13 @@ func (l *legacyLZ4) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// next unpacks the next block. A frame ends with the file, in Linux's own form
-// behind the unpacked size, and another frame may follow.
+// next decompresses the next block. A frame ends with the file, in Linux's own form
+// with the decompressed size, and another frame may follow.
 func (l *legacyLZ4) next() error {
 	for {
 		var word [4]byte
 		if _, err := io.ReadFull(l.in, word[:]); err != nil {
-			return err // io.EOF where there is no further block
+			return err // io.EOF if there is no further block
 		}
 		size := binary.LittleEndian.Uint32(word[:])
 		if size == legacyLZ4Magic {
@@ -69,19 +69,19 @@ func (l *legacyLZ4) next() error {
 		if _, err := l.in.Peek(1); errors.Is(err, io.EOF) && size == l.total {
 			return io.EOF
 		}
-		if size > maxLZ4Packed {
-			return fmt.Errorf("block of %d packed bytes, the limit is %d", size, maxLZ4Packed)
+		if size > maxLZ4Compressed {
+			return fmt.Errorf("block of %d compressed bytes, the limit is %d", size, maxLZ4Compressed)
 		}
-		return l.unpackBlock(int(size))
+		return l.decompressBlock(int(size))
 	}
 }
 
-func (l *legacyLZ4) unpackBlock(size int) error {
-	l.packed = slices.Grow(l.packed[:0], size)[:size]
-	if _, err := io.ReadFull(l.in, l.packed); err != nil {
+func (l *legacyLZ4) decompressBlock(size int) error {
+	l.compressed = slices.Grow(l.compressed[:0], size)[:size]
+	if _, err := io.ReadFull(l.in, l.compressed); err != nil {
 		return io.ErrUnexpectedEOF
 	}
-	n, err := lz4.UncompressBlock(l.packed, l.block)
+	n, err := lz4.UncompressBlock(l.compressed, l.block)
 	l.rest = l.block[:max(n, 0)]
 	l.total += uint32(len(l.rest))
 	return err

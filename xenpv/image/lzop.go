@@ -10,21 +10,21 @@ import (
 	"github.com/anchore/go-lzo"
 )
 
-// lzopMagic begins a file of the lzop program, the form in which Linux packs
-// its payload with LZO.
+// lzopMagic starts a file of the lzop program, the form that Linux uses for a
+// payload with LZO.
 const lzopMagic = "\x89LZO\x00\r\n\x1a\n"
 
-// maxLZOBlock is the largest block of an lzop file, in unpacked bytes, that
-// Xen and Linux accept, and the size of all but the last that lzop writes.
+// maxLZOBlock is the largest block in decompressed bytes that Xen and Linux accept,
+// and the size of all blocks but the last that lzop writes.
 const maxLZOBlock = 256 << 10
 
-// lzopBlocks unpacks an lzop file block by block. As Xen and Linux do, it takes
-// it that each block has one checksum, and doesn't check it.
+// lzopBlocks decompresses an lzop file block by block. Like Xen and Linux, it
+// assumes that each block has one checksum, and doesn't verify it.
 type lzopBlocks struct {
-	in     *bufio.Reader
-	packed [maxLZOBlock]byte
-	block  [maxLZOBlock]byte
-	rest   []byte // the part of block that isn't read yet
+	in         *bufio.Reader
+	compressed [maxLZOBlock]byte
+	block      [maxLZOBlock]byte
+	rest       []byte // the unread part of block
 }
 
 func lzopReader(in *bufio.Reader, _ int) (io.Reader, error) {
@@ -36,7 +36,7 @@ func lzopReader(in *bufio.Reader, _ int) (io.Reader, error) {
 	if err := readBig(in, &head); err != nil {
 		return nil, err
 	}
-	// Level, flags, mode and two words of time. Files of before version 0.94
+	// Level, flags, mode and two words of time. Files from before version 0.94
 	// have neither the level nor the second word.
 	rest := 1 + 4 + 4 + 2*4
 	if head.Version < 0x0940 {
@@ -64,10 +64,10 @@ func (l *lzopBlocks) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// next unpacks the next block. A block of size 0 is the end.
+// next decompresses the next block. A block of size 0 is the end.
 func (l *lzopBlocks) next() error {
 	var size uint32
-	var head struct{ Packed, Checksum uint32 }
+	var head struct{ Compressed, Checksum uint32 }
 	if err := readBig(l.in, &size); err != nil {
 		return err
 	}
@@ -77,31 +77,31 @@ func (l *lzopBlocks) next() error {
 	if err := readBig(l.in, &head); err != nil {
 		return err
 	}
-	if size > maxLZOBlock || head.Packed > size {
-		return fmt.Errorf("block of %d bytes packed into %d, the limit is %d", size, head.Packed, maxLZOBlock)
+	if size > maxLZOBlock || head.Compressed > size {
+		return fmt.Errorf("block of %d bytes compressed to %d, the limit is %d", size, head.Compressed, maxLZOBlock)
 	}
-	packed := l.packed[:head.Packed]
-	if err := readBig(l.in, packed); err != nil {
+	compressed := l.compressed[:head.Compressed]
+	if err := readBig(l.in, compressed); err != nil {
 		return err
 	}
-	return l.unpackBlock(packed, int(size))
+	return l.decompressBlock(compressed, int(size))
 }
 
-// unpackBlock fills rest. A block that LZO can't make smaller is stored.
-func (l *lzopBlocks) unpackBlock(packed []byte, size int) error {
+// decompressBlock fills rest. A block that LZO can't make smaller is stored as it is.
+func (l *lzopBlocks) decompressBlock(compressed []byte, size int) error {
 	l.rest = l.block[:size]
-	if len(packed) == size {
-		copy(l.rest, packed)
+	if len(compressed) == size {
+		copy(l.rest, compressed)
 		return nil
 	}
-	n, err := lzo.Decompress(packed, l.rest)
+	n, err := lzo.Decompress(compressed, l.rest)
 	if err == nil && n != size {
-		err = errors.New("block unpacks to another size than it says")
+		err = errors.New("block decompresses to a size other than the specified one")
 	}
 	return err
 }
 
-// readBig reads big-endian values, all of them or with an error.
+// readBig reads big-endian values.
 func readBig(in io.Reader, v any) error {
 	err := binary.Read(in, binary.BigEndian, v)
 	if errors.Is(err, io.EOF) {

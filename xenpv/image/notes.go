@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// The ELF notes of owner "Xen" that decide how a kernel boots, by the names and
-// numbers of xen/include/public/elfnote.h. Others are ignored, as Xen does.
+// The ELF notes of owner "Xen" that determine how a kernel boots, from
+// xen/include/public/elfnote.h. Others are ignored, as in Xen.
 const (
 	noteEntry       = 1
 	noteVirtBase    = 3
@@ -22,25 +22,25 @@ const (
 )
 
 const (
-	// maxNotes and maxString are libelf's own limits: notes of one file, and
-	// bytes of one string.
+	// maxNotes and maxString are libelf's own limits: the notes in a file and
+	// the bytes in a string.
 	maxNotes  = 65536
 	maxString = 4096
 )
 
-// guest is what the notes and the legacy section tell.
+// guest is the data in the notes and the legacy section.
 type guest struct {
 	Guest
 
-	// What notes of other owners than Xen tell.
-	solo5   uint64 // the target of a Solo5 image; 0 if it is none
+	// From notes of owners other than Xen.
+	solo5   uint64 // the target of a Solo5 image; 0 if it isn't one
 	hermit  bool
-	program string // the kind of program that this is; "" if none is known
+	program string // the kind of program for an operating system; "" if unknown
 }
 
-// readGuest looks for Xen's data where libelf does: in the notes of PT_NOTE
-// segments; without any, in those of SHT_NOTE sections (Unikraft's lie outside
-// every segment); without any, in the legacy section (MirageOS 1 to 3, LING,
+// readGuest reads Xen's data from where libelf reads it: the notes in PT_NOTE
+// segments; if there are none, those in SHT_NOTE sections (Unikraft's are outside
+// all segments); if there are none, the legacy section (MirageOS 1 to 3, LING,
 // HaLVM, Rumprun, Mini-OS).
 func (f *elfFile) readGuest() *guest {
 	g := &guest{Guest: Guest{VirtBase: Unset, PaddrOffset: Unset, Entry: Unset, InitP2M: Unset, Phys32Entry: Unset32}}
@@ -67,7 +67,7 @@ func (f *elfFile) readGuest() *guest {
 	return g
 }
 
-// noteReader reads a file's notes into a guest, and counts them.
+// noteReader reads a file's notes into a guest and counts them.
 type noteReader struct {
 	f     *elfFile
 	guest *guest
@@ -80,8 +80,8 @@ type noteHeader struct{ Namesz, Descsz, Type uint32 }
 
 const noteHeaderSize = 12
 
-// read reads the notes of size bytes at off. As in libelf a note belongs to
-// them if it begins there, even if it ends beyond: GRUB's last one does.
+// read reads the notes in size bytes at off. As in libelf, a note counts if it
+// starts there, even if it ends beyond: GRUB's last one does.
 func (n *noteReader) read(off, size uint64) {
 	if off > n.f.size {
 		return
@@ -105,7 +105,7 @@ func (n *noteReader) read(off, size uint64) {
 	}
 }
 
-// noteOwner reads a note's owner, or of a long one no more than tells it from
+// noteOwner reads a note's owner, or enough of a long one to distinguish it from
 // the known ones.
 func (f *elfFile) noteOwner(at uint64) string {
 	const known = 8 // "HERMIT" and a NUL, and one more
@@ -116,8 +116,8 @@ func (f *elfFile) noteOwner(at uint64) string {
 
 func align4(n uint32) uint64 { return (uint64(n) + 3) &^ 3 }
 
-// takeNote takes over one of Xen's notes. A string goes up to its NUL whatever
-// descsz says, and an integer has descsz bytes, 4 or 8 in practice.
+// takeNote stores one of Xen's notes. A string ends at its NUL, regardless of
+// descsz. An integer has descsz bytes, 4 or 8 in practice.
 func (g *guest) takeNote(b *blob, h noteHeader, desc uint64) {
 	number := b.uint(desc, uint64(h.Descsz))
 	switch h.Type {

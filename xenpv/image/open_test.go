@@ -11,7 +11,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/internal/kerneltest"
 )
 
-// Each of these ends at once with an error that says what the path names.
+// Each of these ends at once with an error that describes the path.
 func TestOpenRefuses(t *testing.T) {
 	dir := t.TempDir()
 	fifo, socket, link := filepath.Join(dir, "fifo"), filepath.Join(dir, "socket"), filepath.Join(dir, "link")
@@ -53,7 +53,7 @@ func TestOpenFollowsLinks(t *testing.T) {
 	}
 }
 
-// Unpacking leaves nothing in the folder for temporary files, not even while
+// Decompression leaves nothing in the directory for temporary files, not even while
 // the image is open.
 func TestOpenLeavesNoTemporaryFile(t *testing.T) {
 	path := writeFile(t, "kernel", packGzip(kerneltest.PV().Bytes()))
@@ -65,10 +65,10 @@ func TestOpenLeavesNoTemporaryFile(t *testing.T) {
 	}
 }
 
-func TestOpenWithoutTemporaryFolder(t *testing.T) {
+func TestOpenWithoutTemporaryDir(t *testing.T) {
 	path := writeFile(t, "kernel", packGzip(kerneltest.PV().Bytes()))
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "none"))
-	if _, err := Open(t.Context(), path); err == nil || !strings.Contains(err.Error(), "unpack: ") {
+	if _, err := Open(t.Context(), path); err == nil || !strings.Contains(err.Error(), "decompress: ") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// What notes of other owners than Xen tell.
+// The types of notes of owners other than Xen.
 const (
 	noteSolo5ABI  = 0x31494241 // "ABI1" (solo5/elf_abi.h)
 	noteGNUABITag = 1          // its first word is the system; 0 is Linux (Linux Standard Base)
@@ -17,7 +17,7 @@ const (
 // solo5Targets are Solo5's targets by their number in its note (enum abi_target).
 var solo5Targets = map[uint64]string{1: "hvt", 2: "spt", 3: "virtio", 4: "muen", 5: "genode", 6: "xen"}
 
-// takeOther takes over what a note of another owner tells of the kind of image.
+// takeOther stores what a note of another owner shows about the image.
 func (g *guest) takeOther(b *blob, owner string, h noteHeader, desc uint64) {
 	switch {
 	case owner == "Solo5" && h.Type == noteSolo5ABI:
@@ -31,7 +31,7 @@ func (g *guest) takeOther(b *blob, owner string, h noteHeader, desc uint64) {
 	}
 }
 
-// solo5Target names a target by its number, "" for 0.
+// solo5Target returns the name of a target, "" for 0.
 func solo5Target(n uint64) string {
 	if n == 0 {
 		return ""
@@ -42,8 +42,8 @@ func solo5Target(n uint64) string {
 	return fmt.Sprint(n)
 }
 
-// programKind says what an ELF is that runs on an operating system, "" where it
-// may be a kernel. Solo5's images have an interpreter too, one that can't be.
+// programKind describes an ELF that runs on an operating system; "" if it may be a
+// kernel. Solo5's images have an interpreter too, one that can't exist.
 func (f *elfFile) programKind(g *guest) string {
 	dynamic := false
 	for _, s := range f.segments {
@@ -61,8 +61,8 @@ func (f *elfFile) programKind(g *guest) string {
 	return g.program
 }
 
-// isMultiboot looks for the header of multiboot 1 or 2 where these demand it:
-// in the first 8 or 32 KiB, aligned to 4 or 8 bytes.
+// isMultiboot reports whether there is a header of multiboot 1 or 2 in the place
+// that those require: the first 8 or 32 KiB, aligned to 4 or 8 bytes.
 func (f *elfFile) isMultiboot() bool {
 	const magic1, magic2 = 0x1badb002, 0xe85250d6
 	head, _ := f.bytes(0, min(32<<10, f.size))

@@ -30,7 +30,7 @@ func TestProgramKinds(t *testing.T) {
 		image := k.Bytes()
 		second := 64 + 56
 		binary.LittleEndian.PutUint32(image[second:], uint32(test.header))
-		binary.LittleEndian.PutUint64(image[second+8:], 64+2*56) // where the text is
+		binary.LittleEndian.PutUint64(image[second+8:], 64+2*56) // the offset of the text
 		r := inspectBytes(t, image)
 		if r.ELF.Program != test.want || !r.Executable {
 			t.Errorf("%s: %q, want %q; %v", name, r.ELF.Program, test.want, r.Problems)

@@ -15,37 +15,39 @@ import (
 )
 
 const (
-	// headSize is how much of a member is looked at to tell what it is: as far
-	// as the magic of a bzImage.
+	// headSize is the number of bytes of a member that are read to recognize
+	// it: up to the end of a bzImage's magic number.
 	headSize = setupMagicAt + len(setupMagic)
-	// maxNames is how many members an error lists, as many as a reader takes in.
+	// maxNames is the number of members that an error lists, as more are hard to
+	// read.
 	maxNames = 10
-	// maxPackedHead is how much of a packed member is read to unpack its head:
-	// more than a block of bzip2, the largest of all, at most 900 kB.
-	maxPackedHead = 1 << 20
+	// maxCompressedHead is the number of bytes of a compressed member that are read
+	// to decompress its head: more than the largest block of any format, that of
+	// bzip2 with 900 kB.
+	maxCompressedHead = 1 << 20
 )
 
-// search looks for the kernel in an archive.
+// search searches an archive for the kernel.
 type search struct {
 	im     *Image
 	format string
 	buf    *bufio.Reader
-	left   int64      // bytes that may still be taken out of the archive
-	xen    *candidate // the last kernel that tells Xen something
-	other  *candidate // the last kernel that doesn't
+	left   int64           // bytes that may still be extracted
+	xen    *archivedKernel // the last kernel with data for Xen
+	other  *archivedKernel // the last kernel without
 	xens   nameList
 	others nameList
-	hint   string // what the first member that is no kernel is, where it is known
+	hint   string // about the first member that is not a kernel, if it is recognized
 }
 
-// fromArchive takes the one kernel out of an archive, or the member that the
-// options name. Libraries and programs that tell Xen nothing don't count where
-// there is a kernel that does.
+// fromArchive extracts the only kernel of an archive, or the member in the options.
+// Libraries and programs without data for Xen don't count if there is a kernel with
+// such data.
 func (im *Image) fromArchive(b *blob, format string) (*blob, error) {
 	if want := im.options.Member; want != "" && leaves(want) {
 		return nil, pathFault(want)
 	}
-	s := &search{im: im, format: format, left: im.maxSize(), buf: bufio.NewReaderSize(nil, maxPackedHead)}
+	s := &search{im: im, format: format, left: im.maxSize(), buf: bufio.NewReaderSize(nil, maxCompressedHead)}
 	if err := s.readAll(b); err != nil {
 		return nil, err
 	}
@@ -55,7 +57,7 @@ func (im *Image) fromArchive(b *blob, format string) (*blob, error) {
 	}
 	im.facts.Member = found.name
 	if im.facts.Compression == "none" {
-		im.facts.Compression = found.packing
+		im.facts.Compression = found.compression
 	}
 	if found.fault != nil && !hasGzipExtra(found.fault) {
 		return nil, found.fault
@@ -64,7 +66,7 @@ func (im *Image) fromArchive(b *blob, format string) (*blob, error) {
 	return found.kernel, nil
 }
 
-// readAll reads the archive up to its end, which shows that it is whole.
+// readAll reads the archive to its end, which verifies that it is complete.
 func (s *search) readAll(b *blob) error {
 	a, err := openArchive(b, s.format)
 	if err != nil {
@@ -82,7 +84,7 @@ func (s *search) readAll(b *blob) error {
 			return pathFault(m.name)
 		}
 		if m.name == "" {
-			return Findingf("archive-path", "the %s archive has a member with no name, which no honest archive has: pack it again", s.format)
+			return Findingf("archive-path", "the %s archive has a member without a name, which may be an attack: create the archive again", s.format)
 		}
 		if err := s.take(m); err != nil {
 			return err
@@ -91,10 +93,10 @@ func (s *search) readAll(b *blob) error {
 }
 
 func pathFault(name string) error {
-	return Findingf("archive-path", "the member %q lies outside the archive's folder, which no honest archive has: pack the archive again, with relative paths and without \"..\"", name)
+	return Findingf("archive-path", "member %q is outside the archive's directory, which may be an attack: create the archive again, with relative paths and without \"..\"", name)
 }
 
-// take looks at a member.
+// take inspects a member.
 func (s *search) take(m *member) error {
 	if want := s.im.options.Member; want != "" {
 		if path.Clean(m.name) != path.Clean(want) {
@@ -125,35 +127,35 @@ func (s *search) take(m *member) error {
 	return s.consider(m.name, s.buf)
 }
 
-// head is how the member in s.buf begins, freed from its packing; nil where that
-// can't be told without unpacking it whole.
+// head returns the first bytes of the member in s.buf, decompressed; nil if that
+// takes decompressing all of it.
 func (s *search) head() (*blob, error) {
 	first, err := s.buf.Peek(headSize)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	p := packingOf(blobOf(first))
+	p := compressionOf(blobOf(first))
 	if p == nil {
 		return blobOf(first), nil
 	}
-	if first, err = s.buf.Peek(maxPackedHead); err != nil && !errors.Is(err, io.EOF) {
+	if first, err = s.buf.Peek(maxCompressedHead); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	head, err := p.head(first)
 	if wantsLarger(err) {
 		return nil, nil
 	}
-	return head, nil // damaged packed data with no kernel in sight is no concern
+	return head, nil // damaged data that isn't known to be a kernel doesn't matter
 }
 
-// takeNamed takes the member that the options name, whatever it is. Where an
-// archive has it twice, the later one counts, as when it is unpacked.
+// takeNamed extracts the member in the options, whatever it is. If an archive has it
+// twice, the later one counts, as in extracting the archive.
 func (s *search) takeNamed(m *member) error {
 	switch {
 	case m.mode == fs.ModeSymlink:
-		return Findingf("archive-link", "the member %q is a link to %q: name the file itself", m.name, m.link)
+		return Findingf("archive-link", "member %q is a link to %q: specify the file itself", m.name, m.link)
 	case !m.mode.IsRegular():
-		return Findingf("archive-member", "the member %q is no regular file: name the kernel", m.name)
+		return Findingf("archive-member", "member %q is not a regular file: specify the kernel", m.name)
 	case m.fault != nil:
 		return m.fault
 	}
@@ -171,8 +173,7 @@ func (s *search) takeNamed(m *member) error {
 	return nil
 }
 
-// consider takes a member out that may be a kernel, and drops it again where it
-// is none.
+// consider extracts a member that may be a kernel, and drops it if it isn't one.
 func (s *search) consider(name string, content io.Reader) error {
 	c, err := s.extract(name, content)
 	if err != nil {
@@ -181,7 +182,7 @@ func (s *search) consider(name string, content io.Reader) error {
 	switch {
 	case !isKernel(c.kernel):
 		s.im.drop(c)
-	case tellsXen(c.kernel):
+	case hasXenData(c.kernel):
 		s.im.drop(s.xen)
 		s.xen = c
 		s.xens.add(name)
@@ -193,54 +194,53 @@ func (s *search) consider(name string, content io.Reader) error {
 	return nil
 }
 
-// choose decides between the kernels that were found.
-func (s *search) choose() (*candidate, error) {
+// choose selects one of the kernels that were found.
+func (s *search) choose() (*archivedKernel, error) {
 	want := s.im.options.Member
 	switch {
 	case s.xens.count == 1:
 		return s.xen, nil
 	case s.xens.count > 1:
-		return nil, Findingf("archive-several", "the archive holds %d Xen kernels, %v: name the member to take", s.xens.count, s.xens)
+		return nil, Findingf("archive-several", "the archive has %d Xen kernels, %v: specify the member to use", s.xens.count, s.xens)
 	case want != "":
-		return nil, Findingf("archive-member", "the archive has no member %q, but %v: name one of these", want, s.others)
+		return nil, Findingf("archive-member", "the archive has no member %q, only %v: specify one of these", want, s.others)
 	case s.others.count == 1:
 		return s.other, nil
 	case s.others.count > 1:
-		return nil, Findingf("archive-several", "the archive holds %d ELF files, none of which tells Xen anything, %v: build the image for Xen PV, or name the member to take", s.others.count, s.others)
+		return nil, Findingf("archive-several", "the archive has %d ELF files, none of them with data for Xen, %v: build the image for Xen PV, or specify the member to use", s.others.count, s.others)
 	}
-	return nil, Findingf("archive-no-kernel", "the %s archive holds no kernel, that is no ELF and no bzImage, plain or packed%s: give an archive with a Xen PV kernel in it, or the kernel itself", s.format, s.hint)
+	return nil, Findingf("archive-no-kernel", "the %s archive has no kernel (an ELF or a bzImage, plain or compressed)%s: specify an archive with a Xen PV kernel, or the kernel itself", s.format, s.hint)
 }
 
-// candidate is a member that by its first bytes, freed from its packing, is a
-// kernel.
-type candidate struct {
-	name    string
-	packing string // of the member: "none", "gzip", ...
-	kernel  *blob
-	fault   error // why it could not be unpacked, or what [hasGzipExtra] is about
-	temps   []io.Closer
+// archivedKernel is a member that is a kernel by its first bytes, decompressed.
+type archivedKernel struct {
+	name        string
+	compression string // of the member: "none", "gzip", ...
+	kernel      *blob
+	fault       error // why it could not be decompressed, or one of [hasGzipExtra]
+	temps       []io.Closer
 }
 
-// extract takes a member out into a temporary file, and unpacks it.
-func (s *search) extract(name string, content io.Reader) (*candidate, error) {
+// extract extracts a member into a temporary file and decompresses it.
+func (s *search) extract(name string, content io.Reader) (*archivedKernel, error) {
 	opened := len(s.im.open)
 	temp, err := s.im.newTempFile()
 	if err != nil {
 		return nil, err
 	}
 	size, err := spool(s.im.ctx, temp, content, s.left, s.tooMuch)
-	if bad, ok := errors.AsType[unpackError](err); ok {
+	if bad, ok := errors.AsType[dataError](err); ok {
 		return nil, archiveFault(s.format, bad.error)
 	}
 	if err != nil {
 		return nil, err
 	}
 	s.left -= size
-	c := &candidate{name: name, packing: "none", kernel: s.im.newBlob(io.NewSectionReader(temp, 0, size))}
-	if p := packingOf(c.kernel); p != nil {
-		c.packing = p.name
-		packed := c.kernel
-		c.kernel, c.fault = s.im.unpack(packed, p, smallImage)
+	c := &archivedKernel{name: name, compression: "none", kernel: s.im.newBlob(io.NewSectionReader(temp, 0, size))}
+	if p := compressionOf(c.kernel); p != nil {
+		c.compression = p.name
+		compressed := c.kernel
+		c.kernel, c.fault = s.im.decompress(compressed, p, smallImage)
 		if _, ok := errors.AsType[Finding](c.fault); c.fault != nil && !ok {
 			return nil, c.fault
 		}
@@ -253,12 +253,12 @@ func (s *search) extract(name string, content io.Reader) (*candidate, error) {
 }
 
 func (s *search) tooMuch() error {
-	return Findingf("too-large", "the archive's kernels have more than %d bytes, the limit: name the member to take", s.im.maxSize())
+	return Findingf("too-large", "the archive's kernels have more than %d bytes, the limit: specify the member to use", s.im.maxSize())
 }
 
-// drop closes and so removes the temporary files of a candidate; nil has none.
-// An error of closing has no bearing on what is kept.
-func (im *Image) drop(c *candidate) {
+// drop closes and so removes the temporary files of a kernel, which may be nil. An
+// error of closing doesn't matter for what is kept.
+func (im *Image) drop(c *archivedKernel) {
 	if c == nil {
 		return
 	}
@@ -271,9 +271,9 @@ func (im *Image) drop(c *candidate) {
 	})
 }
 
-// head unpacks the first bytes of packed data.
-func (p *packing) head(packed []byte) (*blob, error) {
-	r, err := p.reader(bufio.NewReader(bytes.NewReader(packed)), smallDictionary)
+// head decompresses the first bytes of compressed data.
+func (p *compression) head(compressed []byte) (*blob, error) {
+	r, err := p.reader(bufio.NewReader(bytes.NewReader(compressed)), smallDictionary)
 	if err != nil {
 		return blobOf(nil), err
 	}
@@ -285,16 +285,16 @@ func (p *packing) head(packed []byte) (*blob, error) {
 	return blobOf(head[:n]), err
 }
 
-// isKernel says whether a file is a kernel by its first bytes.
+// isKernel reports whether a file is a kernel by its first bytes.
 func isKernel(b *blob) bool { return b.hasAt(0, elf.ELFMAG) || isBzImage(b) }
 
-// tellsXen says whether a kernel has notes for Xen or a section __xen_guest. A
-// bzImage counts, as the ELF in it is a kernel at any rate.
-func tellsXen(b *blob) bool {
+// hasXenData reports whether a kernel has notes for Xen or a section __xen_guest. A
+// bzImage counts, because the ELF in it is always a kernel.
+func hasXenData(b *blob) bool {
 	return isBzImage(b) || readELF(b).readGuest().Source != ""
 }
 
-// nameList is a list of names to print, however many there are.
+// nameList is a list of any number of names to print.
 type nameList struct {
 	first []string
 	count int
@@ -315,7 +315,7 @@ func (l nameList) String() string {
 	list := strings.Join(quoted, ", ")
 	switch {
 	case l.count == 0:
-		return "nothing at all"
+		return "nothing"
 	case l.count > len(l.first):
 		return fmt.Sprintf("%s and %d more", list, l.count-len(l.first))
 	}

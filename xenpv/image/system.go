@@ -8,16 +8,16 @@ import (
 
 const systemUnknown = "unknown"
 
-// systems are the systems by their GUEST_OS in lower case. Mini-OS is not among
-// them: MirageOS 2 and 3, ClickOS and early Rumprun call themselves that, too.
+// systems maps GUEST_OS in lower case to systems. Mini-OS isn't included: MirageOS
+// 2 and 3, ClickOS and early Rumprun use that name, too.
 var systems = map[string]string{
 	"ling": "ling", "mirage": "mirage", "halvm": "halvm", "rumprun": "rumprun",
 	"osv": "osv", "unikraft": "unikraft", "clickos": "clickos",
 	"gnu mach": "gnumach", "grub": "grub",
 }
 
-// system finds out which system an image is made with, by what the image says
-// and never by its name.
+// system recognizes the system that an image is built with, from its content and
+// never from its name.
 func system(g *guest, payload string, m marks) string {
 	guestOS := strings.ToLower(g.OS)
 	named, ok := systems[guestOS]
@@ -42,7 +42,7 @@ func system(g *guest, payload string, m marks) string {
 	return bySilentMarks(m)
 }
 
-// bySilentMarks names the systems that have no GUEST_OS, at least not always.
+// bySilentMarks recognizes systems that don't always have a GUEST_OS.
 func bySilentMarks(m marks) string {
 	for _, s := range silentSystems {
 		if m[s.mark] {
@@ -52,7 +52,7 @@ func bySilentMarks(m marks) string {
 	return systemUnknown
 }
 
-// silentSystems are looked through in this order.
+// silentSystems are tried in this order.
 var silentSystems = []struct {
 	mark   mark
 	system string
@@ -70,8 +70,8 @@ var silentSystems = []struct {
 	{markLinux, "linux"},
 }
 
-// onMiniOS tells apart the systems that are built on Mini-OS. OCaml goes first,
-// as a MirageOS web site may talk about any of the others.
+// onMiniOS distinguishes the systems that are built on Mini-OS. OCaml is first,
+// because a MirageOS web site may mention any of the others.
 func onMiniOS(m marks) string {
 	switch {
 	case m[markOCaml]:
@@ -84,7 +84,7 @@ func onMiniOS(m marks) string {
 	return "minios"
 }
 
-// maxMemoryMiB is the most memory in MiB that an image stands, 0 where no limit
+// maxMemoryMiB returns the most memory in MiB that an image supports, 0 if no limit
 // is known.
 func maxMemoryMiB(system string, m marks) int64 {
 	switch {
@@ -96,54 +96,54 @@ func maxMemoryMiB(system string, m marks) int64 {
 	return 0
 }
 
-// mark is a text in an image that tells what it is made of.
+// mark is text in an image that shows which system it is built with.
 type mark string
 
 const (
-	// markOCaml is an exception that every native OCaml program defines.
+	// markOCaml is an exception that each native OCaml program defines.
 	markOCaml = mark("Undefined_recursive_module")
-	// markSolo5 is in the console texts and notes of each Solo5 binding.
+	// markSolo5 is in the console messages and notes of each Solo5 binding.
 	markSolo5 = mark("Solo5")
 	// markRump is in the names and messages of a rump kernel's host interface.
 	markRump = mark("rumpuser")
-	// markClick is the xenstore folder of a ClickOS instance.
+	// markClick is the xenstore directory of a ClickOS instance.
 	markClick = mark("clickos")
-	// markGRUB is what GRUB 2 greets with; its PVH image has no GUEST_OS.
+	// markGRUB is GRUB 2's greeting; its PVH image has no GUEST_OS.
 	markGRUB = mark("Welcome to GRUB!")
-	// markLING is in LING's version line, on platforms without GUEST_OS, too.
+	// markLING is in LING's version line, also on platforms without GUEST_OS.
 	markLING = mark("Erlang [ling")
-	// markLING4GB is in a message of LING since 2015-06-23, the day on which
-	// it learnt to live with more than 2 GiB.
+	// markLING4GB is in a message of LING since 2015-06-23, when it began to
+	// support more than 2 GiB.
 	markLING4GB = mark("larger than 4Gb")
 
-	// markIncludeOS is what IncludeOS calls itself to uname.
+	// markIncludeOS is IncludeOS's name in uname.
 	markIncludeOS = mark("IncludeOS")
 	// markOSv is in the help text of OSv's loader.
 	markOSv = mark("OSv options:")
 	// markUnikraft is the section of Unikraft's table of constructors, and
-	// markUnikraftKVM that of its interrupts' stack, which the smallest have.
+	// markUnikraftKVM that of its interrupt stack, which even the smallest have.
 	markUnikraft    = mark(".uk_inittab")
 	markUnikraftKVM = mark(".intrstack")
 	// markNanos is the name of a setting of the nanos kernel.
 	markNanos = mark("NANOS_VERSION")
-	// markRuntimeJS and markToro are the first words on their consoles.
+	// markRuntimeJS and markToro are the first words on the console.
 	markRuntimeJS = mark("runtime.js kernel build")
 	markToro      = mark("Loading Toro")
-	// markLinux is in the version line of every Linux.
+	// markLinux is in the version line of each Linux.
 	markLinux = mark("Linux version ")
 )
 
 var (
-	// namedMarks are those of images that say what they are.
+	// namedMarks are those of images with a GUEST_OS.
 	namedMarks = []mark{markOCaml, markRump, markClick, markLING4GB}
-	// silentMarks are those of images that don't.
+	// silentMarks are those of images without.
 	silentMarks = []mark{
 		markOCaml, markSolo5, markRump, markGRUB, markIncludeOS, markOSv, markUnikraft, markUnikraftKVM,
 		markNanos, markRuntimeJS, markToro, markLING, markLinux,
 	}
 )
 
-// marksFor says which marks matter, as looking for each takes time.
+// marksFor returns the marks that matter, because searching for each takes time.
 func marksFor(g *guest) []mark {
 	if g.OS == "" {
 		return silentMarks
@@ -151,10 +151,10 @@ func marksFor(g *guest) []mark {
 	return namedMarks
 }
 
-// marks are those that an image has.
+// marks are the marks in an image.
 type marks map[mark]bool
 
-// scan finds marks in an image through a buffer of fixed size.
+// scan searches an image for marks with a buffer of fixed size.
 func scan(b *blob, wanted []mark) marks {
 	found := marks{}
 	longest := 0

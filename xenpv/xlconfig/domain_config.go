@@ -1,3 +1,9 @@
+// Package xlconfig reads configurations of domains in the language of xl, such as
+// the domain_config that LING's railing writes.
+//
+// [Resolve] accepts the path of an image or a configuration, and returns the image
+// with the command line and the ramdisk of the configuration. [Read] reads all of a
+// configuration.
 package xlconfig
 
 import (
@@ -10,28 +16,26 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/internal/files"
 )
 
-// maxConfigSize is the largest configuration that is read, in bytes: 64 KiB, a
-// hundred times what railing writes.
+// maxConfigSize is the size in bytes of the largest configuration: 64 KiB, a hundred
+// times what railing writes.
 const maxConfigSize = 64 << 10
 
-// Config is what a domain_config of railing, or another configuration for
-// xl, says of a PV domain.
+// A Config is the configuration of a PV domain.
 type Config struct {
 	Name        string
 	Kernel      string          // absolute path of the image
-	Ramdisk     string          // absolute path, "" where there is none
+	Ramdisk     string          // absolute path, "" if there is none
 	CommandLine string          // as xl passes it: cmdline, or else root and extra
-	MemoryMiB   int64           // memory, or else maxmem; 0 where there is neither
-	Vif         []string        // one string for each network interface
-	Warnings    []image.Finding // keys that xl doesn't know or that are set twice, disks
+	MemoryMiB   int64           // memory, or else maxmem; 0 if neither is set
+	Vif         []string        // one string per network interface
+	Warnings    []image.Finding // unknown or duplicate keys, disks
 }
 
-// Read reads a configuration of at most 64 KiB in xl's language. Its
-// relative paths count from its folder. It doesn't look whether the kernel and
-// the ramdisk are there.
+// Read reads a configuration of at most 64 KiB. Its relative paths are relative to
+// its directory. The kernel and the ramdisk need not exist.
 //
-// A fault of the language, a value of the wrong type, a domain that isn't PV and
-// a missing kernel are errors, most with the number of the line.
+// A syntax error, a value of the wrong type, a domain that isn't PV and a missing
+// kernel are errors, most with the line number.
 func Read(path string) (*Config, error) {
 	text, err := readConfigText(path)
 	if err != nil {
@@ -41,11 +45,11 @@ func Read(path string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read domain config %s: %w", path, err)
 	}
-	folder, err := filepath.Abs(filepath.Dir(path))
+	dir, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
 		return nil, fmt.Errorf("read domain config %s: %w", path, err)
 	}
-	config, err := newConfig(settings, folder)
+	config, err := newConfig(settings, dir)
 	if err != nil {
 		return nil, fmt.Errorf("read domain config %s: %w", path, err)
 	}
@@ -64,14 +68,13 @@ func readConfigText(path string) (string, error) {
 		return "", err
 	}
 	if len(text) > maxConfigSize {
-		return "", fmt.Errorf("%s has more than %d bytes (64 KiB): give the configuration of one domain", path, maxConfigSize)
+		return "", fmt.Errorf("%s has more than %d bytes (64 KiB): specify the configuration of one domain", path, maxConfigSize)
 	}
 	return string(text), nil
 }
 
-// newConfig makes a configuration of settings whose paths count from the
-// folder.
-func newConfig(all []setting, folder string) (*Config, error) {
+// newConfig makes a configuration from settings whose paths are relative to dir.
+func newConfig(all []setting, dir string) (*Config, error) {
 	settings, warnings, err := gather(all)
 	if err != nil {
 		return nil, err
@@ -95,19 +98,19 @@ func newConfig(all []setting, folder string) (*Config, error) {
 		return nil, err
 	}
 	if c.Kernel == "" {
-		return nil, errors.New("it names no kernel: add a line such as kernel = \"app.img\" (a kernel that a bootloader finds on a disk can't be had)")
+		return nil, errors.New("no kernel: add a line such as kernel = \"app.img\" (a kernel that a bootloader reads from a disk is not supported)")
 	}
-	c.Kernel = absolute(folder, c.Kernel)
+	c.Kernel = absolute(dir, c.Kernel)
 	if c.Ramdisk != "" {
-		c.Ramdisk = absolute(folder, c.Ramdisk)
+		c.Ramdisk = absolute(dir, c.Ramdisk)
 	}
 	c.CommandLine = settings.commandLine(root, extra, cmdline)
 	return c, nil
 }
 
-func absolute(folder, path string) string {
+func absolute(dir, path string) string {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
 	}
-	return filepath.Join(folder, path)
+	return filepath.Join(dir, path)
 }

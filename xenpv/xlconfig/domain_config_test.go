@@ -103,29 +103,29 @@ var badConfigs = []struct{ name, text, want string }{
 	{"PVH", "kernel='k'\ntype = 'pvh'\n", `line 2: type = "pvh" starts the kernel as PVH`},
 	{"old PVH", "kernel='k'\npvh = 1\n", "line 2: pvh = 1"},
 	{"unknown type", "kernel='k'\ntype='arm'\n", `line 2: type = "arm" is unknown`},
-	{"no value", "kernel=\n", "line 1: a value"},
-	{"no key", "= 'k'\n", "line 1: a key"},
-	{"key in capitals", "\n\nKernel='k'\n", "line 3: a key"},
-	{"no equals sign", "kernel 'k'\n", `line 1: "=" after "kernel"`},
+	{"no value", "kernel=\n", "line 1: expected a value"},
+	{"no key", "= 'k'\n", "line 1: expected a key"},
+	{"key in capitals", "\n\nKernel='k'\n", "line 3: expected a key"},
+	{"no equals sign", "kernel 'k'\n", `line 1: expected "=" after "kernel"`},
 	{"no closing quote", "name='a'\nkernel='k\n", "line 2: the string 'k has no closing quote"},
 	{"no closing quote at the end", "kernel='k", "line 1: the string 'k has no closing quote"},
-	{"two values", "kernel='k' 'l'\n", "line 1: the end of the line"},
-	{"railing's extra with quotes", "kernel='k'\nextra = \"-eval \"f()\" -home /app -pz\"\n", "line 2: the end of the line after \"extra\"'s value is wanted, and \"f()\\\" -home /app -pz\\\"\" stands there: correct it (xl reads no Python, and wants a backslash before a quote"},
-	{"Python", "import os\nkernel='k'\n", `line 1: "=" after "import"`},
-	{"Python's plus", "kernel='k' + name\n", "xl reads no Python"},
-	{"a negative number", "kernel='k'\nmemory=-1\n", "line 2: a value"},
+	{"two values", "kernel='k' 'l'\n", "line 1: expected the end of the line"},
+	{"railing's extra with quotes", "kernel='k'\nextra = \"-eval \"f()\" -home /app -pz\"\n", "line 2: expected the end of the line after the value of \"extra\", found \"f()\\\" -home /app -pz\\\"\": correct it (xl doesn't support Python, and a quote in a string needs a backslash"},
+	{"Python", "import os\nkernel='k'\n", `line 1: expected "=" after "import"`},
+	{"Python's plus", "kernel='k' + name\n", "xl doesn't support Python"},
+	{"a negative number", "kernel='k'\nmemory=-1\n", "line 2: expected a value"},
 	{"numeric escape", `kernel="\x41"`, "line 1: the string \"\\x has an escape"},
 	{"octal escape", `kernel="\101"`, "line 1: the string \"\\1 has an escape"},
 	{"backslash at the end", `kernel="\`, "line 1: the string \"\\ has an escape"},
 	{"continued line", "kernel='k\\\n'", "line 1: the string 'k\\"},
 	{"NUL", "kernel='k\x00'\n", "line 1: the string \"'k\" has a NUL"},
-	{"list without its end", "kernel='k'\nvif=['a',\n'b'\n", "line 4: \",\" or \"]\" in a list is wanted, and the line ends"},
-	{"list without commas", "kernel='k'\nvif=['a'\n'b']\n", "line 3: \",\" or \"]\""},
-	{"list of a comma", "kernel='k'\nvif=[,]\n", "line 2: a value"},
-	{"list for a string", "kernel=['k']\n", "line 1: kernel is a list"},
+	{"list without its end", "kernel='k'\nvif=['a',\n'b'\n", "line 4: expected \",\" or \"]\" in a list, found the end of the line"},
+	{"list without commas", "kernel='k'\nvif=['a'\n'b']\n", "line 3: expected \",\" or \"]\""},
+	{"list of a comma", "kernel='k'\nvif=[,]\n", "line 2: expected a value"},
+	{"list for a string", "kernel=['k']\n", "line 1: kernel must be a string"},
 	{"string for a list", "kernel='k'\nvif='a'\n", "line 2: vif must be a list"},
 	{"list in a list", "kernel='k'\nvif=[['a']]\n", "line 2: vif has a list in its list"},
-	{"lists without end", "kernel='k'\nvif=" + strings.Repeat("[", 50000), "line 2: lists nest deeper than 8"},
+	{"lists without end", "kernel='k'\nvif=" + strings.Repeat("[", 50000), "line 2: lists are nested more than 8"},
 	{"list added to a string", "kernel='k'\nextra='a'\nextra+=['b']\n", `line 3: "extra" adds a list`},
 	{"memory in words", "kernel='k'\nmemory='64M'\n", `line 2: memory = "64M" must be a number`},
 	{"no memory", "kernel='k'\nmemory=0\n", "line 2: memory"},
@@ -142,7 +142,7 @@ func TestReadDomainConfigRefuses(t *testing.T) {
 		}
 	}
 	if _, err := Read(t.TempDir()); err == nil || !strings.Contains(err.Error(), "directory") {
-		t.Errorf("folder: error %v", err)
+		t.Errorf("dir: error %v", err)
 	}
 }
 
@@ -187,7 +187,7 @@ func TestResolveInput(t *testing.T) {
 
 func TestResolveInputRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		"kernel = 'gone.img'\n":           "its kernel can't be read: build the image",
+		"kernel = 'gone.img'\n":           "can't read its kernel: build the image",
 		"kernel 'k'\nname = 'a'\n":        "line 1: ",
 		"name = 'a'\n":                    "no kernel",
 		"kernel\nname = 'a'\n":            "line 1: ",
@@ -198,7 +198,7 @@ func TestResolveInputRefuses(t *testing.T) {
 		}
 	}
 	if _, err := Resolve(filepath.Join(t.TempDir(), "none")); err == nil {
-		t.Error("a missing file is no error")
+		t.Error("a missing file is not an error")
 	}
 }
 

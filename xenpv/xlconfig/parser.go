@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// setting is an assignment in a configuration of xl.
+// setting is an assignment in a configuration.
 type setting struct {
 	key   string
 	line  int
@@ -20,26 +20,25 @@ type value struct {
 	list   []value
 }
 
-// maxListDepth is how deep lists may nest. No key of xl has a list in a list in
-// a list.
+// maxListDepth is the most levels of nested lists. No key of xl has a list in a list
+// in a list.
 const maxListDepth = 8
 
-// parser reads the language of xl's configurations, as libxlu's lexer and
-// grammar define it (tools/libs/util/libxlu_cfg_l.l and libxlu_cfg_y.y in Xen's
-// source). Unlike libxlu it also takes lines that end in CR LF, and a last line
-// that is a comment without its line feed.
+// parser parses the language of libxlu's lexer and grammar
+// (tools/libs/util/libxlu_cfg_l.l and libxlu_cfg_y.y in Xen's source). Unlike libxlu,
+// it also accepts lines that end in CR LF, and a comment without a line feed as the
+// last line.
 type parser struct {
 	rest string
 	line int
 }
 
-// parse returns the settings in their order, or an error that names the
-// line of the first fault.
+// parse returns the settings in order, or an error with the line of the first fault.
 func parse(text string) ([]setting, error) {
 	p := &parser{rest: strings.ReplaceAll(text, "\r\n", "\n"), line: 1}
 	var settings []setting
 	for {
-		p.skipBlanks()
+		p.skipSpaces()
 		if p.rest == "" {
 			return settings, nil
 		}
@@ -58,9 +57,9 @@ func parse(text string) ([]setting, error) {
 func (p *parser) setting() (setting, error) {
 	s := setting{key: p.takeAll(isKeyByte), line: p.line}
 	if s.key == "" || s.key[0] < 'a' || s.key[0] > 'z' {
-		return s, p.unexpected("a key, which begins with a small letter,", s.key)
+		return s, p.unexpected("a key that starts with a lower-case letter", s.key)
 	}
-	p.skipBlanks()
+	p.skipSpaces()
 	if s.add = p.take("+="); !s.add && !p.take("=") {
 		return s, p.unexpected(fmt.Sprintf("\"=\" after %q", s.key), "")
 	}
@@ -68,18 +67,18 @@ func (p *parser) setting() (setting, error) {
 	if s.value, err = p.value(0); err != nil {
 		return s, err
 	}
-	p.skipBlanks()
+	p.skipSpaces()
 	if p.rest == "" || p.rest[0] == '\n' || p.rest[0] == '#' || p.rest[0] == ';' {
 		return s, nil
 	}
 	found, _, _ := strings.Cut(p.rest, "\n")
-	// railing writes the quotes in its option -e as they are.
-	return s, fmt.Errorf("the end of the line after %q's value is wanted, and %.40q stands there: correct it (xl reads no Python, and wants a backslash before a quote in a string)", s.key, found)
+	// railing doesn't escape the quotes in its option -e.
+	return s, fmt.Errorf("expected the end of the line after the value of %q, found %.40q: correct it (xl doesn't support Python, and a quote in a string needs a backslash)", s.key, found)
 }
 
 // value reads a string, a number or a list.
 func (p *parser) value(depth int) (value, error) {
-	p.skipBlanks()
+	p.skipSpaces()
 	switch {
 	case p.take("["):
 		return p.list(depth)
@@ -92,11 +91,11 @@ func (p *parser) value(depth int) (value, error) {
 	return value{}, p.unexpected(`a value ("...", '...', a number that isn't negative, or [...])`, "")
 }
 
-// list reads a list behind its "[". It may span lines, and have a comma behind
-// its last value.
+// list reads a list after its "[". It may span lines, and have a comma after the
+// last value.
 func (p *parser) list(depth int) (value, error) {
 	if depth == maxListDepth {
-		return value{}, fmt.Errorf("lists nest deeper than %d: no key of xl has such a value", maxListDepth)
+		return value{}, fmt.Errorf("lists are nested more than %d levels deep: no key of xl has such a value", maxListDepth)
 	}
 	v := value{isList: true}
 	for {
@@ -132,11 +131,11 @@ func (p *parser) quoted() (string, error) {
 		case '\n':
 			return "", fmt.Errorf("the string %.40s has no closing quote: add it", p.rest[:i])
 		case 0:
-			return "", fmt.Errorf("the string %.40q has a NUL byte: take it away", p.rest[:i])
+			return "", fmt.Errorf("the string %.40q has a NUL byte: remove it", p.rest[:i])
 		case '\\':
 			i++
 			if i == len(p.rest) || escapes[p.rest[i]] == 0 {
-				return "", fmt.Errorf("the string %.40s has an escape that xl doesn't read: it reads \\\\, \\\", \\', \\a, \\b, \\f, \\n, \\r, \\t and \\v", p.rest[:min(i+1, len(p.rest))])
+				return "", fmt.Errorf("the string %.40s has an escape sequence that xl doesn't support; it supports \\\\, \\\", \\', \\a, \\b, \\f, \\n, \\r, \\t and \\v", p.rest[:min(i+1, len(p.rest))])
 			}
 			text.WriteByte(escapes[p.rest[i]])
 		default:
@@ -146,8 +145,8 @@ func (p *parser) quoted() (string, error) {
 	return "", fmt.Errorf("the string %.40s has no closing quote: add it", p.rest)
 }
 
-// escapes are what stands behind a backslash, and what it means. libxlu means
-// to read numbers, too, but refuses \x41 and drops the byte of \101.
+// escapes maps the character after a backslash to its meaning. libxlu intends to
+// support numbers too, but it rejects \x41 and drops the byte of \101.
 var escapes = [256]byte{
 	'\\': '\\', '"': '"', '\'': '\'',
 	'a': '\a', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t', 'v': '\v',
@@ -161,7 +160,7 @@ func isNumberByte(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c == 'x'
 }
 
-// takeAll takes the bytes that are of a kind.
+// takeAll consumes and returns the bytes that satisfy is.
 func (p *parser) takeAll(is func(byte) bool) string {
 	n := 0
 	for n < len(p.rest) && is(p.rest[n]) {
@@ -172,22 +171,22 @@ func (p *parser) takeAll(is func(byte) bool) string {
 	return taken
 }
 
-// take takes a word if it comes next.
+// take consumes a word if it is next, and reports whether it was.
 func (p *parser) take(word string) bool {
 	rest, ok := strings.CutPrefix(p.rest, word)
 	p.rest = rest
 	return ok
 }
 
-func (p *parser) skipBlanks() { p.rest = strings.TrimLeft(p.rest, " \t") }
+func (p *parser) skipSpaces() { p.rest = strings.TrimLeft(p.rest, " \t") }
 
-// skipLines skips blanks, comments and the ends of lines.
+// skipLines skips spaces, comments and ends of lines.
 func (p *parser) skipLines() {
-	for p.skipBlanks(); p.takeNewline(); p.skipBlanks() {
+	for p.skipSpaces(); p.takeNewline(); p.skipSpaces() {
 	}
 }
 
-// takeNewline takes the end of a line, with the comment before it.
+// takeNewline consumes the end of a line, with the comment before it.
 func (p *parser) takeNewline() bool {
 	if p.rest == "" || p.rest[0] != '\n' && p.rest[0] != '#' {
 		return false
@@ -199,11 +198,11 @@ func (p *parser) takeNewline() bool {
 	return true
 }
 
-// unexpected is the error where something else stands than is wanted.
-func (p *parser) unexpected(wanted, taken string) error {
+// unexpected returns the error for text other than the expected.
+func (p *parser) unexpected(expected, taken string) error {
 	found, _, _ := strings.Cut(taken+p.rest, "\n")
 	if found == "" {
-		return fmt.Errorf("%s is wanted, and the line ends: correct it (xl reads no Python)", wanted)
+		return fmt.Errorf("expected %s, found the end of the line: correct it (xl doesn't support Python)", expected)
 	}
-	return fmt.Errorf("%s is wanted, and %.40q stands there: correct it (xl reads no Python)", wanted, found)
+	return fmt.Errorf("expected %s, found %.40q: correct it (xl doesn't support Python)", expected, found)
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 )
 
 // xlTexts are configurations at the borders of xl's language.
@@ -27,7 +27,7 @@ var xlTexts = []string{
 
 // TestXlConfigAsXl holds what is read here against what xl's own library reads.
 func TestXlConfigAsXl(t *testing.T) {
-	python := judge.Need(t, "python3")
+	python := oracle.Need(t, "python3")
 	texts := xlTexts
 	for _, test := range configs {
 		if !strings.Contains(test.text, "\r") { // libxlu takes no CR LF
@@ -71,7 +71,7 @@ func readByXl(t *testing.T, python string, texts []string) []map[string]any {
 	cmd.Stdin = strings.NewReader(string(in))
 	out, err := cmd.Output()
 	if failed, ok := errors.AsType[*exec.ExitError](err); ok && failed.ExitCode() == 77 {
-		judge.Missing(t, "libxlutil is not installed (Debian: libxenmisc4.17)")
+		oracle.Missing(t, "libxlutil is not installed (Debian: libxenmisc4.17)")
 	}
 	if err != nil {
 		t.Fatal(err)

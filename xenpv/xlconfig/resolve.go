@@ -9,20 +9,18 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/internal/files"
 )
 
-// Input is what a user's path leads to: an image, or the image and the options
-// that a domain's configuration gives. What the user says of a command line or a
-// ramdisk goes before what stands here.
+// An Input is an image, and the options in a domain configuration. A user's own
+// options take precedence.
 type Input struct {
 	Image       string // path of the image
 	CommandLine string
-	Ramdisk     string // path, "" where there is none
-	MemoryMiB   int64  // of the domain; 0 where it isn't said
+	Ramdisk     string // path, "" if there is none
+	MemoryMiB   int64  // of the domain; 0 if it isn't set
 	Warnings    []image.Finding
 }
 
-// Resolve tells by a file's content, and never by its name, whether it is a
-// configuration ([Read]) or anything else, which counts as an image.
-// A configuration's kernel must be there.
+// Resolve recognizes a configuration by its content, never by its name, and reads it
+// ([Read]). Anything else is an image. A configuration's kernel must exist.
 func Resolve(path string) (*Input, error) {
 	file, size, err := files.OpenRegular(path)
 	if err != nil {
@@ -41,7 +39,7 @@ func Resolve(path string) (*Input, error) {
 		return nil, err
 	}
 	if _, err := os.Stat(config.Kernel); err != nil {
-		return nil, fmt.Errorf("read domain config %s: its kernel can't be read: build the image, or correct the line kernel = ...: %w", path, err)
+		return nil, fmt.Errorf("read domain config %s: can't read its kernel: build the image, or correct the line kernel = ...: %w", path, err)
 	}
 	return &Input{
 		Image: config.Kernel, CommandLine: config.CommandLine, Ramdisk: config.Ramdisk,

@@ -16,7 +16,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 )
 
 // measurements are what the browser reports about a page, see testdata/measure.js.
@@ -50,7 +50,7 @@ type browser struct {
 func newBrowser(t *testing.T) *browser {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(judge.NeedOne(t, "chromium-headless-shell", "chromium")),
+		chromedp.ExecPath(oracle.NeedOne(t, "chromium-headless-shell", "chromium")),
 		chromedp.UserDataDir(t.TempDir()),
 		chromedp.NoSandbox, // root and many containers have no sandbox; the pages are our own
 		chromedp.DisableGPU,

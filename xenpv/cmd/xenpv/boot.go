@@ -19,7 +19,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/hypervisor"
 )
 
-// defaultMemoryMiB is enough for any unikernel's start, and little for a machine.
+// defaultMemoryMiB is enough to start any unikernel, and little for this machine.
 const defaultMemoryMiB = 128
 
 type bootOptions struct {
@@ -37,9 +37,9 @@ type bootOptions struct {
 	shim    string
 }
 
-// A booted says what became of a boot. Its JSON form is a contract that
-// scripts rely on. Times are in seconds from the start of the command; those
-// of stages that weren't reached are left out.
+// A booted is the result of a boot. Its JSON form is a contract that scripts rely on.
+// Times are in seconds from the start of the command; those of stages that weren't
+// reached are omitted.
 type booted struct {
 	Path      string   `json:"path"`
 	Loader    string   `json:"loader"` // pygrub, or pv-grub and its path
@@ -63,23 +63,23 @@ func bootCommand() *cobra.Command {
 		Short: "Boot a kernel or a wrapped disk under Xen in QEMU",
 		Long: `Boot a kernel or a wrapped disk under Xen in QEMU.
 
-A kernel, or what a domain configuration names, is wrapped first, as "xenpv wrap"
-does it. Xen's own pygrub reads the menu on the disk, and the disk's file never
-changes. Needed are QEMU and, once, Debian 12's packages by apt; or a dom0 bundle
-made elsewhere, in a folder that XENPV_DOM0 names. Neither root nor KVM is needed.
+A kernel, or the kernel of a domain configuration, is wrapped first, as with
+"xenpv wrap". Xen's own pygrub reads the menu on the disk; the disk's file never
+changes. Requires QEMU and, on first use, Debian 12's packages from apt, or a dom0
+bundle made elsewhere, in the directory in XENPV_DOM0. Root and KVM are not needed.
 
-The guest's console goes to standard output, or with --json to standard error.
-With --check the command waits until the guest answers and then ends it; without
-it, it runs until the guest ends by itself.
+The guest's console goes to standard output, with --json to standard error. With
+--check, the command waits until the check passes and then ends the guest. Without
+it, the command runs until the guest ends.
 
-Exit status: 0 only where the check passed, or where there was none and the
-guest powered off or rebooted; 3 where PV-GRUB can't start IMAGE; else 2.`,
+Exit status: 0 if the check passed, or without a check, if the guest powered off
+or rebooted; 3 if PV-GRUB can't start IMAGE; else 2.`,
 		Example: `  xenpv boot disk.raw --publish 127.0.0.5:8080:80 --check http://:80/
   xenpv boot ling.img --cmdline '-dhcp -pz /app/ebin' --memory 128 --check tcp://:22
   xenpv boot mir-www.xen --address 10.0.0.2/24 --gateway 10.0.0.1 --check icmp://`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			// The limit set for wrapping is too tight for making dom0's bundle.
+			// The limit for wrapping is too low for making dom0's bundle.
 			debug.SetMemoryLimit(math.MaxInt64)
 			o.path = args[0]
 			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -93,13 +93,13 @@ func (o *bootOptions) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&o.publish, "publish", "p", nil, "forward `[HOST:]PORT:GUESTPORT[/udp]` to the guest; may be repeated")
 	flags.StringVar(&o.check, "check", "", "wait for `URL`: http://:80/path, tcp://:22 or icmp://")
-	flags.DurationVar(&o.timeout, "timeout", 90*time.Second, "how long the check may take once the domain is created")
+	flags.DurationVar(&o.timeout, "timeout", 90*time.Second, "time limit of the check, from the creation of the domain")
 	commandLineVar(flags, &o.cmdline)
-	flags.StringVar(&o.ramdisk, "ramdisk", "", "`file` that the kernel gets as its ramdisk")
-	flags.IntVar(&o.spec.MemoryMiB, "memory", 0, "the guest's memory in `MiB` (default: that of a domain configuration, else 128)")
-	flags.StringVar(&o.address, "address", "", "the `CIDR` that is compiled into the image, such as 10.0.0.2/24 (default: DHCP)")
-	flags.StringVar(&o.gateway, "gateway", "", "the `IP` that the image takes for its gateway (default: its subnet's first)")
-	flags.StringVar(&o.spec.PVGRUB, "pvgrub", os.Getenv("XENPV_PVGRUB"), "boot with this pv-grub `file` in pygrub's place (also: XENPV_PVGRUB)")
+	flags.StringVar(&o.ramdisk, "ramdisk", "", "`file` for the kernel's ramdisk")
+	flags.IntVar(&o.spec.MemoryMiB, "memory", 0, "memory of the guest in `MiB` (default: that of a domain configuration, else 128)")
+	flags.StringVar(&o.address, "address", "", "`CIDR` of the address that is compiled into the image, such as 10.0.0.2/24 (default: DHCP)")
+	flags.StringVar(&o.gateway, "gateway", "", "`IP` of the image's gateway (default: the first one of its subnet)")
+	flags.StringVar(&o.spec.PVGRUB, "pvgrub", os.Getenv("XENPV_PVGRUB"), "boot with this pv-grub `file` instead of pygrub (also: XENPV_PVGRUB)")
 	methodVars(flags, &o.method, &o.shim)
 	flags.BoolVar(&o.spec.KVM, "kvm", false, "use KVM instead of emulation")
 	flags.BoolVar(&o.asJSON, "json", false, "print one JSON object at the end")
@@ -127,7 +127,7 @@ func (o *bootOptions) run(ctx context.Context, out, messages io.Writer) error {
 	return err
 }
 
-// boot wraps the image if it must, boots and checks; it ends the domain.
+// boot wraps the image if necessary, boots the disk and runs the check.
 func (o *bootOptions) boot(ctx context.Context, started time.Time, result *booted, messages io.Writer) error {
 	check, err := o.parse(ctx)
 	if err != nil {
@@ -151,7 +151,7 @@ func (o *bootOptions) boot(ctx context.Context, started time.Time, result *boote
 	if err == nil && o.check != "" {
 		result.Passed, result.Times.FirstAnswer = true, time.Since(started).Seconds()
 	}
-	// Before the domain's own clock started, the image was wrapped.
+	// The image was wrapped before the domain's own clock started.
 	times, before := domain.Times(), domain.Started().Sub(started)
 	result.Times.ToolstackReady = (before + times.ToolstackReady).Seconds()
 	result.Times.DomainCreated = (before + times.DomainCreated).Seconds()
@@ -161,7 +161,7 @@ func (o *bootOptions) boot(ctx context.Context, started time.Time, result *boote
 	return err
 }
 
-// bootDisk is the disk to boot; file is nil where the user gave one.
+// bootDisk is the disk to boot; file is nil if the user specified a disk.
 type bootDisk struct {
 	path string
 	file *os.File
@@ -169,16 +169,16 @@ type bootDisk struct {
 
 func (d bootDisk) Close() {
 	if d.file != nil {
-		_ = d.file.Close() // it has no name, and nothing in it is wanted any more
+		_ = d.file.Close() // it has no name, and isn't needed anymore
 	}
 }
 
-// disk returns the disk to boot. A wrapped image's is a file without a name,
-// so that nothing is left of it whatever happens.
+// disk returns the disk to boot. That of a wrapped image is a file without a name, so
+// that nothing is left of it in any case.
 func (o *bootOptions) disk(ctx context.Context, messages io.Writer) (bootDisk, error) {
 	if hypervisor.IsDisk(o.path) {
 		if o.cmdline != nil || o.ramdisk != "" {
-			return bootDisk{}, fmt.Errorf("%s is a disk: its menu.lst has the command line and the ramdisk; leave out --cmdline and --ramdisk", o.path)
+			return bootDisk{}, fmt.Errorf("%s is a disk, whose menu.lst has the command line and the ramdisk: remove --cmdline and --ramdisk", o.path)
 		}
 		if o.method != boot.Auto && o.method != boot.PVGRUB.Name() {
 			o.spec.Virtualization = hypervisor.HVM

@@ -64,7 +64,7 @@ func (o *bootOptions) runCheck(ctx context.Context, domain *hypervisor.Domain, c
 	}
 	cause := errors.Unwrap(err) // without the list of checks: there is one
 	if _, ok := errors.AsType[check.TimeUp](err); ok {
-		cause = fmt.Errorf("--timeout %v is over", o.timeout)
+		cause = fmt.Errorf("not passed within --timeout %v", o.timeout)
 	}
 	attempts := outcomes[0].Attempts
 	if errors.Is(err, hypervisor.ErrEnded) || len(attempts) == 0 {

@@ -12,9 +12,8 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/hypervisor"
 )
 
-// parse turns the options' texts into the spec and the check; that is nil
-// without --check. A port that the check needs is forwarded from a free one,
-// unless it is published.
+// parse parses the options into the spec and the check, which is nil without
+// --check. Unless the check's port is published, it is forwarded from a free port.
 func (o *bootOptions) parse(ctx context.Context) (check.Check, error) {
 	for _, text := range o.publish {
 		forward, err := parsePublish(text)
@@ -49,8 +48,8 @@ func (o *bootOptions) endpoint(network string, port uint16) (string, error) {
 	return "", fmt.Errorf("the guest's %s port %d isn't forwarded", network, port)
 }
 
-// parseCheck reads a check: "http://:80/path" (any status below 400),
-// "tcp://:22" (the guest accepts a connection) or "icmp://" (it answers a ping).
+// parseCheck parses a check: "http://:80/path" (any status below 400), "tcp://:22"
+// (the guest accepts a connection) or "icmp://" (it replies to a ping).
 func parseCheck(text string) (check.Check, error) {
 	u, err := url.Parse(text)
 	if err != nil {
@@ -69,26 +68,26 @@ func parseCheck(text string) (check.Check, error) {
 	case u.Scheme == "icmp" && u.Host == "":
 		return check.ICMP{}, nil
 	}
-	return nil, fmt.Errorf("--check %q is none of http://:80/path, tcp://:22 and icmp:// (the host is always the guest)", text)
+	return nil, fmt.Errorf("--check %q: specify http://:80/path, tcp://:22 or icmp:// (the host is always the guest)", text)
 }
 
-// parseNetwork reads the addresses that are compiled into the image.
+// parseNetwork parses the addresses that are compiled into the image.
 func (o *bootOptions) parseNetwork() (err error) {
 	if o.address != "" {
 		if o.spec.Network.Address, err = netip.ParsePrefix(o.address); err != nil {
-			return fmt.Errorf("--address %s: give an address with its subnet, such as 10.0.0.2/24", o.address)
+			return fmt.Errorf("--address %s: specify an address with its subnet, such as 10.0.0.2/24", o.address)
 		}
 	}
 	if o.gateway != "" {
 		if o.spec.Network.Gateway, err = netip.ParseAddr(o.gateway); err != nil || o.address == "" {
-			return fmt.Errorf("--gateway %s: give an IP address, and --address with it", o.gateway)
+			return fmt.Errorf("--gateway %s: specify an IP address, and --address", o.gateway)
 		}
 	}
 	return nil
 }
 
 func parsePublish(text string) (hypervisor.Forward, error) {
-	wrong := fmt.Errorf("--publish %s: give [HOST:]PORT:GUESTPORT[/udp], such as 127.0.0.5:8080:80", text)
+	wrong := fmt.Errorf("--publish %s: specify [HOST:]PORT:GUESTPORT[/udp], such as 127.0.0.5:8080:80", text)
 	ports, proto, ok := strings.Cut(text, "/")
 	if !ok {
 		proto = "tcp"

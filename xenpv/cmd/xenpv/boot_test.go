@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/check"
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/hypervisor"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/internal/kerneltest"
 )
@@ -36,9 +36,9 @@ func runBoot(ctx context.Context, args ...string) (stdout, stderr string, err er
 // codeKernel makes a PV kernel that is the given machine code.
 func codeKernel(t *testing.T, code ...byte) string {
 	t.Helper()
-	judge.Need(t, "qemu-system-x86_64")
+	oracle.Need(t, "qemu-system-x86_64")
 	if os.Getenv("XENPV_DOM0") == "" {
-		judge.Need(t, "apt-get")
+		oracle.Need(t, "apt-get")
 	}
 	const size, entryField, codeOffset = 8192, 24, 4096
 	kernel := make([]byte, size)
@@ -91,7 +91,7 @@ func TestBootInterrupted(t *testing.T) {
 	noFiles(t)
 }
 
-// noFiles fails the test where files are left in the temporary folder, or
+// noFiles fails the test where files are left in the temporary directory, or
 // children of this process.
 func noFiles(t *testing.T) {
 	t.Helper()
@@ -155,15 +155,15 @@ func TestBootRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, args := range map[string][]string{
-		"its menu.lst has the command line": {disk, "--cmdline", "x"},
-		"--address 10.0.0.2":                {disk, "--address", "10.0.0.2"},
-		"--gateway 10.0.0.1":                {disk, "--gateway", "10.0.0.1"},
-		"is none of http://:80/path":        {disk, "--check", "ssh://:22"},
-		"no host address in the guest's":    {disk, "--address", "10.0.0.2/24", "--gateway", "10.1.0.1"},
-		"no such file or directory":         {disk + ".none"},
-		"memory must be 1 to":               {disk, "--memory", "99999"},
-		"--publish 80":                      {disk, "--publish", "80"},
-		"read pv-grub":                      {disk, "--pvgrub", disk + ".none"},
+		"whose menu.lst has the command line": {disk, "--cmdline", "x"},
+		"--address 10.0.0.2":                  {disk, "--address", "10.0.0.2"},
+		"--gateway 10.0.0.1":                  {disk, "--gateway", "10.0.0.1"},
+		"specify http://:80/path":             {disk, "--check", "ssh://:22"},
+		"no host address in the guest's":      {disk, "--address", "10.0.0.2/24", "--gateway", "10.1.0.1"},
+		"no such file or directory":           {disk + ".none"},
+		"memory must be 1 to":                 {disk, "--memory", "99999"},
+		"--publish 80":                        {disk, "--publish", "80"},
+		"read pv-grub":                        {disk, "--pvgrub", disk + ".none"},
 	} {
 		if _, _, err := runBoot(t.Context(), args...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v, want %q", args[1:], err, want)

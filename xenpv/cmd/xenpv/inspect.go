@@ -22,19 +22,19 @@ func inspectCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "inspect FILE...",
-		Short: "Say what kernels are and whether PV-GRUB can start them",
-		Long: `Say what kernels are and whether PV-GRUB can start them.
+		Short: "Show what kernels are and whether PV-GRUB can start them",
+		Long: `Show what kernels are and whether PV-GRUB can start them.
 
-FILE is an ELF or a Linux bzImage, plain or packed with gzip, bzip2, xz, lzma,
-lzo, lz4 or zstd, or a tar (packed or not) or zip archive with one in it.
+FILE is an ELF or a Linux bzImage, plain or compressed with gzip, bzip2, xz,
+lzma, lzo, lz4 or zstd, or a tar (plain or compressed) or zip archive of one.
 
-Of one FILE everything is printed that it says of itself, with --json as an
-object. Of several, each gets one line of a table: whether it boots, is refused
-or unreadable, and the first reason; with --json they are an array of such
-objects, in which "file" is the path, and "error" says why one can't be read.
+For one FILE, prints all details, with --json as an object. For several, prints a
+table with one line for each: whether it boots, is refused or is unreadable, and
+the first reason. With --json, prints an array of such objects with the path in
+"file" and, if the file can't be read, the reason in "error".
 
-Exit status: 0 where PV-GRUB can start each kernel once it is wrapped; 3 where
-it can't start one, for the reasons printed; 2 where one can't be read.`,
+Exit status: 0 if PV-GRUB can start all kernels once they are wrapped; 3 if it
+can't start one of them; 2 if one of them can't be read.`,
 		Example: `  xenpv inspect mir-www.xen.bz2
   xenpv inspect --json hello.img | jq -r .system
   xenpv inspect images/*
@@ -69,7 +69,7 @@ func inspect(ctx context.Context, out io.Writer, path string, options image.Open
 	if err != nil {
 		return fmt.Errorf("print report: %w", err)
 	}
-	if !report.PVGRUB {
+	if !report.Bootable() {
 		return errRefused
 	}
 	return nil
@@ -82,8 +82,8 @@ func writeJSON(out io.Writer, value any) error {
 	return enc.Encode(value)
 }
 
-// writeTable prints the report for a person: one line for each field that the
-// image has, under the names of the JSON form.
+// writeTable prints the report for a person: a line for each field that is set, with
+// the names of the JSON form.
 func writeTable(out io.Writer, r *xenpv.Report) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row := func(name, value string) {
@@ -91,7 +91,8 @@ func writeTable(out io.Writer, r *xenpv.Report) error {
 			fmt.Fprintf(w, "%s\t%s\n", name, printable(value))
 		}
 	}
-	row("pvgrub", verdict(r))
+	row("pvgrub", summary(r))
+	row("methods", methods(r))
 	row("system", r.System)
 	row("boot", r.Boot)
 	row("format", r.Format)
@@ -114,14 +115,28 @@ func writeTable(out io.Writer, r *xenpv.Report) error {
 	return w.Flush()
 }
 
-func verdict(r *xenpv.Report) string {
+// methods lists the boot methods that can boot the image.
+func methods(r *xenpv.Report) string {
+	var names []string
+	for _, m := range r.Methods {
+		if m.OK {
+			names = append(names, m.Method)
+		}
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+func summary(r *xenpv.Report) string {
 	if r.PVGRUB {
 		return "yes, PV-GRUB can start it"
 	}
 	return "no, PV-GRUB can't start it"
 }
 
-// printable quotes a text from an image that could play tricks on a terminal.
+// printable quotes text from an image that could control a terminal.
 func printable(text string) string {
 	for _, c := range text {
 		if !unicode.IsPrint(c) {

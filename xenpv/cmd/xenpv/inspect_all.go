@@ -16,15 +16,15 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/image"
 )
 
-// errUnreadable ends a command that has said already what can't be read.
+// errUnreadable ends a command that has already printed which files can't be read.
 var errUnreadable = errors.New("an image can't be read")
 
-// An inspected is one of several files. Its JSON form is a contract, as that of
-// [xenpv.Report], whose fields are its own.
+// An inspected is one of several files. Its JSON form is a contract, like that of
+// [xenpv.Report], whose fields it includes.
 type inspected struct {
 	File string `json:"file"`
 	*xenpv.Report
-	Error string `json:"error,omitempty"` // where there is no report
+	Error string `json:"error,omitempty"` // if there is no report
 }
 
 func inspectAll(cmd *cobra.Command, paths []string, options image.OpenOptions, asJSON bool) error {
@@ -60,7 +60,7 @@ func inspectOne(ctx context.Context, path string, options image.OpenOptions) ins
 	return inspected{File: path, Report: report}
 }
 
-// totalSize is the size in bytes of the files, as far as they are there.
+// totalSize returns the size in bytes of the files that exist.
 func totalSize(paths []string) int64 {
 	var total int64
 	for _, path := range paths {
@@ -80,26 +80,26 @@ func fileSize(path string) int64 {
 // writeLines prints a table with one line for each file.
 func writeLines(out io.Writer, all []inspected) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "FILE\tVERDICT\tSYSTEM\tBOOT\tARCH\tSIZE\tPROBLEM")
+	fmt.Fprintln(w, "FILE\tRESULT\tSYSTEM\tBOOT\tARCH\tSIZE\tPROBLEM")
 	for _, i := range all {
 		if i.Report == nil {
 			fmt.Fprintf(w, "%s\tunreadable\t-\t-\t-\t-\t%s\n", printable(i.File), printable(i.Error))
 			continue
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%.2f MiB\t%s\n", printable(i.File), i.verdict(),
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%.2f MiB\t%s\n", printable(i.File), i.result(),
 			i.System, i.Boot, cmp.Or(i.Arch, "-"), float64(i.KernelSize)/(1<<20), i.problem())
 	}
 	return w.Flush()
 }
 
-func (i inspected) verdict() string {
-	if i.PVGRUB {
+func (i inspected) result() string {
+	if i.Bootable() {
 		return "boots"
 	}
 	return "refused"
 }
 
-// problem is the first reason why the image is refused.
+// problem returns the first reason why the image is refused.
 func (i inspected) problem() string {
 	if len(i.Problems) == 0 {
 		return "-"
@@ -107,14 +107,14 @@ func (i inspected) problem() string {
 	return printable(i.Problems[0].Code + ": " + i.Problems[0].Text)
 }
 
-// worst is the error by which a command ends that has inspected them all.
+// worst returns the error for the exit status of all files.
 func worst(all []inspected) error {
 	var err error
 	for _, i := range all {
 		if i.Report == nil {
 			return errUnreadable
 		}
-		if !i.PVGRUB {
+		if !i.Bootable() {
 			err = errRefused
 		}
 	}

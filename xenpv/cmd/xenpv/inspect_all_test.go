@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// writeImages makes a folder with a kernel, a text, an empty file and a file
+// writeImages makes a directory with a kernel, a text, an empty file and a file
 // whose name would play tricks on a terminal, and works in it from then on, so
 // that the paths are the same on every machine.
 func writeImages(t *testing.T) {
@@ -57,13 +57,13 @@ func TestInspectSeveralStatus(t *testing.T) {
 		files  []string
 		status int
 	}{
-		"all boot":                      {[]string{"web.bz2", "web.bz2"}, 0},
-		"one is refused":                {[]string{"web.bz2", "text", "web.bz2"}, 3},
-		"one is missing":                {[]string{"web.bz2", "none"}, 2},
-		"one is empty, one is refused":  {[]string{"text", "empty", "web.bz2"}, 2},
-		"one is a folder, one refused":  {[]string{".", "text"}, 2},
-		"one is refused, one a device":  {[]string{"text", "/dev/null"}, 2},
-		"the same, read as one of many": {[]string{"text", "text"}, 3},
+		"all boot":                        {[]string{"web.bz2", "web.bz2"}, 0},
+		"one is refused":                  {[]string{"web.bz2", "text", "web.bz2"}, 3},
+		"one is missing":                  {[]string{"web.bz2", "none"}, 2},
+		"one is empty, one is refused":    {[]string{"text", "empty", "web.bz2"}, 2},
+		"one is a directory, one refused": {[]string{".", "text"}, 2},
+		"one is refused, one a device":    {[]string{"text", "/dev/null"}, 2},
+		"the same, read as one of many":   {[]string{"text", "text"}, 3},
 	} {
 		if status, _, stderr := runXenpv(t, append([]string{"inspect"}, test.files...)...); status != test.status || stderr != "" {
 			t.Errorf("%s: status %d, want %d; stderr %q", name, status, test.status, stderr)
@@ -133,7 +133,7 @@ func TestInspectMember(t *testing.T) {
 		status int
 		want   string
 	}{
-		"none is named":        {[]string{"images.tar"}, 3, `"a/web.bz2", "b/web.bz2": name the member`},
+		"none is named":        {[]string{"images.tar"}, 3, `"a/web.bz2", "b/web.bz2": specify the member`},
 		"one is named":         {[]string{"--member", "b/web.bz2", "images.tar"}, 0, "member       b/web.bz2\n"},
 		"another is named":     {[]string{"--member", "c", "images.tar"}, 3, "problem "},
 		"one is named in both": {[]string{"--member", "b/web.bz2", "images.tar", "images.tar"}, 0, "images.tar  boots "},

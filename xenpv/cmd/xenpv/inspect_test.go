@@ -13,7 +13,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv"
 )
 
-// mirageKernel is a small MirageOS-like kernel, packed with bzip2.
+// mirageKernel is a small MirageOS-like kernel, compressed with bzip2.
 const mirageKernel = "../../image/testdata/kernel.bz2"
 
 // runXenpv runs the command as main does.
@@ -24,7 +24,7 @@ func runXenpv(t *testing.T, args ...string) (status int, stdout, stderr string) 
 	return status, out.String(), errs.String()
 }
 
-// writeImage makes a file in a folder of its own.
+// writeImage makes a file in a directory of its own.
 func writeImage(t *testing.T, data string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "image")
@@ -77,7 +77,7 @@ func TestInspectIsGolden(t *testing.T) {
 	}
 }
 
-// The JSON object has the contract's fields, and lists where there is nothing.
+// The JSON object has the contract's fields, and lists instead of null.
 func TestInspectJSON(t *testing.T) {
 	_, stdout, _ := runXenpv(t, "inspect", "--json", mirageKernel)
 	var got map[string]any
@@ -102,7 +102,7 @@ func TestInspectFails(t *testing.T) {
 		want string
 	}{
 		"missing file":    {[]string{"inspect", "/none"}, "no such file"},
-		"folder":          {[]string{"inspect", "/"}, "directory"},
+		"directory":       {[]string{"inspect", "/"}, "directory"},
 		"device":          {[]string{"inspect", "/dev/zero"}, "device"},
 		"empty file":      {[]string{"inspect", writeImage(t, "")}, "empty"},
 		"no file":         {[]string{"inspect"}, "requires at least 1 arg"},
@@ -116,7 +116,7 @@ func TestInspectFails(t *testing.T) {
 	}
 }
 
-// A full disk behind stdout isn't taken for success.
+// A full disk at stdout is not a success.
 func TestInspectReportsFailedOutput(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {

@@ -1,12 +1,12 @@
 // Command xenpv inspects Xen PV kernels and wraps them in disks that PV-GRUB
 // boots, without Packer. It also prints templates for Packer to start from.
 //
-// Its exit status is 0 where all went well, 3 where an image was read but
-// PV-GRUB can't start it, and 2 for everything else: an image that can't be
-// read, a disk that can't be written, a wrong use of the command.
+// Its exit status is 0 on success, 3 if an image was read but PV-GRUB can't start
+// it, and 2 for all other errors, such as an image that can't be read, a disk that
+// can't be written, or a usage error.
 //
-// What was asked for goes to stdout, and with --json as JSON. Errors, warnings
-// and the progress of what takes more than a second go to stderr.
+// Results go to stdout, with --json as JSON. Errors, warnings and the progress of
+// tasks that take more than a second go to stderr.
 package main
 
 import (
@@ -27,12 +27,13 @@ const (
 	exitRefused = 3
 )
 
-// errRefused ends a command that has said already why the image is refused.
+// errRefused ends a command that has already printed why PV-GRUB can't start the
+// image.
 var errRefused = errors.New("PV-GRUB can't start the image")
 
 func main() {
-	// The kernel being unpacked and its dictionary may take 48 MiB. Beyond that,
-	// garbage is collected at once instead of being left to double it.
+	// Decompressing the kernel with its dictionary may take 48 MiB. Above that,
+	// the garbage collector runs at once instead of letting memory double.
 	debug.SetMemoryLimit(48 << 20)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
@@ -65,12 +66,12 @@ func rootCommand() *cobra.Command {
 		Short: "Inspect Xen PV kernels, and wrap them in disks that PV-GRUB boots",
 		Long: `Inspect Xen PV kernels, and wrap them in disks that PV-GRUB boots.
 
-What was asked for goes to stdout. Errors, warnings and the progress of what
-takes more than a second go to stderr: as a bar on a terminal, elsewhere as a
-line in ten seconds.
+Results go to stdout. Errors, warnings and the progress of tasks that take more
+than a second go to stderr: as a bar on a terminal, else as a line every ten
+seconds.
 
-Exit status: 0 where all went well; 3 where an image was read but PV-GRUB can't
-start it; 2 for everything else.`,
+Exit status: 0 on success; 3 if an image was read but PV-GRUB can't start it; 2
+for all other errors.`,
 		Example: `  xenpv inspect web.img
   xenpv wrap web.img -o disk.raw --cmdline '-dhcp'
   xenpv template ling > web.pkr.hcl

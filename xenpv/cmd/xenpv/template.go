@@ -17,10 +17,10 @@ func templateCommand() *cobra.Command {
 		Short: "Print a Packer template to start from",
 		Long: `Print a Packer template to start from.
 
-SYSTEM is the unikernel system that the image is made with. Without one, the
-systems that there are templates for are listed.
+SYSTEM is the unikernel system that the image is built with. Without it, prints
+the systems that have a template.
 
-Exit status: 0 where something was printed; 2 where there is no such template.`,
+Exit status: 0 on success; 2 if there is no such template.`,
 		Example: `  xenpv template
   xenpv template ling > web.pkr.hcl
   xenpv template "$(xenpv inspect --json web.img | jq -r .system)"`,

@@ -10,13 +10,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// A build says what this program was built from. Its JSON form is a contract
-// that scripts rely on.
+// A build describes the source of this program. Its JSON form is a contract that
+// scripts rely on.
 type build struct {
 	Version  string `json:"version"`            // of the module, or "(devel)"
-	Revision string `json:"revision,omitempty"` // the commit, where it was built in a repository
+	Revision string `json:"revision,omitempty"` // the commit, if it was built in a repository
 	Time     string `json:"time,omitempty"`     // of the commit, as in RFC 3339
-	Modified bool   `json:"modified"`           // there were changes that are in no commit
+	Modified bool   `json:"modified"`           // there were uncommitted changes
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
 }
@@ -26,10 +26,9 @@ func versionCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Long: `Print the version, the commit that it was built from where that is known, and
-the version of Go.
+		Long: `Print the version, the commit if it is known, and the version of Go.
 
-Exit status: 0, or 2 where it can't be printed.`,
+Exit status: 0 on success, else 2.`,
 		Example: `  xenpv version
   xenpv version --json | jq -r .version`,
 		Args: cobra.NoArgs,

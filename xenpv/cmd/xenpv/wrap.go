@@ -24,7 +24,7 @@ type wrapOptions struct {
 	image    string
 	member   string
 	output   string
-	cmdline  *string // nil where none is given, which an empty one is
+	cmdline  *string // nil if not specified; empty is a command line, too
 	ramdisk  string
 	modules  []string
 	files    []string
@@ -36,16 +36,16 @@ type wrapOptions struct {
 	asJSON   bool
 
 	registration boot.Registration // how an AMI of the disk is registered
-	memoryMiB    int64             // what the domain configuration gives; 0 where it isn't said
+	memoryMiB    int64             // of a domain configuration; 0 if it isn't set
 }
 
-// A wrapped says what was written. Its JSON form is a contract that scripts
-// rely on.
+// A wrapped describes the disk that was written. Its JSON form is a contract that
+// scripts rely on.
 type wrapped struct {
 	Path   string `json:"path"`
 	SHA256 string `json:"sha256"` // of the whole file
 	Size   int64  `json:"size"`   // in bytes
-	Blocks int    `json:"blocks"` // of 512 KiB that hold anything but zeros
+	Blocks int    `json:"blocks"` // of 512 KiB that are not all zeros
 	Kernel string `json:"kernel"` // its path on the disk
 	System string `json:"system"`
 	Arch   string `json:"arch"`
@@ -58,20 +58,20 @@ func wrapCommand() *cobra.Command {
 		Short: "Put a kernel on a raw disk that PV-GRUB boots",
 		Long: `Put a kernel on a raw disk that PV-GRUB boots.
 
-IMAGE is what "xenpv inspect" accepts, or a domain configuration such as the
-domain_config that LING's railing writes or one for xl: then the kernel, its
-command line (extra) and its ramdisk are those that it names, except where an
-option says otherwise.
+IMAGE is a file that "xenpv inspect" accepts, or a domain configuration, such as
+the domain_config that LING's railing writes or an xl configuration. A domain
+configuration sets the kernel, its command line (extra) and its ramdisk; options
+override it.
 
-DISK becomes a raw disk, with holes for zeros: an ext2 file system with
-/boot/kernel and the boot loader's menu, and at least 1 MiB of free space behind
-it. The same input gives the same bytes. A regular file of that name is replaced.
+DISK becomes a sparse raw disk: an ext2 file system with /boot/kernel and the
+boot loader's menu, followed by at least 1 MiB of free space. The same input gives
+the same bytes. An existing regular file is replaced.
 
-Printed are the disk's path, its SHA-256, its size in bytes, and how many of its
-512 KiB blocks hold anything but zeros: what an EBS snapshot of it stores.
+Prints the disk's path, its SHA-256, its size in bytes, and the number of its
+512 KiB blocks that are not all zeros, which an EBS snapshot stores.
 
-Exit status: 0 where the disk is written; 3 where PV-GRUB can't start IMAGE; 2
-where anything can't be read or written. Nothing is left behind then.`,
+Exit status: 0 if the disk is written; 3 if PV-GRUB can't start IMAGE; 2 if a
+file can't be read or written. After an error, no files are left.`,
 		Example: `  xenpv wrap ling.img -o disk.raw --cmdline '-dhcp -pz /app/ebin'
   xenpv wrap vmlinuz -o disk.raw --ramdisk initrd.img --cmdline 'console=hvc0 quiet'
   xenpv wrap domain_config -o disk.raw --layout partitioned
@@ -91,17 +91,17 @@ func (o *wrapOptions) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVarP(&o.output, "output", "o", "", "`file` to write the disk to (required)")
 	commandLineVar(flags, &o.cmdline)
-	flags.StringVar(&o.member, "member", "", "`path` of the kernel in IMAGE, an archive with several")
-	flags.StringVar(&o.ramdisk, "ramdisk", "", "`file` that the kernel gets as its ramdisk")
-	flags.StringArrayVar(&o.modules, "module", nil, "`\"file arguments\"` that the kernel gets as a multiboot module; may be repeated")
-	flags.StringArrayVar(&o.files, "file", nil, "`path=local`: a further path on the disk, and the file or folder for it; may be repeated")
-	flags.StringVar(&o.layout, "layout", string(disk.LayoutWholeDisk), "where the file system is: whole-disk or partitioned")
-	flags.Int64Var(&o.sizeGiB, "size", 0, "size of the disk in `GiB`, up to 65536; 0: as small as it can be")
-	flags.StringVar(&o.compress, "compress", string(boot.CompressAuto), "how the kernel is stored: auto, gzip or none")
+	flags.StringVar(&o.member, "member", "", "`path` of the kernel in IMAGE, if that is an archive with several")
+	flags.StringVar(&o.ramdisk, "ramdisk", "", "`file` for the kernel's ramdisk")
+	flags.StringArrayVar(&o.modules, "module", nil, "`\"file arguments\"` of a multiboot module for the kernel; may be repeated")
+	flags.StringArrayVar(&o.files, "file", nil, "`path=local`: a path on the disk and the local file or directory to put there; may be repeated")
+	flags.StringVar(&o.layout, "layout", string(disk.LayoutWholeDisk), "layout of the disk: whole-disk or partitioned")
+	flags.Int64Var(&o.sizeGiB, "size", 0, "size of the disk in `GiB`, up to 65536; 0: as small as possible")
+	flags.StringVar(&o.compress, "compress", string(boot.CompressAuto), "compression of the kernel: auto, gzip or none")
 	methodVars(flags, &o.method, &o.shim)
 	flags.BoolVar(&o.asJSON, "json", false, "print one JSON object")
 	if err := cmd.MarkFlagRequired("output"); err != nil {
-		panic(err) // there is no such flag: a fault in this function
+		panic(err) // there is no such flag: a bug in this function
 	}
 }
 
@@ -111,22 +111,21 @@ func methodVars(flags *pflag.FlagSet, method, shim *string) {
 	flags.StringVar(shim, "shim", "", "`file` of Xen's PV shim for pv-shim (default: the one of Debian's xen-utils-4.17)")
 }
 
-// commandLineVar adds the option --cmdline, which leaves p nil where it isn't
-// given.
+// commandLineVar adds the option --cmdline. Without it, p stays nil.
 func commandLineVar(flags *pflag.FlagSet, p **string) {
-	flags.Func("cmdline", "`text` that the kernel gets as its command line (default: that of a domain configuration)", func(text string) error {
+	flags.Func("cmdline", "`text` for the kernel's command line (default: that of a domain configuration)", func(text string) error {
 		*p = &text
 		return nil
 	})
 }
 
-// run writes the disk, the result to out and all warnings to warnings.
+// run writes the disk, prints the result to out and all warnings to warnings.
 func (o *wrapOptions) run(ctx context.Context, out, warnings io.Writer) (err error) {
 	if o.sizeGiB < 0 || o.sizeGiB > disk.MaxSize/gib {
-		return fmt.Errorf("--size %d: give a number of GiB from 1 to %d, or 0 for the smallest disk", o.sizeGiB, disk.MaxSize/gib)
+		return fmt.Errorf("--size %d: specify a number of GiB from 1 to %d, or 0 for the smallest disk", o.sizeGiB, disk.MaxSize/gib)
 	}
 	if o.output == "" {
-		return errors.New("--output is empty: name the file to write the disk to")
+		return errors.New("--output is empty; specify the file to write the disk to")
 	}
 	spec, err := o.spec()
 	if err != nil {
@@ -158,8 +157,7 @@ func (o *wrapOptions) run(ctx context.Context, out, warnings io.Writer) (err err
 	return nil
 }
 
-// spec says what is to be on the disk. What the command was told wins over
-// what a domain configuration says.
+// spec returns the disk for the options.
 func (o *wrapOptions) spec() (xenpv.Spec, error) {
 	spec := xenpv.Spec{
 		Image:       o.image,
@@ -180,17 +178,17 @@ func (o *wrapOptions) spec() (xenpv.Spec, error) {
 	for _, f := range o.files {
 		path, local, ok := strings.Cut(f, "=")
 		if !ok || path == "" || local == "" {
-			return spec, fmt.Errorf("--file %q: give a path on the disk and a local file, like /json.cfg=json.cfg", f)
+			return spec, fmt.Errorf("--file %q: specify a path on the disk and a local file, such as /json.cfg=json.cfg", f)
 		}
 		if spec.Files[path] != "" {
-			return spec, fmt.Errorf("--file %q: there is a file for %s already: give each path once", f, path)
+			return spec, fmt.Errorf("--file %q: %s already has a file: specify each path once", f, path)
 		}
 		spec.Files[path] = local
 	}
 	return spec, nil
 }
 
-// write writes the disk.
+// write writes the disk to its file.
 func (o *wrapOptions) write(ctx context.Context, disk *xenpv.Disk) (*wrapped, error) {
 	blocks, err := disk.Blocks(ctx)
 	if err != nil {

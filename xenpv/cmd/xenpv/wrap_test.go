@@ -104,36 +104,36 @@ func TestWrapFails(t *testing.T) {
 	for name, test := range map[string]struct {
 		args    []string
 		refused bool
-		want    string // in the error, or on stderr where the image is refused
+		want    string // in the error, or on stderr if the image is refused
 	}{
-		"no image":        {[]string{"-o", disk}, false, "accepts 1 arg"},
-		"no disk":         {[]string{kernel}, false, `"output" not set`},
-		"two images":      {[]string{kernel, kernel, "-o", disk}, false, "accepts 1 arg"},
-		"empty disk":      {[]string{kernel, "-o", ""}, false, "--output is empty: name the file"},
-		"no folder":       {[]string{kernel, "-o", dir + "/none/disk"}, false, "its folder " + dir + "/none isn't there: make that first"},
-		"image missing":   {[]string{dir + "/none", "-o", disk}, false, "no such file or directory: correct the path, or make the file first"},
-		"image a folder":  {[]string{dir, "-o", disk}, false, "is a directory"},
-		"not a kernel":    {[]string{text, "-o", disk}, true, "PV-GRUB can't start " + text},
-		"negative size":   {[]string{kernel, "-o", disk, "--size", "-1"}, false, "--size -1: give a number of GiB"},
-		"size too large":  {[]string{kernel, "-o", disk, "--size", "65537"}, false, "--size 65537: give a number of GiB from 1 to 65536"},
-		"size overflows":  {[]string{kernel, "-o", disk, "--size", "8589934593"}, false, "--size 8589934593"},
-		"size no number":  {[]string{kernel, "-o", disk, "--size", "1G"}, false, "invalid argument"},
-		"command line":    {[]string{kernel, "-o", disk, "--cmdline", "a "}, false, "ends with a blank"},
-		"compress":        {[]string{kernel, "-o", disk, "--compress", "xz"}, false, `compress "xz" is unknown`},
-		"ramdisk missing": {[]string{kernel, "-o", disk, "--ramdisk", dir + "/none"}, false, "open ramdisk: stat " + dir + "/none: no such file or directory: correct the path"},
-		"no such member":  {[]string{kernel, "-o", disk, "--member", "boot/kernel"}, true, "boot/kernel"},
-		"layout":          {[]string{kernel, "-o", disk, "--layout", "gpt"}, false, `layout "gpt" is unknown: give "whole-disk" or "partitioned"`},
-		"module missing":  {[]string{kernel, "-o", disk, "--module", dir + "/none x y"}, false, "open module 1"},
-		"module blanks":   {[]string{kernel, "-o", disk, "--module", kernel + "  x"}, false, `module 1: arguments " x" begins with a blank`},
-		"both":            {[]string{kernel, "-o", disk, "--module", kernel, "--ramdisk", kernel}, false, "PV-GRUB would drop the ramdisk"},
-		"file, no local":  {[]string{kernel, "-o", disk, "--file", "/json.cfg"}, false, `--file "/json.cfg": give a path on the disk and a local file, like /json.cfg=json.cfg`},
-		"file, no path":   {[]string{kernel, "-o", disk, "--file", "=a"}, false, "give a path on the disk"},
-		"file missing":    {[]string{kernel, "-o", disk, "--file", "/a=" + dir + "/none"}, false, "no such file or directory: correct the path"},
-		"a device":        {[]string{kernel, "-o", "/dev/full"}, false, "/dev/full is a device: give the path"},
-		"file twice":      {[]string{kernel, "-o", disk, "--file", "/a=" + kernel, "--file", "/a=b"}, false, "there is a file for /a already"},
-		"file a kernel":   {[]string{kernel, "-o", disk, "--file", "/boot/kernel=" + kernel}, false, "which it would shadow"},
-		"disk a folder":   {[]string{kernel, "-o", dir}, false, "is a directory"},
-		"disk the image":  {[]string{kernel, "-o", kernel}, false, "is what the disk is made from"},
+		"no image":          {[]string{"-o", disk}, false, "accepts 1 arg"},
+		"no disk":           {[]string{kernel}, false, `"output" not set`},
+		"two images":        {[]string{kernel, kernel, "-o", disk}, false, "accepts 1 arg"},
+		"empty disk":        {[]string{kernel, "-o", ""}, false, "--output is empty; specify the file"},
+		"no directory":      {[]string{kernel, "-o", dir + "/none/disk"}, false, "directory " + dir + "/none does not exist: create it"},
+		"image missing":     {[]string{dir + "/none", "-o", disk}, false, "no such file or directory: correct the path, or create the file first"},
+		"image a directory": {[]string{dir, "-o", disk}, false, "is a directory"},
+		"not a kernel":      {[]string{text, "-o", disk}, true, "PV-GRUB can't start " + text},
+		"negative size":     {[]string{kernel, "-o", disk, "--size", "-1"}, false, "--size -1: specify a number of GiB"},
+		"size too large":    {[]string{kernel, "-o", disk, "--size", "65537"}, false, "--size 65537: specify a number of GiB from 1 to 65536"},
+		"size overflows":    {[]string{kernel, "-o", disk, "--size", "8589934593"}, false, "--size 8589934593"},
+		"size no number":    {[]string{kernel, "-o", disk, "--size", "1G"}, false, "invalid argument"},
+		"command line":      {[]string{kernel, "-o", disk, "--cmdline", "a "}, false, "ends with a space"},
+		"compress":          {[]string{kernel, "-o", disk, "--compress", "xz"}, false, `compress "xz" is unknown`},
+		"ramdisk missing":   {[]string{kernel, "-o", disk, "--ramdisk", dir + "/none"}, false, "open ramdisk: stat " + dir + "/none: no such file or directory: correct the path"},
+		"no such member":    {[]string{kernel, "-o", disk, "--member", "boot/kernel"}, true, "boot/kernel"},
+		"layout":            {[]string{kernel, "-o", disk, "--layout", "gpt"}, false, `layout "gpt" is unknown: specify "whole-disk" or "partitioned"`},
+		"module missing":    {[]string{kernel, "-o", disk, "--module", dir + "/none x y"}, false, "open module 1"},
+		"module spaces":     {[]string{kernel, "-o", disk, "--module", kernel + "  x"}, false, `module 1: arguments " x" starts with a space`},
+		"both":              {[]string{kernel, "-o", disk, "--module", kernel, "--ramdisk", kernel}, false, "PV-GRUB would drop the ramdisk"},
+		"file, no local":    {[]string{kernel, "-o", disk, "--file", "/json.cfg"}, false, `--file "/json.cfg": specify a path on the disk and a local file, such as /json.cfg=json.cfg`},
+		"file, no path":     {[]string{kernel, "-o", disk, "--file", "=a"}, false, "specify a path on the disk"},
+		"file missing":      {[]string{kernel, "-o", disk, "--file", "/a=" + dir + "/none"}, false, "no such file or directory: correct the path"},
+		"a device":          {[]string{kernel, "-o", "/dev/full"}, false, "/dev/full is a device: specify a regular file"},
+		"file twice":        {[]string{kernel, "-o", disk, "--file", "/a=" + kernel, "--file", "/a=b"}, false, "/a already has a file"},
+		"file a kernel":     {[]string{kernel, "-o", disk, "--file", "/boot/kernel=" + kernel}, false, "it would shadow"},
+		"disk a directory":  {[]string{kernel, "-o", dir}, false, "is a directory"},
+		"disk the image":    {[]string{kernel, "-o", kernel}, false, "is a source of the disk"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, errs, err := runWrap(t.Context(), test.args...)
@@ -146,11 +146,11 @@ func TestWrapFails(t *testing.T) {
 		})
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
-		t.Errorf("left behind: %v, %v", entries, err)
+		t.Errorf("left over: %v, %v", entries, err)
 	}
 }
 
-// What a domain configuration says goes on the disk, unless an option says
+// The settings of a domain configuration apply, unless an option sets
 // otherwise; the disk is that of the same options.
 func TestWrapDomainConfig(t *testing.T) {
 	kernel, dir := testKernel(t), t.TempDir()
@@ -188,6 +188,6 @@ func TestWrapCancelled(t *testing.T) {
 		t.Errorf("error = %v", err)
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
-		t.Errorf("left behind: %v, %v", entries, err)
+		t.Errorf("left over: %v, %v", entries, err)
 	}
 }

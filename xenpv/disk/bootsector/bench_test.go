@@ -8,7 +8,7 @@ import (
 	"regexp"
 	"testing"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 )
 
 // BenchmarkRead measures how long a machine takes from its start to the kernel's first
@@ -43,7 +43,7 @@ func BenchmarkRead(b *testing.B) {
 
 // BenchmarkDecompress is BenchmarkRead for a kernel of some 6 MB that is stored compressed.
 func BenchmarkDecompress(b *testing.B) {
-	data, err := os.ReadFile(filepath.Join(judge.DebianImages(b), "xen-shim"))
+	data, err := os.ReadFile(filepath.Join(oracle.DebianImages(b), "xen-shim"))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -75,11 +75,11 @@ func grubDisk(b *testing.B, kernel, module []byte) string {
 	script := write("early.cfg", []byte("multiboot (hd0,msdos1)/kernel\nmodule (hd0,msdos1)/module\nboot\n"))
 	partition, core := filepath.Join(dir, "partition"), filepath.Join(dir, "core")
 	blocks := len(module)/4096 + 4096
-	command(b, judge.Need(b, "mke2fs"), "-q", "-t", "ext2", "-b", "4096", "-I", "128", "-O", "none,filetype", "-d", files, partition, fmt.Sprint(blocks))
-	command(b, judge.Need(b, "grub-mkimage"), "-O", "i386-pc", "-p", "/", "-c", script, "-o", core, "biosdisk", "part_msdos", "ext2", "multiboot")
+	command(b, oracle.Need(b, "mke2fs"), "-q", "-t", "ext2", "-b", "4096", "-I", "128", "-O", "none,filetype", "-d", files, partition, fmt.Sprint(blocks))
+	command(b, oracle.Need(b, "grub-mkimage"), "-O", "i386-pc", "-p", "/", "-c", script, "-o", core, "biosdisk", "part_msdos", "ext2", "multiboot")
 	boot, err := os.ReadFile("/usr/lib/grub/i386-pc/boot.img")
 	if err != nil {
-		judge.Missing(b, err.Error())
+		oracle.Missing(b, err.Error())
 	}
 	disk := make([]byte, 2048*SectorSize)
 	copy(disk, boot[:440])

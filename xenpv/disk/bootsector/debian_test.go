@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 )
 
 // TestDebianKernels starts multiboot kernels that Debian packages, known by their own first words.
@@ -18,7 +18,7 @@ func TestDebianKernels(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots machines, and the test is to be short")
 	}
-	dir := judge.DebianImages(t)
+	dir := oracle.DebianImages(t)
 	for name, test := range map[string]struct {
 		file, line string
 		module     testFile

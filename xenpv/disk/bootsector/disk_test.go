@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk/ext2"
 )
 
@@ -60,7 +60,7 @@ func TestExt2(t *testing.T) {
 	if err := os.WriteFile(path, disk, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.CommandContext(t.Context(), judge.Need(t, "e2fsck"), "-fn", path).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), oracle.Need(t, "e2fsck"), "-fn", path).CombinedOutput()
 	if err != nil || strings.Contains(string(out), "?") {
 		t.Errorf("e2fsck -fn: %v\n%s", err, out)
 	}

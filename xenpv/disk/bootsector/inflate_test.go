@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 )
 
 // TestInflate has the loader decompress all forms of deflate blocks, as modules
@@ -68,7 +68,7 @@ func compressLevel(t *testing.T, content []byte, level int) []byte {
 // external returns content, compressed by GNU gzip, whose blocks are split in another way.
 func external(t *testing.T, content []byte) []byte {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), judge.Need(t, "gzip"), "-9", "-n", "-c")
+	cmd := exec.CommandContext(t.Context(), oracle.Need(t, "gzip"), "-9", "-n", "-c")
 	cmd.Stdin = bytes.NewReader(content)
 	out, err := cmd.Output()
 	if err != nil {

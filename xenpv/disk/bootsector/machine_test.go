@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 )
 
 // A testFile is a file for a disk in a test.
@@ -115,7 +115,7 @@ func compress(t testing.TB, data []byte) []byte {
 // assemble returns what nasm makes of a file in testdata.
 func assemble(t testing.TB, source string, options ...string) []byte {
 	t.Helper()
-	nasm := judge.Need(t, "nasm")
+	nasm := oracle.Need(t, "nasm")
 	out := filepath.Join(t.TempDir(), "out.bin")
 	args := append([]string{"-Werror", "-f", "bin", "-o", out}, options...)
 	if text, err := exec.CommandContext(t.Context(), nasm, append(args, source)...).CombinedOutput(); err != nil {
@@ -155,7 +155,7 @@ func (m machine) boot(t testing.TB, disk []byte) string {
 // bootFile is boot with the disk in a file.
 func (m machine) bootFile(t testing.TB, path string) string {
 	t.Helper()
-	qemu := judge.Need(t, "qemu-system-x86_64")
+	qemu := oracle.Need(t, "qemu-system-x86_64")
 	limit := m.limit
 	if limit == 0 {
 		limit = time.Minute

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 )
 
 // elf32 returns a 32-bit ELF kernel of size bytes with the given entry point and segments,
@@ -141,7 +141,7 @@ func TestParseMultibootErrors(t *testing.T) {
 
 // TestParseDebian parses kernels that GRUB starts.
 func TestParseDebian(t *testing.T) {
-	dir := judge.DebianImages(t)
+	dir := oracle.DebianImages(t)
 	read := func(name string) []byte {
 		if filepath.Ext(name) == ".gz" {
 			return gunzip(t, filepath.Join(dir, name))

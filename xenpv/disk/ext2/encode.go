@@ -13,7 +13,7 @@ func (l *layout) encode(uuid [16]byte, label string) []byte {
 		FreeInodesCount: uint16(l.inodes() - l.usedInodes()),
 		UsedDirsCount:   uint16(l.directories()),
 	})
-	// A bitmap's bits behind the end of the group count as used.
+	// A bitmap's bits after the end of the group count as used.
 	setBits(head[blockBitmapBlock*BlockSize:][:BlockSize], 0, maxBlocks)
 	inodeBitmap := head[inodeBitmapBlock*BlockSize:][:BlockSize]
 	setBits(inodeBitmap, 0, l.usedInodes())
@@ -77,8 +77,8 @@ func (n *node) encode(head []byte) inode {
 	return i
 }
 
-// putPointers writes count pointers, to the blocks from first on, into the
-// given block and those behind it.
+// putPointers writes count pointers, to the blocks starting at first, into the given
+// block and those after it.
 func putPointers(head []byte, block, first, count int) {
 	for i := range count {
 		binary.LittleEndian.PutUint32(head[block*BlockSize+4*i:], uint32(first+i))
@@ -86,7 +86,7 @@ func putPointers(head []byte, block, first, count int) {
 }
 
 // encodeDirectory returns the content of directory n: whole blocks, whose last
-// entry reaches to the block's end. The inode numbers must be set.
+// entry extends to the block's end. The inode numbers must be set.
 func encodeDirectory(n *node) []byte {
 	var dir []byte
 	last := 0 // the offset of the entry written last
@@ -112,7 +112,7 @@ func encodeDirectory(n *node) []byte {
 	return fillBlock(dir, last)
 }
 
-// fillBlock pads dir to a whole block and lets its last entry reach there.
+// fillBlock pads dir to a whole block and extends its last entry to the end.
 func fillBlock(dir []byte, last int) []byte {
 	dir = append(dir, make([]byte, blockCount(int64(len(dir)))*BlockSize-len(dir))...)
 	binary.LittleEndian.PutUint16(dir[last+recLenOffset:], uint16(len(dir)-last))
@@ -129,6 +129,6 @@ func setBits(bitmap []byte, first, end int) {
 // put writes a structure of fixed size, little-endian, to the start of b.
 func put(b []byte, structure any) {
 	if _, err := binary.Encode(b, binary.LittleEndian, structure); err != nil {
-		panic(err) // b is too short: a fault in this package
+		panic(err) // b is too short: a bug in this package
 	}
 }

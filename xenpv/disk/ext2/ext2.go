@@ -1,23 +1,23 @@
-// Package ext2 makes small ext2 file systems without free space, in the plain
-// dialect that every reader knows: GRUB 0.97 in all its patched forms (PV-GRUB among
-// them), GRUB 2, pygrub, Linux and the BSDs.
+// Package ext2 makes small ext2 file systems without free space, in a plain form that
+// all readers support: GRUB 0.97 with its various patches (including PV-GRUB), GRUB 2,
+// pygrub, Linux and the BSDs.
 //
 // [New] takes the files' names and sizes, lays them out, and returns a file
 // system that is read like a file. Only its metadata is held in memory, about
 // 1/1000 of the files' size. The files' contents are read from their sources
-// when they are asked for, so nothing is copied.
+// on demand, so nothing is copied.
 //
-// What it writes: revision 1, the filetype feature and no other, 4 KiB blocks,
-// 128-byte inodes, one block group, no free blocks. Files belong to root and
+// The format is revision 1 with only the filetype feature, 4 KiB blocks, 128-byte
+// inodes, one block group and no free blocks. Files belong to root and
 // have the mode 0644, directories 0755. All times are 0, so that the same
 // input gives the same bytes.
 //
-// Why so plain: Xen's patched GRUB 0.97 refuses 64bit and huge_file, and stock
-// 0.97 refuses inodes of 256 bytes. See "The Second Extended Filesystem"
+// It is plain because Xen's patched GRUB 0.97 rejects 64bit and huge_file, and stock
+// 0.97 rejects inodes of 256 bytes. See "The Second Extended Filesystem"
 // (https://www.nongnu.org/ext2-doc/ext2.html) for the format.
 //
-// Limits: the whole is at most [MaxSize] bytes, and there are no symbolic
-// links, device files or empty directories but lost+found.
+// A file system has at most [MaxSize] bytes, and no symbolic links, device files or
+// empty directories except lost+found.
 package ext2
 
 import (
@@ -39,7 +39,7 @@ const (
 // A File is one regular file to be stored.
 type File struct {
 	Path string      // as in io/fs: slash-separated, unrooted, "boot/kernel"
-	Data io.ReaderAt // the content, from offset 0; may be nil where Size is 0
+	Data io.ReaderAt // the content, from offset 0; may be nil if Size is 0
 	Size int64       // in bytes
 }
 
@@ -47,23 +47,23 @@ type File struct {
 // goroutines may read it at once if the files' sources allow that.
 type FS struct {
 	head    []byte   // all metadata, from offset 0
-	extents []extent // the files' contents behind it, ascending
+	extents []extent // the files' contents after it, ascending
 	size    int64
 }
 
-// An extent is the place of one file's content. It reaches to the next extent
-// or to the end of the file system; what the file doesn't fill is zeros.
+// An extent is the place of one file's content. It ends at the next extent or at the
+// end of the file system; the part that the file doesn't fill is zeros.
 type extent struct {
 	start int64
 	file  File
 }
 
-// New lays out a file system with the given files, and with the directories
-// that their paths name. The order of files has no influence on the result.
+// New lays out a file system with the given files and the directories in their
+// paths. The order of files has no influence on the result.
 // The label, of at most 16 bytes, is the volume's name.
 //
-// It fails where a path is no valid one, is used twice or has an element of
-// more than 255 bytes, and where the whole would be larger than [MaxSize].
+// It fails if a path is invalid, is used twice or has an element of more than 255
+// bytes, or if the file system would be larger than [MaxSize].
 func New(files []File, uuid [16]byte, label string) (*FS, error) {
 	if len(label) > labelSize {
 		return nil, fmt.Errorf("make file system: label %q has %d bytes; at most %d fit", label, len(label), labelSize)

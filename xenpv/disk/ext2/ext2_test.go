@@ -138,7 +138,7 @@ func TestReadAt(t *testing.T) {
 		t.Errorf("ReadAt over the end = %d, %v; want 4, EOF", n, err)
 	}
 	if n, err := fsys.ReadAt(make([]byte, 10), fsys.Size()+4); n != 0 || err != io.EOF {
-		t.Errorf("ReadAt behind the end = %d, %v; want 0, EOF", n, err)
+		t.Errorf("ReadAt after the end = %d, %v; want 0, EOF", n, err)
 	}
 	if _, err := fsys.ReadAt(make([]byte, 10), -1); err == nil {
 		t.Error("ReadAt accepts a negative offset")
@@ -148,7 +148,7 @@ func TestReadAt(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(dirty[1:], make([]byte, 4095)) {
-		t.Error("the padding behind a file isn't zeros in a buffer that was used before")
+		t.Error("the padding after a file isn't zeros in a buffer that was used before")
 	}
 }
 
@@ -184,10 +184,10 @@ func TestRefused(t *testing.T) {
 		"NUL":                   {[]ext2.File{file("a\x00b", "")}, invalid},
 		"not UTF-8":             {[]ext2.File{file("\xff", "")}, invalid},
 		"long name":             {[]ext2.File{file("d/"+strings.Repeat("n", 256), "")}, "has 256 bytes; ext2 allows 255"},
-		"twice":                 {[]ext2.File{file("a", ""), file("a", "")}, `add file "a": the path is taken already`},
-		"file as directory":     {[]ext2.File{file("a/b", ""), file("a/b/c", "")}, `"a/b" is a file already`},
-		"directory as file":     {[]ext2.File{file("a/b", ""), file("a", "")}, "the path is taken already"},
-		"lost+found":            {[]ext2.File{file("lost+found", "")}, "the path is taken already"},
+		"twice":                 {[]ext2.File{file("a", ""), file("a", "")}, `add file "a": the path is used already`},
+		"file as directory":     {[]ext2.File{file("a/b", ""), file("a/b/c", "")}, `"a/b" is already a file`},
+		"directory as file":     {[]ext2.File{file("a/b", ""), file("a", "")}, "the path is used already"},
+		"lost+found":            {[]ext2.File{file("lost+found", "")}, "the path is used already"},
 		"negative size":         {[]ext2.File{{Path: "a", Size: -1}}, "the size is -1 bytes"},
 		"huge":                  {[]ext2.File{{Path: "a", Size: 1 << 62}}, "the size is 4611686018427387904 bytes"},
 		"too large in all":      {[]ext2.File{{Path: "a", Size: 1 << 26}, {Path: "b", Size: 1 << 26}}, "the files have 134217728 bytes and take 134385664 with all metadata, 167936 bytes more than"},

@@ -23,7 +23,7 @@ const (
 	inodePointers    = 15
 )
 
-// A layout knows the place of everything.
+// A layout is the place of everything.
 type layout struct {
 	nodes       []*node // the root, then the others in the order of their inodes
 	tableBlocks int     // blocks of the inode table
@@ -31,7 +31,7 @@ type layout struct {
 	blocks      int     // blocks in all
 }
 
-// newLayout gives each node its inode and its blocks.
+// newLayout assigns each node its inode and its blocks.
 func newLayout(root *node) (*layout, error) {
 	l := &layout{nodes: root.walk()}
 	root.number = rootInode
@@ -49,7 +49,7 @@ func newLayout(root *node) (*layout, error) {
 	return l, l.placeFiles()
 }
 
-// placeMetadata gives n its indirect blocks, and a directory its content.
+// placeMetadata assigns n its indirect blocks, and a directory its content.
 func (l *layout) placeMetadata(n *node) {
 	if n.children != nil {
 		n.entries = encodeDirectory(n)
@@ -60,7 +60,7 @@ func (l *layout) placeMetadata(n *node) {
 	l.headBlocks += indirectCount(blockCount(n.size()))
 }
 
-// placeFiles puts the files' contents behind the metadata.
+// placeFiles puts the files' contents after the metadata.
 func (l *layout) placeFiles() error {
 	l.blocks = l.headBlocks
 	var content int64
@@ -89,7 +89,7 @@ func (l *layout) extents() []extent {
 	return extents
 }
 
-// inodes returns how many inodes the table has, used or not.
+// inodes returns the number of inodes in the table, used or not.
 func (l *layout) inodes() int { return l.tableBlocks * inodesPerBlock }
 
 // usedInodes counts the reserved inodes, of which the root's is one, and those
@@ -111,8 +111,8 @@ func (l *layout) directories() int {
 // MaxSize of them.
 func blockCount(size int64) int { return int((size + BlockSize - 1) / BlockSize) }
 
-// indirectCount returns the number of blocks with pointers that a content of
-// the given number of blocks needs.
+// indirectCount returns the number of blocks with pointers for content of the given
+// number of blocks.
 func indirectCount(blocks int) int {
 	switch rest := blocks - directBlocks; {
 	case rest <= 0:

@@ -15,8 +15,8 @@ const (
 	lostFound        = "lost+found"
 )
 
-// A superblock has the fields of ext2's under their names there, without the
-// prefix s_. The fields that stay 0 are left out.
+// A superblock has the fields of ext2's superblock, without the prefix s_ and without
+// the fields that are 0.
 type superblock struct {
 	InodesCount     uint32
 	BlocksCount     uint32
@@ -54,10 +54,10 @@ const (
 	errorsContinue  = 1
 	neverCheck      = 0xffff // no check after so many mounts
 	dynamicRevision = 1      // inode size and features have a meaning
-	featureFiletype = 2      // directory entries tell the type of file
+	featureFiletype = 2      // directory entries have the file's type
 )
 
-// A groupDescriptor tells where the parts of a block group are.
+// A groupDescriptor has the locations of the parts of a block group.
 type groupDescriptor struct {
 	BlockBitmap     uint32
 	InodeBitmap     uint32
@@ -67,7 +67,7 @@ type groupDescriptor struct {
 	UsedDirsCount   uint16
 }
 
-// An inode has the fields of ext2's that aren't 0.
+// An inode has the fields of ext2's inode that aren't 0.
 type inode struct {
 	Mode       uint16
 	UID        uint16
@@ -76,7 +76,7 @@ type inode struct {
 	GID        uint16
 	LinksCount uint16
 	Blocks     uint32  // in sectors of 512 bytes, indirect blocks included
-	_          [8]byte // flags, which readers for GRUB want to be 0
+	_          [8]byte // flags, which must be 0 for GRUB
 	Block      [inodePointers]uint32
 }
 

@@ -18,7 +18,7 @@ type node struct {
 	entries  []byte // a directory's content; nil for a file
 
 	number   int // of the inode
-	indirect int // the first of the indirect blocks, which lie side by side
+	indirect int // the first of the indirect blocks, which are contiguous
 	data     int // the first block of the content, which is contiguous
 }
 
@@ -26,7 +26,7 @@ const (
 	modeFile      = 0x8000 | 0o644
 	modeDirectory = 0x4000 | 0o755
 	modeLostFound = 0x4000 | 0o700 // as mke2fs makes it: recovered files may be secrets
-	modeType      = 0xf000         // the bits that tell directories from files
+	modeType      = 0xf000         // the bits that distinguish directories from files
 )
 
 // newTree returns the root directory of the given files.
@@ -47,7 +47,7 @@ func newDirectory(parent *node) *node {
 	return &node{parent: parent, children: map[string]*node{}, mode: modeDirectory}
 }
 
-// add puts a file below the root n, and the directories that lead to it.
+// add adds a file below the root n, and its directories.
 func (n *node) add(f File) error {
 	if err := checkFile(f); err != nil {
 		return err
@@ -61,12 +61,12 @@ func (n *node) add(f File) error {
 			n.children[name] = child
 		}
 		if child.children == nil {
-			return fmt.Errorf("%q is a file already, so it can't be a directory", strings.Join(names[:i+1], "/"))
+			return fmt.Errorf("%q is already a file, so it can't be a directory", strings.Join(names[:i+1], "/"))
 		}
 		n = child
 	}
 	if n.children[names[last]] != nil {
-		return errors.New("the path is taken already; give every file one of its own")
+		return errors.New("the path is used already; specify another one")
 	}
 	n.children[names[last]] = &node{parent: n, mode: modeFile, file: f}
 	return nil
@@ -75,7 +75,7 @@ func (n *node) add(f File) error {
 // checkFile applies the rules for a single file.
 func checkFile(f File) error {
 	if !fs.ValidPath(f.Path) || f.Path == "." || strings.ContainsRune(f.Path, 0) {
-		return errors.New("not a valid path; write it like boot/kernel, in UTF-8, with no leading slash, no empty element, no dot or two dots for a name")
+		return errors.New("not a valid path; use UTF-8 without a leading slash, such as boot/kernel, and no empty element, \".\" or \"..\"")
 	}
 	for name := range strings.SplitSeq(f.Path, "/") {
 		if len(name) > maxName {
@@ -83,13 +83,13 @@ func checkFile(f File) error {
 		}
 	}
 	if f.Size < 0 || f.Size > MaxSize {
-		return fmt.Errorf("the size is %d bytes; between 0 and %d (128 MiB) fit", f.Size, MaxSize)
+		return fmt.Errorf("the size is %d bytes; it must be 0 to %d (128 MiB)", f.Size, MaxSize)
 	}
 	return nil
 }
 
 // names returns the names of a directory's children in ascending order, with
-// lost+found in front of the root's: by custom it has the first free inode.
+// lost+found first in the root: by custom it has the first free inode.
 func (n *node) names() []string {
 	names := slices.Sorted(maps.Keys(n.children))
 	if i := slices.Index(names, lostFound); i > 0 && n.parent == n {

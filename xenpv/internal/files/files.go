@@ -1,4 +1,4 @@
-// Package files opens and writes local files, with errors that name the remedy.
+// Package files opens and writes local files, with errors that name a remedy.
 package files
 
 import (
@@ -11,16 +11,16 @@ import (
 	"syscall"
 )
 
-// OpenRegular opens a regular file, or what a symbolic link to one leads to,
-// and returns its size in bytes. It doesn't open anything else, as a FIFO would
-// let it wait for ever.
+// OpenRegular opens a regular file, or the target of a symbolic link to one, and
+// returns its size in bytes. It doesn't open anything else, because opening a FIFO
+// could block forever.
 func OpenRegular(path string) (*os.File, int64, error) {
 	info, err := Stat(path)
 	if err != nil {
 		return nil, 0, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, 0, fmt.Errorf("%s is %s: give the path of a regular file", path, Kind(info.Mode()))
+		return nil, 0, fmt.Errorf("%s is %s: specify a regular file", path, Kind(info.Mode()))
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -29,39 +29,39 @@ func OpenRegular(path string) (*os.File, int64, error) {
 	return f, info.Size(), nil
 }
 
-// Stat looks at what a user's path leads to.
+// Stat is os.Stat with a remedy in its error.
 func Stat(path string) (fs.FileInfo, error) {
 	info, err := os.Stat(path)
 	return info, inputError(err)
 }
 
-// inputError adds the remedy to the error of opening what a user has named.
+// inputError adds a remedy to the error of opening a user's file.
 func inputError(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w: correct the path, or make the file first", err)
+		return fmt.Errorf("%w: correct the path, or create the file first", err)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w: let this user read it (chmod), or give another path", err)
+		return fmt.Errorf("%w: make it readable for this user (chmod), or specify another path", err)
 	}
 	return err
 }
 
-// OutputError adds the remedy to the error of writing; what is written where
-// stands in place.
-func OutputError(err error, place string) error {
+// OutputError adds a remedy to the error of writing. The alternative is a way to
+// use another file system, such as "write the disk".
+func OutputError(err error, alternative string) error {
 	switch {
 	case errors.Is(err, syscall.ENOSPC):
-		return fmt.Errorf("%w: make room there, or let %s on another file system", err, place)
+		return fmt.Errorf("%w: free up space there, or %s on another file system", err, alternative)
 	case errors.Is(err, syscall.EFBIG):
-		return fmt.Errorf("%w: its file system has no files of that size; make it smaller, or let %s on another one", err, place)
+		return fmt.Errorf("%w: its file system doesn't support files of that size; make it smaller, or %s on another one", err, alternative)
 	}
 	return err
 }
 
-// TempPlace is where temporary files are, for OutputError.
-const TempPlace = "the environment's TMPDIR name a folder"
+// MoveTemp is the alternative for temporary files in OutputError.
+const MoveTemp = "set TMPDIR to a directory"
 
-// Kind names what is no regular file.
+// Kind describes a file that is not a regular file.
 func Kind(mode fs.FileMode) string {
 	switch mode.Type() {
 	case fs.ModeDir:
@@ -76,8 +76,8 @@ func Kind(mode fs.FileMode) string {
 	return "a device"
 }
 
-// A Temp is a temporary file that only this process sees where the system lets an open
-// file be removed, and that elsewhere is removed when it is closed.
+// A Temp is a temporary file. If the system allows removing an open file, no other
+// process sees it; else it is removed when it is closed.
 type Temp struct {
 	*os.File
 	removed bool
@@ -92,7 +92,7 @@ func NewTemp() (*Temp, error) {
 	return &Temp{f, os.Remove(f.Name()) == nil}, nil
 }
 
-// Close closes the file and sees to it that it is removed.
+// Close closes the file and makes sure that it is removed.
 func (t *Temp) Close() error {
 	err := t.File.Close()
 	if t.removed {

@@ -23,7 +23,7 @@ type Kernel struct {
 	Where   Place
 	// Strip leaves the section headers out.
 	Strip bool
-	// Tail is put behind everything else.
+	// Tail is appended to the file.
 	Tail string
 }
 
@@ -34,7 +34,7 @@ type Note struct {
 	Desc  string
 }
 
-// A Place is where the notes are.
+// A Place is the place of the notes.
 type Place int
 
 // The places of notes.
@@ -44,7 +44,7 @@ const (
 	InBoth
 )
 
-// Address is where the kernel is loaded.
+// Address is the load address of the kernel.
 const Address = 1 << 20
 
 // MirageLegacy is the legacy string of MirageOS 1.
@@ -117,8 +117,10 @@ func (k Kernel) I386() Kernel {
 	return k
 }
 
-// Number64 and Number32 return a number as a note has it.
+// Number64 returns a number as in a note.
 func Number64(n uint64) string { return string(binary.LittleEndian.AppendUint64(nil, n)) }
+
+// Number32 returns a number as in a note.
 func Number32(n uint32) string { return string(binary.LittleEndian.AppendUint32(nil, n)) }
 
 // noteBytes lays notes out as the ELF format does.
@@ -140,7 +142,7 @@ func padded(b []byte, text string) []byte {
 
 // Bytes returns the file: header, two program headers, text, notes, legacy string, names of
 // sections, section headers. The sizes are those of the 64-bit ones, which
-// leaves gaps behind the 32-bit ones.
+// leaves gaps after the 32-bit ones.
 func (k Kernel) Bytes() []byte {
 	const textAt = 64 + 2*56
 	names := "\x00.note\x00__xen_guest\x00.shstrtab\x00"
@@ -228,4 +230,17 @@ func wire(v any) []byte {
 		panic(err) // v has no fixed size: a fault in this file
 	}
 	return b
+}
+
+// BzImage returns a bzImage of a boot protocol version, with a compressed payload
+// (the Linux x86 boot protocol, Documentation/arch/x86/boot.rst).
+func BzImage(protocol uint16, payload []byte) []byte {
+	const setupSectors, offset = 3, 16
+	image := make([]byte, (setupSectors+1)*512+offset)
+	image[0x1f1] = setupSectors
+	copy(image[0x202:], "HdrS")
+	binary.LittleEndian.PutUint16(image[0x206:], protocol)
+	binary.LittleEndian.PutUint32(image[0x248:], offset)
+	binary.LittleEndian.PutUint32(image[0x24c:], uint32(len(payload)))
+	return slices.Concat(image, payload, []byte("behind the payload"))
 }

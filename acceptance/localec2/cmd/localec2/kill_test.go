@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/byhand"
-	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 )
 
 // TestKill kills the program while an instance boots: no process is left, and
@@ -25,7 +25,7 @@ func TestKill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a guest, and the test is to be short")
 	}
-	judge.Need(t, "qemu-system-x86_64")
+	oracle.Need(t, "qemu-system-x86_64")
 	temp := t.TempDir()
 	cmd := program("-snapshot-pending", "0", "-image-pending", "0", "-quiet")
 	cmd.Env = append(cmd.Env, "TMPDIR="+temp)

@@ -1,0 +1,28 @@
+package image
+
+import (
+	"context"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/query/shapetest"
+)
+
+func TestShapes(t *testing.T) {
+	shapetest.Check(t, []shapetest.Shape{
+		{Answer: &describeImagesResponse{}, Call: func(ctx context.Context, c *ec2.Client) (any, error) {
+			return c.DescribeImages(ctx, &ec2.DescribeImagesInput{})
+		}},
+		{Answer: &describeSnapshotsResponse{}, Call: func(ctx context.Context, c *ec2.Client) (any, error) {
+			return c.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{})
+		}},
+		{Answer: &registerImageResponse{}, Call: func(ctx context.Context, c *ec2.Client) (any, error) {
+			return c.RegisterImage(ctx, &ec2.RegisterImageInput{Name: aws.String("name")})
+		}},
+		{Answer: &deregisterImageResponse{}, Call: func(ctx context.Context, c *ec2.Client) (any, error) {
+			return c.DeregisterImage(ctx, &ec2.DeregisterImageInput{ImageId: aws.String("ami-1")})
+		}},
+	})
+}

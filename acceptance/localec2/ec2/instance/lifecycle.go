@@ -1,0 +1,100 @@
+package instance
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2/network"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/guest"
+)
+
+// powerOn starts an instance that has no guest.
+func (s *Instances) powerOn(in *Instance) {
+	in.target, in.reached, in.settles = running, false, s.acct.Now().Add(s.opts.Pending)
+	in.why, in.reason = "", stateReason{}
+	in.guest = s.host.Start(s.guestSpec(in), observer{s, in})
+}
+
+// guestSpec describes an instance's guest.
+func (s *Instances) guestSpec(in *Instance) guest.Spec {
+	cidr := in.nic.Subnet.CIDR
+	spec := guest.Spec{
+		Instance: in.ID, Image: in.image.ID, Type: in.kind.name, Virtualization: in.image.Virtualization,
+		Nitro:      in.kind.hypervisor() == "nitro",
+		RootDevice: in.image.RootDevice, MemoryMiB: in.kind.memoryMiB, VCPUs: in.kind.vcpus,
+		Address:        netip.PrefixFrom(in.nic.Private, cidr.Bits()),
+		Gateway:        cidr.Addr().Next(), // the first address of each subnet (Amazon VPC User Guide)
+		FirstPartition: strings.Contains(s.images.KernelName(in.region, in.kernel), "hd00"),
+		Volume:         in.volume, Console: in.console,
+	}
+	if in.nic.Public != nil && s.networks.Routed(in.region, in.nic) {
+		spec.Public = in.nic.Public.Addr
+		for _, p := range network.OpenPorts(in.nic.Groups) {
+			spec.Open = append(spec.Open, guest.Ports(p))
+		}
+	}
+	return spec
+}
+
+// powerOff has an instance end or stop. The state is reached when its guest is
+// gone.
+func (s *Instances) powerOff(in *Instance, target string) {
+	in.target, in.settles = target, s.acct.Now().Add(s.opts.Ending)
+	in.reached = in.guest == nil
+	if in.guest != nil {
+		in.guest.Stop()
+		return
+	}
+	in.release()
+}
+
+// release gives back what a stopped instance doesn't keep, and what a
+// terminated one doesn't.
+func (in *Instance) release() {
+	in.nic.Public.Release()
+	in.nic.Public = nil
+	if in.target == terminated {
+		in.nic.Gone = in.settles
+		in.volume.Close()
+	}
+}
+
+// observer notes what becomes of an instance's guest.
+type observer struct {
+	s  *Instances
+	in *Instance
+}
+
+// Settled notes that the guest runs, or never will.
+func (o observer) Settled(g *guest.Guest) {
+	o.s.lock.Lock()
+	defer o.s.lock.Unlock()
+	if o.in.guest == g && o.in.target == running {
+		o.in.reached = true
+	}
+}
+
+// PoweredOff stops or terminates the instance.
+func (o observer) PoweredOff(g *guest.Guest) {
+	o.s.lock.Lock()
+	defer o.s.lock.Unlock()
+	if o.in.guest != g || o.in.target != running {
+		return
+	}
+	o.in.reason = stateReason{"Client.InstanceInitiatedShutdown", "Client.InstanceInitiatedShutdown: Instance initiated shutdown"}
+	target := stopped
+	if o.in.terminates {
+		target = terminated
+	}
+	o.s.powerOff(o.in, target)
+}
+
+// Ended notes that the guest is gone.
+func (o observer) Ended(g *guest.Guest) {
+	o.s.lock.Lock()
+	defer o.s.lock.Unlock()
+	if o.in.guest == g {
+		o.in.guest, o.in.reached = nil, true
+		o.in.release()
+	}
+}

@@ -1,0 +1,99 @@
+// Package ec2 is the EC2 Query API, version 2016-11-15. Its actions are in
+// packages by subject: network, image (with snapshots) and instance; regions and
+// tags are here.
+package ec2
+
+import (
+	"maps"
+	"net/http"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/account"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/api"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2/image"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2/instance"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2/network"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/guest"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/query"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/snapshot"
+)
+
+// Namespace is that of EC2's answers.
+const Namespace = "http://ec2.amazonaws.com/doc/2016-11-15/"
+
+// version is the only version of the API that the server speaks.
+const version = "2016-11-15"
+
+// Options says how EC2 behaves.
+type Options struct {
+	ImagePending    time.Duration // from RegisterImage until an image is available
+	PublicAddresses netip.Prefix  // of instances
+	Instances       instance.Options
+}
+
+// Service is EC2. One lock guards all of its state: the calls of a control
+// plane are short.
+type Service struct {
+	acct      *account.Account
+	snapshots *snapshot.Store
+
+	mu        sync.Mutex // guards all below
+	images    *image.Images
+	networks  *network.Networks
+	instances *instance.Instances
+}
+
+// New makes the service, with nothing in it but Amazon's kernels and the
+// default VPCs. Instances run on the host.
+func New(acct *account.Account, snapshots *snapshot.Store, host *guest.Host, opts Options) *Service {
+	s := &Service{acct: acct, snapshots: snapshots}
+	s.images = image.New(acct, snapshots, opts.ImagePending)
+	s.networks = network.New(acct, opts.PublicAddresses)
+	s.instances = instance.New(acct, s.images, s.networks, host, &s.mu, opts.Instances)
+	return s
+}
+
+// API describes the service to the server.
+func (s *Service) API() *api.Service {
+	tables := slices.Concat(s.images.Actions(), s.networks.Actions(), s.instances.Actions(),
+		[]map[string]query.Action{s.regionActions(), s.tagActions()})
+	all := map[string]query.Action{}
+	for _, t := range tables {
+		maps.Copy(all, t)
+	}
+	return &api.Service{
+		Name:     "ec2",
+		Protocol: &protocol{query.Reader{Version: version, Table: all, Lock: &s.mu}},
+		Errors: api.Errors{
+			Signature: signatureError,
+			Throttled: api.Refuse(http.StatusServiceUnavailable, "RequestLimitExceeded", "Request limit exceeded."),
+			Denied:    "UnauthorizedOperation",
+			Internal:  "InternalError",
+		},
+	}
+}
+
+// Resources is what exists in one region, also what callers can't see yet.
+type Resources struct {
+	Images    []image.Info
+	Instances []instance.Info
+	Networks  []network.Info
+}
+
+// Inspect describes what callers made in a region and did not delete.
+func (s *Service) Inspect(region string) Resources {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Resources{s.images.Inspect(region), s.instances.Inspect(region), s.networks.Inspect(region)}
+}
+
+// Pingable finds the guest of the instance that has a public address, or returns
+// an [instance.PingError].
+func (s *Service) Pingable(address netip.Addr) (*guest.Guest, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.instances.Pingable(address)
+}
