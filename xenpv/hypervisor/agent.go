@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// request is what the host asks of dom0's agent: one line of JSON. A boot is
-// followed by Kernel bytes of a kernel to start instead of what menu.lst says.
+// request is a request to dom0's agent: one line of JSON. A boot is
+// followed by Kernel bytes: a kernel to start instead of the one in menu.lst.
 type request struct {
 	Request string `json:"request"`
-	// For boot: MiB, the disk's size and its name, the kernel's size in bytes,
-	// its arguments.
+	// For boot: memory in MiB, the disk's size and name, the kernel's size in
+	// bytes and its arguments.
 	Memory  int    `json:"memory,omitempty"`
 	VCPUs   int    `json:"vcpus,omitempty"`
 	Sectors int64  `json:"sectors,omitempty"`
@@ -23,8 +23,8 @@ type request struct {
 	MAC     string `json:"mac,omitempty"`
 	Kernel  int    `json:"kernel"`
 	Args    string `json:"args,omitempty"`
-	// For probe: its number, the guest's address and ports, 0 meaning ICMP, and
-	// the address that dom0 asks from, with its subnet's mask.
+	// For probe: its number, the guest's address and ports (0 means ICMP), and
+	// dom0's own address with its subnet mask.
 	ID      uint32   `json:"id,omitempty"`
 	Address string   `json:"address,omitempty"`
 	Ports   []uint16 `json:"ports,omitempty"`
@@ -32,10 +32,12 @@ type request struct {
 	Mask    string   `json:"mask,omitempty"`
 }
 
-// event is what the agent tells: ready, created, console, failed, ended or answered.
+// event is a message from the agent: ready, created, console, failed, ended or
+// answered.
 type event struct {
 	Event string `json:"event"`
-	// Reason and Log say why a domain could not be started; Reason also how it ended.
+	// Reason and Log explain why a domain could not be started. Reason is also
+	// how it ended.
 	Reason string `json:"reason"`
 	Log    string `json:"log"`
 	Data   []byte `json:"data"` // of the console
@@ -61,7 +63,7 @@ func (m *machine) ask(r request) error {
 	return nil
 }
 
-// ready waits until dom0's toolstack is up; if it doesn't come, it ends the machine.
+// ready waits until dom0's toolstack is up. If that fails, it ends the machine.
 func (m *machine) ready(ctx context.Context, limit time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer from dom0 within %v", limit))
 	defer cancel()
@@ -74,7 +76,7 @@ func (m *machine) ready(ctx context.Context, limit time.Duration) error {
 		first, err = m.nextEvent()
 	}
 	if err == nil && first.Event != "ready" {
-		err = fmt.Errorf("dom0 says %q before it is ready", first.Event)
+		err = fmt.Errorf("dom0 sent %q before it was ready", first.Event)
 	}
 	if err == nil {
 		return nil
@@ -97,7 +99,7 @@ func (m *machine) nextEvent() (event, error) {
 	return e, json.Unmarshal(line, &e)
 }
 
-// readLine reads up to a newline, and refuses a line that never ends.
+// readLine reads up to a newline, and rejects a line longer than maxEvent.
 func readLine(r *bufio.Reader) ([]byte, error) {
 	var line []byte
 	for {

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// Spec says what is to be booted, and in what surroundings.
+// Spec describes a domain to boot.
 type Spec struct {
 	// Disk is the path of a raw disk, or of any file that holds its bytes.
-	// The file is only read: what the guest writes is forgotten at its end.
+	// The file is only read: the guest's writes are discarded when it ends.
 	Disk string
 	// Virtualization is how Xen runs the guest; PV if empty.
 	Virtualization Virtualization
@@ -29,19 +29,19 @@ type Spec struct {
 	VCPUs    int
 	Network  Network
 	Forwards []Forward
-	// PVGRUB is the path of a pv-grub, or of any other PV kernel, that is
-	// started in place of what menu.lst names, with menu.lst's place as its
-	// argument. When empty, Xen's pygrub reads menu.lst.
+	// PVGRUB is the path of a pv-grub, or of any other PV kernel. It is started
+	// instead of the kernel in menu.lst, with the location of menu.lst as its
+	// argument. If empty, Xen's pygrub reads menu.lst.
 	PVGRUB string
-	// Console receives what the guest writes to its console, after one line
-	// that tells how it was started. It must not block for long: the guest
-	// waits for it. It may be nil.
+	// Console receives one line that names the loader, then what the guest
+	// writes to its Xen console and, for an HVM guest, to its first serial
+	// port. It must not block for long: the guest waits for it. It may be nil.
 	Console io.Writer
-	// Progress is told, in a line, of slow steps and of what went wrong but
-	// could be helped. It may be nil.
+	// Progress receives a line for each slow step, and for each failure that
+	// Boot recovered from. It may be nil.
 	Progress func(string)
-	// Opened is told when a gated forward was opened, or why it could not be. It
-	// must not block for long. It may be nil.
+	// Opened is called when a gated forward has been opened, or with the error
+	// if it could not be. It must not block for long. It may be nil.
 	Opened func(Forward, error)
 	// KVM uses the host's processor instead of emulation. No state is saved.
 	KVM bool
@@ -62,28 +62,28 @@ const (
 	// defaultHVMMemoryMiB has room for a BIOS, and for Xen's PV shim around a
 	// PV guest of the default size.
 	defaultHVMMemoryMiB = 256
-	// maxMemoryMiB is what the largest instance type that ran PV guests of
-	// one core to a few had; it keeps typing errors from the host's memory.
+	// maxMemoryMiB is the memory of the largest PV instance types with a few
+	// cores. It keeps a typing error from exhausting the host's memory.
 	maxMemoryMiB = 16 << 10
-	maxVCPUs     = 32 // of a PV guest without vcpu_info placement, which unikernels don't use
+	maxVCPUs     = 32 // for guests without vcpu_info placement, which unikernels don't use
 )
 
-// deviceName is what Xen understands as a disk's name
+// deviceName matches the disk names that Xen accepts
 // (docs/man/xen-vbd-interface.7.pandoc).
 var deviceName = regexp.MustCompile(`^(xvd|sd|hd)[a-z][0-9]{0,2}$`)
 
-// maxPVGRUB bounds a pv-grub, which goes through dom0's memory: real ones
-// are under 4 MiB, Linux kernels in its place up to some dozen.
+// maxPVGRUB bounds the size of a pv-grub, which passes through dom0's memory.
+// Real ones are under 4 MiB; a Linux kernel used instead has up to some dozen.
 const maxPVGRUB = 64 << 20
 
-// guestMAC is the guest's card, in the range that belongs to Xen. It can be
-// the same for all, as each guest is alone with its QEMU.
+// guestMAC is the guest's MAC address, in Xen's range. All guests can have the
+// same one, because each has a QEMU of its own.
 const guestMAC = "00:16:3e:00:00:01"
 
-// Boot starts a domain from a disk and returns it when Xen has started it; the
-// guest itself may not have done a thing by then. Where the domain can't be
-// started the error holds the last lines of what pygrub, xl or Xen said. ctx
-// bounds the boot only, not the domain's life.
+// Boot starts a domain from a disk and returns when Xen has started it; the
+// guest itself may not have executed anything by then. If the domain can't be
+// started, the error contains the last lines of output of pygrub, xl or Xen.
+// ctx bounds only the boot, not the life of the domain.
 func Boot(ctx context.Context, spec Spec) (*Domain, error) {
 	started := time.Now()
 	spec, err := spec.complete()
@@ -138,8 +138,8 @@ func (s Spec) machine(b bundle, disk *os.File) machineSpec {
 	}
 }
 
-// create has the machine see its disk, and has dom0 start the guest from it; the
-// domain is destroyed if that fails.
+// create gives the machine its disk, and has dom0 start the guest from it. It
+// destroys the domain if that fails.
 func (d *Domain) create(ctx context.Context, boot request, kernel []byte) error {
 	go d.follow()
 	stop := context.AfterFunc(ctx, func() { _ = d.machine.agent.SetWriteDeadline(time.Now()) })
@@ -165,7 +165,7 @@ func (d *Domain) create(ctx context.Context, boot request, kernel []byte) error 
 	return err
 }
 
-// complete fills in defaults, and refuses what can't be booted.
+// complete fills in defaults, and rejects invalid values.
 func (s Spec) complete() (Spec, error) {
 	var err error
 	if s, err = s.completeVirtualization(); err != nil {
@@ -184,10 +184,10 @@ func (s Spec) complete() (Spec, error) {
 		s.Opened = func(Forward, error) {}
 	}
 	if s.MemoryMiB < 1 || s.MemoryMiB > maxMemoryMiB {
-		return s, fmt.Errorf("a guest's memory must be 1 to %d MiB, not %d", maxMemoryMiB, s.MemoryMiB)
+		return s, fmt.Errorf("memory must be 1 to %d MiB, not %d", maxMemoryMiB, s.MemoryMiB)
 	}
 	if s.VCPUs < 1 || s.VCPUs > maxVCPUs {
-		return s, fmt.Errorf("a guest's processors must be 1 to %d, not %d", maxVCPUs, s.VCPUs)
+		return s, fmt.Errorf("processors must be 1 to %d, not %d", maxVCPUs, s.VCPUs)
 	}
 	if s.Network, err = s.Network.complete(); err != nil {
 		return s, err
@@ -201,8 +201,8 @@ func (s Spec) complete() (Spec, error) {
 // ErrNoBootSector means that the BIOS of an HVM guest would not boot the disk.
 var ErrNoBootSector = errors.New("the disk has no boot sector: its first sector must end in the bytes 55 AA")
 
-// completeVirtualization fills in the defaults that depend on the kind of
-// guest, and refuses what doesn't fit it.
+// completeVirtualization fills in the defaults that depend on the
+// virtualization, and rejects options that it doesn't support.
 func (s Spec) completeVirtualization() (Spec, error) {
 	device, memory := "sda1", defaultMemoryMiB
 	switch s.Virtualization {
@@ -211,7 +211,7 @@ func (s Spec) completeVirtualization() (Spec, error) {
 	case HVM:
 		device, memory = "hda", defaultHVMMemoryMiB
 		if s.PVGRUB != "" {
-			return s, errors.New("pv-grub starts only PV guests: an HVM guest boots the disk by its BIOS")
+			return s, errors.New("pv-grub starts only PV guests: the BIOS of an HVM guest boots the disk")
 		}
 	default:
 		return s, fmt.Errorf("virtualization must be %s or %s, not %q", PV, HVM, s.Virtualization)
@@ -235,9 +235,9 @@ func (s Spec) completeVirtualization() (Spec, error) {
 	return s, nil
 }
 
-// hvmDevices are the names that an HVM guest's root device may have, and what
-// Xen is told. Of a disk called sda Xen's device model makes a SCSI disk, which
-// EC2 doesn't have, and of a partition none.
+// hvmDevices maps the valid root device names of an HVM guest to the names that
+// Xen gets. Xen's device model would make a SCSI disk of sda, unlike EC2, and
+// has no disk for a partition name.
 var hvmDevices = map[string]string{"hda": "hda", "xvda": "xvda", "sda": "hda", "sda1": "hda"}
 
 // machineMiB is the memory of the machine for a guest: a power of two, so that
@@ -250,12 +250,12 @@ func machineMiB(guest int, hvm bool) int {
 	return machine
 }
 
-// request is what dom0 is asked to boot, and the kernel that goes with it.
+// request returns the boot request, and the kernel that follows it.
 func (s Spec) request(disk *os.File) (request, []byte, error) {
 	r := request{Request: "boot", Memory: s.MemoryMiB, VCPUs: s.VCPUs, Device: s.RootDevice, MAC: guestMAC}
 	size, err := disk.Seek(0, io.SeekEnd)
 	if err != nil {
-		return r, nil, fmt.Errorf("find the disk's size: %w", err)
+		return r, nil, fmt.Errorf("find the size of the disk: %w", err)
 	}
 	r.Sectors = (size + sectorSize - 1) / sectorSize
 	if s.Virtualization == HVM && number(disk, bootMagicOffset) != bootMagic {
@@ -280,7 +280,7 @@ func (s Spec) request(disk *os.File) (request, []byte, error) {
 	return r, kernel, nil
 }
 
-// Loader names what starts the guest: pygrub, pv-grub and its path, or the BIOS.
+// Loader returns what starts the guest: pygrub, pv-grub and its path, or BIOS.
 func (s Spec) Loader() string {
 	switch {
 	case s.Virtualization == HVM:

@@ -16,39 +16,39 @@ import (
 	"github.com/rogpeppe/go-internal/lockedfile"
 )
 
-// The three files of a bundle. The kernel may be packed, or not, which is faster.
+// The files of a bundle. The kernel may be compressed, but boots faster if not.
 const (
 	xenFile       = "xen"
 	kernelFile    = "vmlinuz"
 	initramfsFile = "initramfs"
 )
 
-// bundle is a folder with what QEMU starts dom0 from.
+// bundle is a directory with the files that QEMU starts dom0 from.
 type bundle struct {
 	dir string
 	// initramfs is the name of dom0's initramfs in dir: with or without the
 	// device model of HVM domains.
 	initramfs string
-	// states is the folder for saved states of machines started from it.
+	// states is the directory for saved states of machines started from it.
 	states string
 }
 
 func (b bundle) file(name string) string { return filepath.Join(b.dir, name) }
 
-// cacheDir is where bundles and saved states are kept.
+// cacheDir returns the directory of bundles and saved states.
 func cacheDir() (string, error) {
 	if dir := os.Getenv("XENPV_CACHE"); dir != "" {
 		return filepath.Abs(dir)
 	}
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("find a cache folder (XENPV_CACHE can name one): %w", err)
+		return "", fmt.Errorf("find a cache directory (set XENPV_CACHE to name one): %w", err)
 	}
 	return filepath.Join(dir, "packer-plugin-unikernel"), nil
 }
 
-// openBundle returns the bundle that XENPV_DOM0 names, or else the cache's,
-// which it makes if it must.
+// openBundle returns the bundle that XENPV_DOM0 names, or else the bundle in
+// the cache, which it makes if necessary.
 func openBundle(ctx context.Context, progress func(string)) (bundle, error) {
 	cache, err := cacheDir()
 	if err != nil {
@@ -66,7 +66,7 @@ func openBundle(ctx context.Context, progress func(string)) (bundle, error) {
 		return b, nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return bundle{}, fmt.Errorf("make the cache folder: %w", err)
+		return bundle{}, fmt.Errorf("create the cache directory: %w", err)
 	}
 	unlock, err := lockedfile.MutexAt(filepath.Join(dir, "lock")).Lock()
 	if err != nil {
@@ -74,13 +74,13 @@ func openBundle(ctx context.Context, progress func(string)) (bundle, error) {
 	}
 	defer unlock()
 	if b, ok := stampedBundle(dir, stamp); ok {
-		return b, nil // somebody else made it meanwhile
+		return b, nil // another process made it in the meantime
 	}
 	return makeBundle(ctx, dir, stamp, progress)
 }
 
-// readyBundle checks a bundle that the user names. Its saved states go to the
-// cache, under the digest of its contents: its folder may be read-only.
+// readyBundle checks a bundle that the user names. Its saved states go in the
+// cache, under a digest of its files: its directory may be read-only.
 func readyBundle(dir, cache string) (bundle, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -88,9 +88,9 @@ func readyBundle(dir, cache string) (bundle, error) {
 	}
 	key := sha256.New()
 	for _, name := range []string{xenFile, kernelFile, initramfsFile} {
-		info, err := os.Stat(filepath.Join(dir, name)) //nolint:gosec // G703: the user names the folder
+		info, err := os.Stat(filepath.Join(dir, name)) //nolint:gosec // G703: the user names the directory
 		if err != nil {
-			return bundle{}, fmt.Errorf("open the bundle that XENPV_DOM0 names (it holds %s, %s and %s): %w",
+			return bundle{}, fmt.Errorf("open the bundle that XENPV_DOM0 names (it must contain %s, %s and %s): %w",
 				xenFile, kernelFile, initramfsFile, err)
 		}
 		fmt.Fprintln(key, dir, name, info.Size(), info.ModTime().UnixNano())
@@ -99,30 +99,30 @@ func readyBundle(dir, cache string) (bundle, error) {
 	return bundle{dir: dir, initramfs: initramfsFile, states: states}, checkAgent(dir)
 }
 
-// checkAgent refuses a bundle whose agent isn't the one that this program speaks
-// with. The initramfs isn't packed, and so holds it as it is.
+// checkAgent rejects a bundle whose agent isn't this program's. The initramfs is
+// uncompressed, so it contains the agent's bytes unchanged.
 func checkAgent(dir string) error {
 	agent, err := dom0Files.ReadFile("dom0/agent")
 	if err != nil {
 		return err
 	}
-	initramfs, err := os.ReadFile(filepath.Join(dir, initramfsFile)) //nolint:gosec // G304: the user names the folder
+	initramfs, err := os.ReadFile(filepath.Join(dir, initramfsFile)) //nolint:gosec // G304: the user names the directory
 	if err == nil && !bytes.Contains(initramfs, agent) {
 		err = fmt.Errorf("the bundle %s, which XENPV_DOM0 names, was made by another version of this program: copy one that this version made", dir)
 	}
 	return err
 }
 
-// aptStamp names the file that tells which bundle belongs to what apt now
-// offers: asking apt itself would take longer than a boot. apt renews its
-// lists' folder at each "apt-get update".
+// aptStamp returns the path of the file that names the bundle for the packages
+// that apt now offers. Asking apt itself would take longer than a boot. apt
+// changes the directory of its lists at each "apt-get update".
 func aptStamp(dir string) (string, error) {
 	lists, err := os.Stat("/var/lib/apt/lists")
 	if errors.Is(err, fs.ErrNotExist) {
 		return filepath.Join(dir, "none"), nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("look at apt's lists: %w", err)
+		return "", fmt.Errorf("check apt's lists: %w", err)
 	}
 	recipe, err := recipeHash()
 	if err != nil {
@@ -131,11 +131,11 @@ func aptStamp(dir string) (string, error) {
 	return filepath.Join(dir, fmt.Sprintf("for-%s-%x", recipe, lists.ModTime().UnixNano())), nil
 }
 
-// recipeHash is the digest of everything that decides about a bundle beside
-// the packages' versions.
+// recipeHash returns a digest of everything that a bundle depends on, except
+// for the versions of the packages.
 func recipeHash() (string, error) {
 	h := sha256.New()
-	fmt.Fprintln(h, packages, modules, wanted, folders, "kernel unpacked", devicePackages, deviceWanted)
+	fmt.Fprintln(h, packages, modules, wanted, directories, "kernel unpacked", devicePackages, deviceWanted)
 	err := fs.WalkDir(dom0Files, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -147,8 +147,8 @@ func recipeHash() (string, error) {
 	return shortHash(h.Sum(nil)), err
 }
 
-// shortHash is a digest's first 64 bits: enough to tell the few bundles and
-// states of one machine apart.
+// shortHash returns a digest's first 64 bits, enough to distinguish the few
+// bundles and states on one machine.
 func shortHash(sum []byte) string { return fmt.Sprintf("%x", sum[:8]) }
 
 func stampedBundle(dir, stamp string) (bundle, bool) {
@@ -202,8 +202,8 @@ func makeBundle(ctx context.Context, dir, stamp string, progress func(string)) (
 	return bundle{dir: made, initramfs: initramfsFile, states: made}, nil
 }
 
-// makeBundleDir fills a temporary folder and gives it its name when it is
-// whole. The list of packages is kept beside the files that came from them.
+// makeBundleDir fills a temporary directory and renames it when it is complete.
+// The list of packages is kept beside the files made from them.
 func makeBundleDir(ctx context.Context, dir string, names, files []string) error {
 	temp, err := os.MkdirTemp(filepath.Dir(dir), "making-")
 	if err != nil {
@@ -248,7 +248,7 @@ func (c *contents) write(dir string, files []string) error {
 	)
 }
 
-// whereFrom tells how to get the programs that a machine may lack.
+// whereFrom explains how to install programs.
 var whereFrom = map[string]string{
 	"qemu-system-x86_64": `"apt-get install qemu-system-x86" or "brew install qemu"`,
 	"apt-get":            aptSource,

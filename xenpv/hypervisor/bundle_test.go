@@ -101,12 +101,12 @@ func TestUnpackKernelRefuses(t *testing.T) {
 		image []byte
 		want  string
 	}{
-		{nil, "no bzImage"},
-		{make([]byte, 4096), "no bzImage"},
-		{header(3, 0, 3000), "outside of it"},
-		{header(3, 1<<32-1, 1<<32-1), "outside of it"},
-		{header(3, 0, 2), "outside of it"},
-		{header(3, 0, 1000), "unpack its payload"},
+		{nil, "not a bzImage"},
+		{make([]byte, 4096), "not a bzImage"},
+		{header(3, 0, 3000), "outside the file"},
+		{header(3, 1<<32-1, 1<<32-1), "outside the file"},
+		{header(3, 0, 2), "outside the file"},
+		{header(3, 0, 1000), "decompress payload"},
 	} {
 		if _, err := unpackKernel(test.image); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("got %v, want %s", err, test.want)

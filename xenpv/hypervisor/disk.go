@@ -14,15 +14,15 @@ const (
 	// number 56 bytes into that (linux/fs/ext2/ext2.h, s_magic).
 	ext2MagicOffset = 1024 + 56
 	ext2Magic       = 0xef53
-	// A boot record ends in this number. So does the first sector of a Linux
-	// bzImage, which has "HdrS" behind it (Documentation/arch/x86/boot.rst).
+	// A boot sector ends in this number. So does the first sector of a Linux
+	// bzImage, which is followed by "HdrS" (Documentation/arch/x86/boot.rst).
 	bootMagicOffset   = 510
 	bootMagic         = 0xaa55
 	linuxHeaderOffset = 0x202
 	linuxHeader       = "HdrS"
 )
 
-// IsDisk tells whether the file is a raw disk, with or without partitions,
+// IsDisk reports whether the file is a raw disk, with or without partitions,
 // rather than a kernel.
 func IsDisk(path string) bool {
 	file, err := os.Open(path)
@@ -35,7 +35,7 @@ func IsDisk(path string) bool {
 	return isFileSystem(file) || err == nil && number(file, bootMagicOffset) == bootMagic && string(header) != linuxHeader
 }
 
-// isFileSystem tells whether the disk is an ext2, ext3 or ext4 file system
+// isFileSystem reports whether the disk is an ext2, ext3 or ext4 file system
 // without partitions.
 func isFileSystem(disk io.ReaderAt) bool { return number(disk, ext2MagicOffset) == ext2Magic }
 
@@ -47,8 +47,8 @@ func number(r io.ReaderAt, offset int64) uint16 {
 	return binary.LittleEndian.Uint16(b[:])
 }
 
-// menuPlace is the argument that EC2 starts pv-grub with: menu.lst on the disk
-// itself where that is a file system, or else on its first partition.
+// menuPlace returns the argument that EC2 starts pv-grub with: menu.lst on the
+// disk itself if that is a file system, or else on its first partition.
 func menuPlace(disk io.ReaderAt) string {
 	if isFileSystem(disk) {
 		return "(hd0)/boot/grub/menu.lst"

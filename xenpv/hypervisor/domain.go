@@ -12,7 +12,7 @@ import (
 // Exit is how a domain ended.
 type Exit string
 
-// The ways of ending that Xen tells apart.
+// The ends of a domain that Xen distinguishes.
 const (
 	Poweroff Exit = "poweroff"
 	Reboot   Exit = "reboot"
@@ -20,8 +20,8 @@ const (
 	Crash    Exit = "crash"
 )
 
-// Times are the stages of a boot, counted from the call of [Boot]. Those that
-// weren't reached are zero.
+// Times are the stages of a boot, since the call of [Boot]. A stage that wasn't
+// reached is zero.
 type Times struct {
 	ToolstackReady   time.Duration `json:"toolstack_ready"`
 	DomainCreated    time.Duration `json:"domain_created"`
@@ -45,11 +45,11 @@ type Domain struct {
 	times    Times
 	log      tail
 	asked    uint32                // the number of the last probe
-	expected map[uint32]chan event // who waits for answers to which probe
+	expected map[uint32]chan event // the channels for answers, by number of the probe
 
 	gates sync.Mutex
 	open  []Forward // the gated forwards that are open
-	shut  bool      // the guest has ended: none is opened any more
+	shut  bool      // the guest has ended: no more gates are opened
 }
 
 // Times returns the stages reached so far.
@@ -59,17 +59,17 @@ func (d *Domain) Times() Times {
 	return d.times
 }
 
-// Started is when [Boot] was called: the origin of the domain's times.
+// Started returns the time when [Boot] was called, to which [Times] are relative.
 func (d *Domain) Started() time.Time { return d.started }
 
 // ConsoleTail returns the last lines that the guest wrote to its console.
 func (d *Domain) ConsoleTail() string { return lastLines(d.log.String(), logLines, "\n") }
 
-// PID is that of the QEMU process.
+// PID returns the process ID of QEMU.
 func (d *Domain) PID() int { return d.machine.process.Pid }
 
-// Wait returns how the domain ended, as soon as it has: the machine itself
-// still runs. The error says that ctx is done, or that the machine broke.
+// Wait waits for the domain to end and returns how it ended. The machine itself
+// still runs. The error reports that ctx is done, or that the machine failed.
 func (d *Domain) Wait(ctx context.Context) (Exit, error) {
 	select {
 	case <-d.done:
@@ -79,7 +79,7 @@ func (d *Domain) Wait(ctx context.Context) (Exit, error) {
 	}
 }
 
-// Exit tells how the domain ended, "" while it runs.
+// Exit returns how the domain ended, or "" if it still runs.
 func (d *Domain) Exit() (Exit, error) {
 	select {
 	case <-d.done:
@@ -90,8 +90,8 @@ func (d *Domain) Exit() (Exit, error) {
 }
 
 // Shutdown asks the guest to power off, as "xl shutdown" does, and waits until
-// it has ended. Many unikernels don't listen: use a ctx with a deadline, and
-// then [Domain.Destroy].
+// it has ended. Many unikernels ignore the request: use a ctx with a deadline,
+// and then [Domain.Destroy].
 func (d *Domain) Shutdown(ctx context.Context) (Exit, error) {
 	if err := d.machine.ask(request{Request: "shutdown"}); err != nil {
 		return "", err
@@ -109,7 +109,7 @@ func (d *Domain) Destroy() {
 // ErrEnded means that the domain was no longer there.
 var ErrEnded = errors.New("the domain ended")
 
-// ended says that the domain ended and how.
+// ended returns an error that describes how the domain ended.
 func (d *Domain) ended() error {
 	if d.err != nil {
 		return d.err
@@ -117,7 +117,7 @@ func (d *Domain) ended() error {
 	return fmt.Errorf("%w: %s", ErrEnded, d.exit)
 }
 
-// follow reads what dom0's agent tells until the machine has gone.
+// follow handles the events of dom0's agent until the machine ends.
 func (d *Domain) follow() {
 	for {
 		e, err := d.machine.nextEvent()
@@ -147,8 +147,8 @@ func (d *Domain) handle(e event) {
 	}
 }
 
-// Why a disk doesn't boot, where pygrub or xl tell. The error of [Boot] holds
-// their words, too.
+// Reasons that pygrub or xl give for a disk that doesn't boot. The error of
+// [Boot] also contains their output.
 var (
 	ErrNoMenu = errors.New("there is no menu.lst, or no entry in it")
 	ErrNoFile = errors.New("menu.lst names a file that is not on the disk")
@@ -165,10 +165,10 @@ var failures = []struct {
 	{"Error opening ", ErrNoFile},
 	{"no loader found: Invalid kernel", ErrNotPV},
 	{"x86_32p not supported by xen kernel", errors.New(
-		"it is a 32-bit guest, and this Xen starts only 64-bit ones (Debian builds it without CONFIG_PV32)")},
+		"this Xen starts only 64-bit PV guests (Debian builds it without CONFIG_PV32), and the kernel has 32 bits: boot it in Xen's PV shim")},
 }
 
-// startError says why a domain could not be started.
+// startError returns the reason why a domain could not be started.
 func startError(e event) error {
 	for _, f := range failures {
 		if strings.Contains(e.Log, f.message) {
@@ -178,7 +178,7 @@ func startError(e event) error {
 	return errors.New(e.Reason)
 }
 
-// mark notes the time of a stage when it is reached first.
+// mark records the time when a stage is first reached.
 func (d *Domain) mark(stage *time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -187,14 +187,14 @@ func (d *Domain) mark(stage *time.Duration) {
 	}
 }
 
-// write hands the console's bytes on. A writer that fails loses them; the
-// domain runs on.
+// write passes on the console's bytes. A writer that fails loses them; the
+// domain keeps running.
 func (d *Domain) write(data []byte) {
 	_, _ = d.log.Write(data)
 	_, _ = d.spec.Console.Write(data)
 }
 
-// finish notes the first end that is known. Only follow's goroutine calls it.
+// finish records how the domain ended, once. Only follow's goroutine calls it.
 func (d *Domain) finish(exit Exit, err error) {
 	select {
 	case <-d.done:

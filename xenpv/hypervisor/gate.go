@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// MaxGated is how many ports of a guest can be gated: dom0, whose processor is
-// emulated, takes about a millisecond to ask for one.
+// MaxGated is how many ports of a guest can be gated: probing a port takes dom0,
+// whose processor is emulated, about a millisecond.
 const MaxGated = 32
 
-// How often dom0 asks for the ports that are still closed: often enough not to
-// be felt, seldom enough to leave the guest the processor. A guest that takes
-// its time is asked less often, so that a port opens at most a hundredth of
-// its time late.
+// How often dom0 probes the ports that are still closed: often enough that the
+// delay isn't noticed, rarely enough to leave the processor to the guest. A slow
+// guest is probed less often: a port opens late by at most a hundredth of the
+// time that it took.
 const (
 	gateShortest = 100 * time.Millisecond
 	gateLongest  = time.Second
@@ -24,12 +24,12 @@ const (
 	gateShare    = 100
 )
 
-// gateInterval is the pause between two rounds of questions.
+// gateInterval returns the pause between two rounds of probes.
 func gateInterval(ports int, waited time.Duration) time.Duration {
 	return max(min(max(waited/gateShare, gateShortest), gateLongest), time.Duration(ports)*gatePerPort)
 }
 
-// gated sorts the gated forwards by the guest's ports.
+// gated returns the gated forwards by guest port.
 func (s Spec) gated() map[uint16][]Forward {
 	gates := map[uint16][]Forward{}
 	for _, f := range s.Forwards {
@@ -40,7 +40,7 @@ func (s Spec) gated() map[uint16][]Forward {
 	return gates
 }
 
-// checkGates refuses what can't be gated.
+// checkGates rejects forwards that can't be gated.
 func (s Spec) checkGates() error {
 	gates := s.gated()
 	if len(gates) == 0 {
@@ -59,7 +59,7 @@ func (s Spec) checkGates() error {
 }
 
 // openGates opens each gated forward when the guest accepts connections on its
-// port, until all are open or the domain has ended.
+// port. It returns when all are open or the domain has ended.
 func (d *Domain) openGates() {
 	closed := d.spec.gated()
 	id, answers := d.expect(len(closed))
@@ -95,7 +95,7 @@ func (d *Domain) openForwards(list []Forward) {
 		if d.shut {
 			return
 		}
-		err := f.check() // tells why a port can't be had, which QEMU doesn't
+		err := f.check() // explains why a port isn't available, which QEMU doesn't
 		if err == nil {
 			err = d.machine.humanCommand("hostfwd_add net " + f.rule(d.spec.Network))
 		}
@@ -123,14 +123,13 @@ func (d *Domain) shutForwards() {
 	d.open = nil
 }
 
-// humanCommand runs a command of QEMU's monitor for humans, which QMP has no
-// other one for. Those for forwards are silent where they succeed, or say that
-// something was "removed".
+// humanCommand runs a command that only QEMU's monitor for humans has. Those for
+// forwards print nothing if they succeed, or that something was "removed".
 func (m *machine) humanCommand(line string) error {
 	var said string
 	err := m.run(context.Background(), "human-monitor-command", map[string]any{"command-line": line}, &said)
 	if err == nil && said != "" {
-		err = errors.New("QEMU says: " + lastLines(said, 1, ""))
+		err = errors.New("QEMU: " + lastLines(said, 1, ""))
 	}
 	return err
 }

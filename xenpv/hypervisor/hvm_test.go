@@ -105,11 +105,11 @@ func shimDisk(t testing.TB, kernel, arguments string) string {
 		t.Fatal(err)
 	}
 	const stage2Start, filesStart = 2, 128 // sectors
-	raw := make([]byte, filesStart*sectorSize)
+	files := new(bytes.Buffer)
 	file := func(data []byte, commandLine string) bootsector.File {
-		extent := bootsector.Extent{Start: uint64(len(raw) / sectorSize), Count: uint32((len(data) + sectorSize - 1) / sectorSize)}
-		raw = append(raw, data...)
-		raw = append(raw, make([]byte, -len(data)&(sectorSize-1))...)
+		extent := bootsector.Extent{Start: uint64(filesStart + files.Len()/sectorSize), Count: uint32((len(data) + sectorSize - 1) / sectorSize)}
+		files.Write(data)
+		files.Write(make([]byte, -len(data)&(sectorSize-1)))
 		return bootsector.File{Extents: []bootsector.Extent{extent}, Size: int64(len(data)), CommandLine: commandLine}
 	}
 	stage2, err := bootsector.Stage2(bootsector.Table{
@@ -123,8 +123,10 @@ func shimDisk(t testing.TB, kernel, arguments string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	raw := make([]byte, filesStart*sectorSize+files.Len())
 	copy(raw, sector)
 	copy(raw[stage2Start*sectorSize:], stage2)
+	copy(raw[filesStart*sectorSize:], files.Bytes())
 	path := filepath.Join(t.TempDir(), "shim.raw")
 	if err := os.WriteFile(path, raw, 0o644); err != nil {
 		t.Fatal(err)

@@ -25,9 +25,9 @@ import (
 //go:embed dom0
 var dom0Files embed.FS
 
-// ownFiles tells where they go. The hotplug scripts do nothing: the agent does
-// their work, as a shell and five programs for each device take a second in
-// emulation.
+// ownFiles maps paths in dom0 to them. The hotplug scripts do nothing: the agent
+// does their work, because a shell and five programs per device take a second
+// in emulation.
 var ownFiles = map[string]string{
 	"init":                       "init",
 	"agent":                      "agent",
@@ -43,7 +43,7 @@ var modules = []string{
 }
 
 // wanted are the packaged files that dom0 needs, as patterns of path.Match;
-// one that ends in a slash takes the whole folder.
+// a pattern that ends in a slash includes the whole directory.
 var wanted = []string{
 	"bin/busybox",
 	"lib64/ld-linux-x86-64.so.2",
@@ -67,8 +67,8 @@ var wanted = []string{
 	"usr/lib/python3.11/re/",
 }
 
-// folders must exist in dom0 although no package brings a file for them.
-var folders = []string{
+// directories must exist in dom0 although no package has a file in them.
+var directories = []string{
 	"dev", "etc/xen", "proc", "run/xen", "run/xenstored", "sys", "tmp",
 	"var/lib/xen", "var/lib/xenstored", "var/lock", "var/log/xen",
 }
@@ -79,8 +79,8 @@ type entry struct {
 	data []byte
 }
 
-// contents is what a bundle is made of: dom0's files by their paths, and the
-// two that the machine starts from.
+// contents is what a bundle is made of: dom0's files by path, and the two files
+// that the machine starts from.
 type contents struct {
 	wanted      []string // patterns of the packaged files to pick
 	files       map[string]entry
@@ -93,8 +93,8 @@ func collect(ctx context.Context, debs []string) (*contents, error) {
 		"lib":     {cpio.TypeSymlink | 0o777, []byte("usr/lib")},
 		"var/run": {cpio.TypeSymlink | 0o777, []byte("/run")},
 	}}
-	for _, folder := range folders {
-		c.files[folder] = entry{mode: cpio.TypeDir | 0o755}
+	for _, directory := range directories {
+		c.files[directory] = entry{mode: cpio.TypeDir | 0o755}
 	}
 	for to, file := range ownFiles {
 		data, err := dom0Files.ReadFile("dom0/" + file)
@@ -156,14 +156,14 @@ func (c *contents) addFile(header *tar.Header, data io.Reader) (err error) {
 		c.files[name] = entry{cpio.TypeSymlink | 0o777, []byte(header.Linkname)}
 	case header.Typeflag != tar.TypeReg:
 	case strings.HasPrefix(name, "boot/vmlinuz-"):
-		var packed []byte
-		if packed, err = io.ReadAll(data); err == nil {
-			c.kernel, err = unpackKernel(packed)
+		var bzImage []byte
+		if bzImage, err = io.ReadAll(data); err == nil {
+			c.kernel, err = unpackKernel(bzImage)
 		}
 	case strings.HasPrefix(name, "boot/xen-") && strings.HasSuffix(name, ".gz"):
-		var unpacked *gzip.Reader
-		if unpacked, err = gzip.NewReader(data); err == nil {
-			c.xen, err = io.ReadAll(unpacked)
+		var xen *gzip.Reader
+		if xen, err = gzip.NewReader(data); err == nil {
+			c.xen, err = io.ReadAll(xen)
 		}
 	case c.wants(name) || moduleName(name) != name:
 		e := entry{mode: cpio.TypeReg | cpio.FileMode(header.Mode&0o777)}
@@ -183,8 +183,8 @@ func (c *contents) wants(name string) bool {
 	})
 }
 
-// moduleName is where dom0's init finds a kernel module: in the order of
-// loading. Names of other files stay.
+// moduleName returns the path where dom0's init finds a kernel module, which
+// gives the order of loading. It returns the names of other files unchanged.
 func moduleName(name string) string {
 	if base, ok := strings.CutSuffix(path.Base(name), ".ko"); ok {
 		if i := slices.Index(modules, base); i >= 0 {
@@ -226,9 +226,9 @@ func lack(missing []string) error {
 	return fmt.Errorf("the packages lack %s", strings.Join(missing, ", "))
 }
 
-// writeInitramfs writes dom0's files as a cpio archive, sorted and with
-// times of 0, so that the same packages give the same bytes. It isn't
-// compressed: emulated unpacking costs more than the space.
+// writeInitramfs writes dom0's files as a cpio archive, sorted and with times
+// of 0, so that the same packages give the same bytes. It isn't compressed:
+// decompressing in emulation would cost more time than the space is worth.
 func (c *contents) writeInitramfs(to io.Writer) error {
 	for _, name := range slices.Collect(maps.Keys(c.files)) {
 		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {

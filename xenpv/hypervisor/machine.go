@@ -17,9 +17,9 @@ import (
 
 const qemuProgram = "qemu-system-x86_64"
 
-// cpuFlags are what guests want beside qemu64: without AES-NI MirageOS 3 dies
-// of an invalid operand, and without RDRAND dom0 waits seconds for random
-// numbers. "-cpu max" hangs Xen 4.17.
+// cpuFlags are the features that guests need in addition to qemu64. Without
+// AES-NI MirageOS 3 crashes with an invalid opcode, and without RDRAND dom0
+// waits seconds for random numbers. Xen 4.17 hangs with "-cpu max".
 const cpuFlags = "qemu64,+aes,+ssse3,+sse4.1,+sse4.2,+pclmulqdq,+popcnt,+rdrand"
 
 // hvmFlags are what HVM domains need in addition: AMD's virtualization with
@@ -27,29 +27,29 @@ const cpuFlags = "qemu64,+aes,+ssse3,+sse4.1,+sse4.2,+pclmulqdq,+popcnt,+rdrand"
 // dies on qemu64's own family 15, of whose registers QEMU emulates too few.
 const hvmFlags = ",family=23,model=1,stepping=2,+svm,+npt,+nrip-save"
 
-// Xen and dom0 start as on any host, less what only costs time in emulation:
-// scrubbing memory that QEMU has just zeroed, and defences against other
-// tenants, of which there are none.
+// Xen and dom0 start as on any host, except for what only costs time in
+// emulation: scrubbing memory that QEMU has just zeroed, and mitigations against
+// other tenants, as there are none.
 const (
-	// dom0MiB leaves room for unpacked kernels and ramdisks of 100 MiB and
-	// more beside the 60 MiB that dom0 itself takes.
+	// dom0MiB leaves room for uncompressed kernels and ramdisks of 100 MiB and
+	// more in addition to dom0's own 60 MiB.
 	dom0MiB = 512
 	// hvmDom0MiB leaves room for the device model, a program of 50 MiB in an
 	// initramfs of 90, beside dom0 itself. No kernel passes through dom0.
 	hvmDom0MiB = 640
-	// xenMiB is what Xen itself takes, and a domain beside its own memory.
+	// xenMiB is for Xen itself, and for what a domain needs beyond its memory.
 	xenMiB        = 80
 	xenArguments  = "console=com1 com1=115200 loglvl=warning noreboot bootscrub=0 spec-ctrl=no xpti=0"
 	dom0Arguments = "console=hvc0 quiet mitigations=off"
 )
 
-// machineSpec says how a machine that runs Xen is to be started.
+// machineSpec describes a machine that runs Xen.
 type machineSpec struct {
 	bundle bundle
-	// memoryMiB is the machine's memory: dom0's, the guest's, and Xen's own.
+	// memoryMiB is the machine's memory: dom0's, the guest's and Xen's own.
 	memoryMiB int
 	kvm       bool
-	hvm       bool // it can run HVM domains; then bundle has the device model
+	hvm       bool // it runs HVM domains, and the bundle has the device model
 	// ram is QEMU's memory back end, without id and size.
 	ram string
 	// incoming makes the machine wait for a saved state.
@@ -58,21 +58,21 @@ type machineSpec struct {
 	disk     *os.File
 }
 
-// machine is a running QEMU. Its monitor and dom0's agent are reached over
-// sockets that have no name in the file system, and its copy-on-write layer is
-// a file without a name: whatever ends this program leaves nothing behind.
+// machine is a running QEMU. The sockets of its monitor and of dom0's agent have
+// no names in the file system, and neither has its copy-on-write layer. So
+// nothing is left behind, however this program ends.
 type machine struct {
 	*monitor
 	agent   net.Conn
-	events  *bufio.Reader // the agent's words
+	events  *bufio.Reader // from the agent
 	process *os.Process
-	// ended is closed when QEMU has gone; waitErr and state are set by then.
+	// ended is closed when QEMU has ended; waitErr and state are set by then.
 	ended   chan struct{}
 	waitErr error
 	state   *os.ProcessState
 	serial  tail // Xen's and dom0's messages
 	stderr  tail
-	broken  atomic.Value // string: why this program had to end QEMU
+	broken  atomic.Value // string: why this program ended QEMU
 }
 
 // hardware returns the options that a saved state depends on.
@@ -103,8 +103,8 @@ func dom0Memory(hvm bool) int {
 	return dom0MiB
 }
 
-// arguments returns QEMU's whole command line. The monitor is its file 3, the
-// agent's port 4, the disk 5.
+// arguments returns QEMU's command line. File descriptor 3 is the monitor, 4 the
+// agent's port, 5 the disk.
 func (s machineSpec) arguments() []string {
 	args := append(s.hardware(),
 		"-object", fmt.Sprintf("%s,id=ram,size=%dM", s.ram, s.memoryMiB),
@@ -154,8 +154,8 @@ func (s machineSpec) start(ctx context.Context) (*machine, error) {
 	return m, nil
 }
 
-// launch starts QEMU and watches it from the same thread: Linux ends a child
-// when the *thread* that started it does (prctl(2), PR_SET_PDEATHSIG).
+// launch starts QEMU and waits for it in the same thread: Linux ends a child
+// when the thread that started it ends (prctl(2), PR_SET_PDEATHSIG).
 func (m *machine) launch(cmd *exec.Cmd) error {
 	separate(cmd)
 	started := make(chan error)
@@ -173,32 +173,32 @@ func (m *machine) launch(cmd *exec.Cmd) error {
 	return <-started
 }
 
-// showDisk has dom0 look at its disk again. A saved machine has an empty disk;
-// QEMU puts the guest's in its place, and tells of a change of size when it is
-// asked to make one. That is much faster than to hot-plug a disk.
+// showDisk makes dom0 read the size of its disk again. A saved machine has an
+// empty disk, which QEMU replaces with the guest's disk; a request to resize it
+// makes QEMU announce the new size. That is much faster than plugging in a disk.
 func (m *machine) showDisk(ctx context.Context, size int64) error {
 	return m.run(ctx, "block_resize", map[string]any{"device": "disk", "size": size}, nil)
 }
 
-// kill ends QEMU at once and returns when it has gone.
+// kill ends QEMU immediately and returns when it has ended.
 func (m *machine) kill() {
 	_ = m.process.Kill() // it may have ended by itself
 	<-m.ended
-	_, _ = m.conn.Close(), m.agent.Close() // whose other end is gone
+	_, _ = m.conn.Close(), m.agent.Close() // the other ends are closed
 }
 
-// onEvent hears of a write that failed: QEMU stops the machine then, and
-// nobody would ever start it again.
+// onEvent handles a write that failed: QEMU has then stopped the machine, and
+// nothing would resume it.
 func (m *machine) onEvent(name string, data json.RawMessage) {
 	var failure struct{ Operation, Reason string }
 	if name != "BLOCK_IO_ERROR" || json.Unmarshal(data, &failure) != nil {
 		return
 	}
-	m.broken.Store(fmt.Sprintf("%s the disk (a guest's writes go to %s): %s", failure.Operation, os.TempDir(), failure.Reason))
+	m.broken.Store(fmt.Sprintf("%s the disk (the guest's writes go to %s): %s", failure.Operation, os.TempDir(), failure.Reason))
 	_ = m.process.Kill()
 }
 
-// explain adds to err why QEMU ended, if it has.
+// explain adds to err the reason why QEMU ended, if it has ended.
 func (m *machine) explain(err error) error {
 	select {
 	case <-m.ended:
@@ -210,7 +210,7 @@ func (m *machine) explain(err error) error {
 	}
 	why := lastLines(m.stderr.String(), 3, " | ")
 	if m.waitErr == nil {
-		return withLog(fmt.Errorf("%w: dom0 powered off", err), "its last messages", m.serial.String())
+		return withLog(fmt.Errorf("%w: dom0 powered off", err), "last messages of dom0", m.serial.String())
 	}
 	if why == "" {
 		why = m.waitErr.Error()
@@ -218,6 +218,6 @@ func (m *machine) explain(err error) error {
 	return fmt.Errorf("%w: QEMU ended: %s", err, why)
 }
 
-// endedGrace is how long a QEMU whose sockets have closed may take to be
-// reaped: the kernel does it within milliseconds.
+// endedGrace is how long it may take to reap a QEMU whose sockets have closed.
+// The kernel needs milliseconds.
 const endedGrace = time.Second

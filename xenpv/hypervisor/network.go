@@ -10,27 +10,28 @@ import (
 	"strings"
 )
 
-// Network is the segment that the guest's card is on. QEMU answers there as
-// gateway, DNS and DHCP server, and reaches the host's networks for the guest.
+// Network is the guest's network segment. QEMU is the gateway, DNS and DHCP
+// server there, and connects the guest to the host's networks.
 type Network struct {
-	// Address is the guest's, with its subnet, as compiled into the image:
-	// 10.0.0.2/24. DHCP offers the same one. The zero value is 10.0.2.15/24.
+	// Address is the guest's address with its subnet, such as 10.0.0.2/24, as
+	// compiled into the image. DHCP offers the same address. The default is
+	// 10.0.2.15/24.
 	Address netip.Prefix
-	// Gateway is QEMU's own address in that subnet. The zero value is the
-	// subnet's first one that isn't the guest's.
+	// Gateway is QEMU's own address in that subnet. The default is the first
+	// address that isn't the guest's.
 	Gateway netip.Addr
 }
 
-// Forward makes a port of the guest answer on the host.
+// Forward makes a port of the guest reachable on the host.
 type Forward struct {
 	Proto     string         // "tcp" or "udp"
-	Host      netip.AddrPort // IPv4; any address of the loopback range will do
+	Host      netip.AddrPort // IPv4, such as any address of the loopback range
 	GuestPort uint16
-	// Gated opens the port, of TCP, only when dom0 has seen the guest accept a
-	// connection on it, within 0.1 s or so, and closes it when the guest ends:
-	// callers are refused before and after. Without it QEMU accepts connections
-	// all the time, whether the guest does or not. At most [MaxGated] of the
-	// guest's ports can be gated.
+	// Gated opens the TCP port on the host when the guest accepts connections
+	// on it, which dom0 notices within 0.1 s or so, and closes it when the guest
+	// ends. Before and after, connections are refused. Without it, QEMU always
+	// accepts connections, whether the guest does or not. At most [MaxGated]
+	// ports of the guest can be gated.
 	Gated bool
 }
 
@@ -43,29 +44,29 @@ var (
 	defaultGateway = netip.MustParseAddr("10.0.2.2")
 )
 
-// complete fills in what was left out, and refuses what can't work.
+// complete fills in defaults, and rejects invalid addresses.
 func (n Network) complete() (Network, error) {
 	if n == (Network{}) {
 		return Network{defaultAddress, defaultGateway}, nil
 	}
 	if !n.Address.IsValid() || !n.Address.Addr().Is4() || n.Address.Bits() < 8 || n.Address.Bits() > 30 {
-		return n, fmt.Errorf("the guest's address %v is not an IPv4 address with a subnet of 8 to 30 bits, such as 10.0.0.2/24", n.Address)
+		return n, fmt.Errorf("guest address %v is not an IPv4 address with a subnet of 8 to 30 bits, such as 10.0.0.2/24", n.Address)
 	}
 	if !n.Gateway.IsValid() {
 		n.Gateway = n.free(n.Address.Addr())
 	}
 	switch {
 	case !n.isHost(n.Address.Addr()):
-		return n, fmt.Errorf("the guest's address %v is its subnet's network or broadcast address; give it another one", n.Address)
+		return n, fmt.Errorf("guest address %v is its subnet's network or broadcast address: specify another", n.Address)
 	case n.Gateway == n.Address.Addr():
-		return n, fmt.Errorf("the gateway %v is the guest's own address; give it another one in %v", n.Gateway, n.Address.Masked())
+		return n, fmt.Errorf("gateway %v is the guest's own address: specify another in %v", n.Gateway, n.Address.Masked())
 	case !n.isHost(n.Gateway):
-		return n, fmt.Errorf("the gateway %v is no host address in the guest's subnet %v", n.Gateway, n.Address.Masked())
+		return n, fmt.Errorf("gateway %v is not a host address in the guest's subnet %v", n.Gateway, n.Address.Masked())
 	}
 	return n, nil
 }
 
-// isHost tells whether a host may have the address in the subnet.
+// isHost reports whether a host may have the address in the subnet.
 func (n Network) isHost(a netip.Addr) bool {
 	return n.Address.Contains(a) && a != n.Address.Masked().Addr() && a != n.broadcast()
 }
@@ -79,7 +80,7 @@ func (n Network) broadcast() netip.Addr {
 }
 
 // free returns the subnet's first host address that isn't taken, or the zero
-// address where there is none.
+// address if all are taken.
 func (n Network) free(taken ...netip.Addr) netip.Addr {
 	for a := n.Address.Masked().Addr().Next(); n.isHost(a); a = a.Next() {
 		if !slices.Contains(taken, a) {
@@ -89,8 +90,8 @@ func (n Network) free(taken ...netip.Addr) netip.Addr {
 	return netip.Addr{}
 }
 
-// dns is where QEMU's name server answers: it wants an address apart from the
-// gateway's, and takes the broadcast address where the subnet is full.
+// dns returns the address of QEMU's name server. It must differ from the
+// gateway's, and is the broadcast address if the subnet has no other left.
 func (n Network) dns() netip.Addr {
 	if a := n.free(n.Address.Addr(), n.Gateway); a.IsValid() {
 		return a
@@ -98,16 +99,16 @@ func (n Network) dns() netip.Addr {
 	return n.broadcast()
 }
 
-// probe is the address that dom0 takes to probe the guest from.
+// probe returns the address from which dom0 probes the guest.
 func (n Network) probe() (netip.Prefix, error) {
 	a := n.free(n.Address.Addr(), n.Gateway, n.dns())
 	if !a.IsValid() {
-		return netip.Prefix{}, fmt.Errorf("the subnet %v has no address left to probe the guest from", n.Address.Masked())
+		return netip.Prefix{}, fmt.Errorf("subnet %v has no address left to probe the guest from", n.Address.Masked())
 	}
 	return netip.PrefixFrom(a, n.Address.Bits()), nil
 }
 
-// netdev is QEMU's option for the network and its forwarded ports.
+// netdev returns QEMU's option for the network and its forwarded ports.
 func (n Network) netdev(forwards []Forward) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "user,id=net,net=%v,host=%v,dns=%v,dhcpstart=%v", n.Address.Masked(), n.Gateway, n.dns(), n.Address.Addr())
@@ -119,13 +120,13 @@ func (n Network) netdev(forwards []Forward) string {
 	return b.String()
 }
 
-// rule is a forward as QEMU wants it.
+// rule returns the forward in QEMU's syntax.
 func (f Forward) rule(n Network) string {
 	return fmt.Sprintf("%s:%v-%v:%d", f.Proto, f.Host, n.Address.Addr(), f.GuestPort)
 }
 
-// FreePort finds a port of 127.0.0.1, for "tcp" or "udp", that nobody listens
-// on: the host's end of a [Forward].
+// FreePort finds an unused port of 127.0.0.1, for "tcp" or "udp": the host's end
+// of a [Forward].
 func FreePort(ctx context.Context, proto string) (netip.AddrPort, error) {
 	const free = "127.0.0.1:0"
 	var config net.ListenConfig
@@ -148,10 +149,10 @@ func FreePort(ctx context.Context, proto string) (netip.AddrPort, error) {
 	return netip.ParseAddrPort(address.String())
 }
 
-// check refuses forwards that QEMU can't set up, above all taken ports.
+// check rejects forwards that QEMU can't set up, most often ports in use.
 func (f Forward) check() error {
 	if !f.Host.Addr().Is4() || f.GuestPort == 0 || f.Host.Port() == 0 {
-		return fmt.Errorf("forward %v: it needs an IPv4 address and port of this host, and a port of the guest", f)
+		return fmt.Errorf("forward %v: an IPv4 address and port of this host and a port of the guest are required", f)
 	}
 	var listener interface{ Close() error }
 	var err error

@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// packages are the Debian 12 packages that dom0's files come from. The kernel
-// is found through linux-image-amd64, whose dependency names the current one.
+// packages are the Debian 12 packages that contain dom0's files. The dependency
+// of linux-image-amd64 names the package of the current kernel.
 var packages = []string{
 	"busybox-static",
 	"libbz2-1.0", "libc6", "libcom-err2", "libexpat1", "libext2fs2", "libffi8",
@@ -26,8 +26,8 @@ var packages = []string{
 	"xen-hypervisor-4.17-amd64", "xen-utils-4.17", "zlib1g",
 }
 
-// devicePackages are what the device model of HVM domains comes from: QEMU as a
-// Xen device model with its libraries, SeaBIOS, and Xen's hvmloader.
+// devicePackages are the packages that contain the device model of HVM domains:
+// QEMU built for Xen with its libraries, SeaBIOS, and Xen's hvmloader.
 var devicePackages = []string{
 	"qemu-system-xen", "seabios", "xen-utils-4.17",
 	"libdw1", "libelf1", "libfdt1", "libglib2.0-0", "libgstreamer-plugins-base1.0-0",
@@ -38,9 +38,9 @@ var devicePackages = []string{
 
 const kernelPackage = "linux-image-amd64"
 
-// aptSource tells a user what apt must offer.
+// aptSource explains which packages apt must offer.
 const aptSource = "apt must offer Debian 12's packages (run \"apt-get update\"); " +
-	"elsewhere, copy a bundle from such a machine and name its folder in XENPV_DOM0"
+	"on another system, copy a bundle from such a machine and set XENPV_DOM0 to its directory"
 
 var kernelDependency = regexp.MustCompile(`(?m)^\s*Depends: (linux-image-\S+)$`)
 
@@ -76,12 +76,12 @@ func findPackages(ctx context.Context, names []string) (files []string, err erro
 	return files, nil
 }
 
-// downloadPackages has apt put the packages' files into dir, after checking
-// their signatures' chain as it always does, and returns their paths.
+// downloadPackages has apt download the packages' files to dir, which verifies
+// them against the signed lists, and returns their paths.
 func downloadPackages(ctx context.Context, dir string, names []string) ([]string, error) {
 	args := []string{"download", "-qq"}
 	if os.Geteuid() == 0 {
-		// Else apt warns that its own user can't write into a private folder.
+		// Otherwise apt warns that its own user can't write to a private directory.
 		args = append(args, "-o", "APT::Sandbox::User=root")
 	}
 	if _, err := apt(ctx, dir, "apt-get", append(args, names...)...); err != nil {

@@ -10,29 +10,28 @@ import (
 	"time"
 )
 
-// probeRepeat is the pause before a question is put again that nobody answered,
-// as ping(8) makes it. The answers to all of them count.
+// probeRepeat is the pause before an unanswered probe is repeated, as in
+// ping(8). An answer to any of them counts.
 const probeRepeat = time.Second
 
-// Ping asks the guest for an ICMP echo, from an address beside its own, and
-// returns as soon as it answers. The error says that ctx was done first, or
+// Ping sends the guest ICMP echo requests from an address in its subnet, and
+// returns as soon as it replies. The error reports that ctx was done first, or
 // that the domain ended.
 func (d *Domain) Ping(ctx context.Context) error { return d.probe(ctx, 0) }
 
-// Connect asks whether the guest accepts TCP connections on the port. It
-// returns nil as soon as it does, and an error that holds
-// [syscall.ECONNREFUSED] as soon as it refuses; else the error says that ctx
-// was done first, or that the domain ended. The connection is only begun: the
-// guest's program doesn't see it.
+// Connect probes whether the guest accepts TCP connections on the port. It
+// returns nil as soon as the guest accepts one, and an error that wraps
+// [syscall.ECONNREFUSED] as soon as the guest refuses one. Otherwise the error
+// reports that ctx was done first, or that the domain ended. The handshake isn't
+// completed: the guest's program doesn't see the connection.
 func (d *Domain) Connect(ctx context.Context, port uint16) error {
 	if port == 0 {
-		return errors.New("connect to the guest: port 0 is none")
+		return errors.New("connect to the guest: port must be 1 to 65535, not 0")
 	}
 	return d.probe(ctx, port)
 }
 
-// probe has dom0 ask the guest for an answer on a TCP port, or to ICMP where
-// port is 0.
+// probe has dom0 probe a TCP port of the guest, or ICMP if port is 0.
 func (d *Domain) probe(ctx context.Context, port uint16) error {
 	id, answers := d.expect(1)
 	defer d.forget(id)
@@ -52,7 +51,7 @@ func (d *Domain) probe(ctx context.Context, port uint16) error {
 		case <-d.done:
 			return d.ended()
 		case <-ctx.Done():
-			return fmt.Errorf("no answer from %v to %s: %w", d.spec.Network.Address.Addr(), probeName(port), context.Cause(ctx))
+			return fmt.Errorf("no reply from %v to %s: %w", d.spec.Network.Address.Addr(), probeName(port), context.Cause(ctx))
 		}
 	}
 }
@@ -64,8 +63,8 @@ func probeName(port uint16) string {
 	return fmt.Sprintf("TCP port %d", port)
 }
 
-// expect makes the number of a question, and the channel of the answers to it;
-// so many of them are kept until they are taken.
+// expect returns the number of a new probe, and the channel of its answers,
+// which buffers as many as given.
 func (d *Domain) expect(answers int) (uint32, <-chan event) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -83,7 +82,7 @@ func (d *Domain) forget(id uint32) {
 	delete(d.expected, id)
 }
 
-// answered hands an answer on to who asked, if they still listen.
+// answered passes an answer to the probe's channel, if that still exists.
 func (d *Domain) answered(e event) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -93,7 +92,7 @@ func (d *Domain) answered(e event) {
 	}
 }
 
-// sendProbe has dom0 ask the guest once for each port, 0 being ICMP.
+// sendProbe has dom0 probe each port once; 0 is ICMP.
 func (d *Domain) sendProbe(id uint32, ports ...uint16) error {
 	network := d.spec.Network
 	from, err := network.probe()
@@ -106,5 +105,5 @@ func (d *Domain) sendProbe(id uint32, ports ...uint16) error {
 	})
 }
 
-// mask is a subnet's mask as four numbers.
+// mask returns a subnet mask in dotted decimal.
 func mask(p netip.Prefix) string { return net.IP(net.CIDRMask(p.Bits(), 32)).String() }

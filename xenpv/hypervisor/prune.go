@@ -8,34 +8,33 @@ import (
 	"time"
 )
 
-// How many bundles and saved states are kept, with the one in use: a bundle for
-// this program and one for another version of it beside this, and for each
-// bundle as many states as there are common sizes of machines. A state takes a
-// few hundred MB.
+// How many bundles and saved states are kept, including the one in use: a bundle
+// for this version of the program and one for another, and for each bundle a
+// state for each common size of machine. A state takes a few hundred MB.
 const (
 	keptBundles = 2
 	keptStates  = 4
 )
 
-// keepNewest marks a folder as used, and removes all but the newest of the
-// folders that a pattern names. Machines that run from one hold its files open.
+// keepNewest marks a directory as used, and removes all but the newest of the
+// directories that match a pattern. Running machines hold their files open.
 func keepNewest(count int, used, pattern string) error {
 	now := time.Now()
 	if err := os.Chtimes(used, now, now); err != nil {
 		return err
 	}
-	folders, err := filepath.Glob(pattern)
+	directories, err := filepath.Glob(pattern)
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(folders, func(a, b string) int { return modified(b).Compare(modified(a)) })
-	for _, old := range folders[min(count, len(folders)):] {
+	slices.SortFunc(directories, func(a, b string) int { return modified(b).Compare(modified(a)) })
+	for _, old := range directories[min(count, len(directories)):] {
 		err = errors.Join(err, os.RemoveAll(old))
 	}
 	return err
 }
 
-// modified is a folder's time, zero where it is gone.
+// modified returns a directory's time, or zero if it doesn't exist.
 func modified(path string) time.Time {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -44,8 +43,8 @@ func modified(path string) time.Time {
 	return info.ModTime()
 }
 
-// removeAll removes the files and folders that a pattern names: what a killed
-// process left half made.
+// removeAll removes the files and directories that match a pattern: incomplete
+// ones that a killed process left.
 func removeAll(pattern string) error {
 	left, err := filepath.Glob(pattern)
 	for _, path := range left {

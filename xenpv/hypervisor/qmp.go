@@ -17,7 +17,7 @@ type monitor struct {
 	closed  chan struct{}
 }
 
-// qmpMessage is anything that QEMU says: a greeting, a reply or an event.
+// qmpMessage is a message from QEMU: a greeting, a reply or an event.
 type qmpMessage struct {
 	Return json.RawMessage `json:"return"`
 	Error  *struct {
@@ -27,7 +27,7 @@ type qmpMessage struct {
 	Data  json.RawMessage `json:"data"`
 }
 
-// newMonitor takes QEMU's monitor into command mode. Each event goes to onEvent.
+// newMonitor puts QEMU's monitor in command mode. Each event goes to onEvent.
 func newMonitor(ctx context.Context, conn net.Conn, onEvent func(name string, data json.RawMessage)) (*monitor, error) {
 	m := &monitor{conn: conn, replies: make(chan qmpMessage, 1), closed: make(chan struct{})}
 	go m.read(onEvent)
@@ -47,13 +47,13 @@ func (m *monitor) read(onEvent func(string, json.RawMessage)) {
 		case message.Return != nil || message.Error != nil:
 			select {
 			case m.replies <- message:
-			default: // nobody waits any more
+			default: // the command's context is done
 			}
 		}
 	}
 }
 
-// run executes a command and unpacks its result into result, if that isn't nil.
+// run executes a command and decodes its result into result, if that isn't nil.
 func (m *monitor) run(ctx context.Context, command string, arguments, result any) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -14,8 +14,8 @@ import (
 	"github.com/rogpeppe/go-internal/lockedfile"
 )
 
-// A saved state is a folder with the machine's memory, which QEMU maps
-// privately and so shares and never changes, and the state of its devices.
+// A saved state is a directory with the machine's memory, which QEMU maps
+// privately and so never changes, and the state of its devices.
 const (
 	ramFile    = "ram"
 	deviceFile = "devices"
@@ -29,12 +29,12 @@ const (
 )
 
 // migrationPoll is how often QEMU is asked whether it has saved the devices,
-// which takes it some milliseconds.
+// which takes some milliseconds.
 const migrationPoll = 10 * time.Millisecond
 
-// boot starts a machine and returns it when its toolstack is ready: from the
-// saved state, which it makes first where there is none; without one where
-// none can be made.
+// boot starts a machine from its saved state and returns when its toolstack is
+// ready. It makes the state first if it doesn't exist, and starts without one
+// if that fails.
 func (s machineSpec) boot(ctx context.Context, progress func(string)) (*machine, error) {
 	if !s.kvm { // a state saved under KVM depends on the host's processor
 		m, stateErr, err := s.bootSaved(ctx, progress)
@@ -47,9 +47,9 @@ func (s machineSpec) boot(ctx context.Context, progress func(string)) (*machine,
 	return s.startReady(ctx, coldReady)
 }
 
-// bootSaved starts a machine from the saved state. stateErr says that the state
-// couldn't be made, or couldn't be loaded and was dropped; err, that it wasn't
-// the state's fault.
+// bootSaved starts a machine from the saved state. stateErr means that the state
+// couldn't be made, or couldn't be loaded and was removed. err is any other
+// failure.
 func (s machineSpec) bootSaved(ctx context.Context, progress func(string)) (m *machine, stateErr, err error) {
 	state, stateErr := s.savedState(ctx, progress)
 	if stateErr != nil {
@@ -76,14 +76,14 @@ func (s machineSpec) startReady(ctx context.Context, limit time.Duration) (*mach
 	return m, nil
 }
 
-// savedState returns the folder of the state that fits s.
+// savedState returns the directory of the saved state for s.
 func (s machineSpec) savedState(ctx context.Context, progress func(string)) (string, error) {
 	key, err := s.stateKey()
 	if err != nil {
 		return "", err
 	}
 	dir := filepath.Join(s.bundle.states, "state-"+key)
-	if s.whole(dir) {
+	if s.complete(dir) {
 		return dir, nil
 	}
 	if err := os.MkdirAll(s.bundle.states, 0o755); err != nil {
@@ -94,8 +94,8 @@ func (s machineSpec) savedState(ctx context.Context, progress func(string)) (str
 		return "", fmt.Errorf("make a saved state: %w", err)
 	}
 	defer unlock()
-	if s.whole(dir) {
-		return dir, nil // somebody else made it meanwhile
+	if s.complete(dir) {
+		return dir, nil // another process made it in the meantime
 	}
 	progress(fmt.Sprintf("starting Xen and saving its state, once, in %s", dir))
 	if err := s.makeState(ctx, dir); err != nil {
@@ -104,8 +104,8 @@ func (s machineSpec) savedState(ctx context.Context, progress func(string)) (str
 	return dir, nil
 }
 
-// stateKey is a digest of what a saved state depends on: this machine's
-// hardware and the very QEMU, told by its file's size and time.
+// stateKey returns a digest of what a saved state depends on: the machine's
+// hardware and the QEMU program, identified by size and time.
 func (s machineSpec) stateKey() (string, error) {
 	program, err := exec.LookPath(qemuProgram)
 	if err != nil {
@@ -119,9 +119,9 @@ func (s machineSpec) stateKey() (string, error) {
 	return shortHash(sum[:]), nil
 }
 
-// whole tells whether a saved state is there with all its memory: QEMU would
-// lengthen an empty file, and wait for ever for the devices' state from one.
-func (s machineSpec) whole(dir string) bool {
+// complete reports whether a saved state exists with all its memory. QEMU would
+// extend a short memory file, and wait forever for devices from an empty file.
+func (s machineSpec) complete(dir string) bool {
 	ram, err := os.Stat(filepath.Join(dir, ramFile))
 	if err != nil || ram.Size() != int64(s.memoryMiB)<<20 {
 		return false
@@ -130,8 +130,8 @@ func (s machineSpec) whole(dir string) bool {
 	return err == nil && devices.Size() > 0
 }
 
-// makeState brings up the toolstack and saves the machine. The folder gets its
-// name when it is whole. Folders that a killed process left go first.
+// makeState brings up the toolstack and saves the machine. The directory gets
+// its name when it is complete. Those that a killed process left are removed.
 func (s machineSpec) makeState(ctx context.Context, dir string) error {
 	if err := errors.Join(removeAll(filepath.Join(s.bundle.states, "saving-*")), os.RemoveAll(dir)); err != nil {
 		return err
@@ -157,19 +157,19 @@ func (s machineSpec) makeState(ctx context.Context, dir string) error {
 	return keepNewest(keptStates, dir, filepath.Join(s.bundle.states, "state-*"))
 }
 
-// backedBy is the memory back end for a state's memory. QEMU ends an option at
-// a comma unless it is doubled.
+// backedBy returns the memory back end for a state's memory. QEMU ends an option
+// at a comma unless it is doubled.
 func backedBy(dir string) string {
 	return "memory-backend-file,mem-path=" + strings.ReplaceAll(filepath.Join(dir, ramFile), ",", ",,")
 }
 
-// ignoreShared has QEMU leave out memory that lies in a file of its own.
+// ignoreShared makes QEMU skip memory that is in a file of its own.
 var ignoreShared = map[string]any{"capabilities": []any{
 	map[string]any{"capability": "x-ignore-shared", "state": true},
 }}
 
-// save writes the devices' state and leaves the machine stopped. It is saved
-// while it runs, and so runs on when it is loaded.
+// save writes the devices' state and leaves the machine stopped. The machine is
+// saved while it runs, so it continues running when it is loaded.
 func (m *machine) save(ctx context.Context, path string) error {
 	if err := m.run(ctx, "migrate-set-capabilities", ignoreShared, nil); err != nil {
 		return err

@@ -81,7 +81,7 @@ func TestTruncatedStateIsDropped(t *testing.T) {
 	}
 }
 
-func TestWholeState(t *testing.T) {
+func TestCompleteState(t *testing.T) {
 	s := machineSpec{memoryMiB: 1}
 	for _, test := range []struct {
 		ram, devices int64
@@ -98,7 +98,7 @@ func TestWholeState(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if got := s.whole(dir); got != test.want {
+		if got := s.complete(dir); got != test.want {
 			t.Errorf("%+v: got %v", test, got)
 		}
 	}

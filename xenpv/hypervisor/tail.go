@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// tailSize is how much a tail keeps: some hundred lines, enough to see why a
-// machine or a guest died.
+// tailSize is the number of bytes a tail keeps: some hundred lines, enough to
+// see why a machine or a guest ended.
 const tailSize = 16 << 10
 
 // tail is a writer that keeps the last bytes written to it.
@@ -32,10 +32,10 @@ func (t *tail) String() string {
 	return string(t.data)
 }
 
-// logLines is how many of a log's last lines go into an error.
+// logLines is the number of a log's last lines that an error contains.
 const logLines = 20
 
-// lastLines returns a log's last n lines that aren't blank, joined by sep.
+// lastLines returns a log's last n nonempty lines, joined by sep.
 func lastLines(log string, n int, sep string) string {
 	var lines []string
 	for line := range strings.Lines(log) {

@@ -1,6 +1,6 @@
-# A boot sector for a BIOS. It reads its second sector by the BIOS, writes the
-# text that it holds to the first serial port, and does what the byte at 440
-# selects: p halt, which Xen takes for powering off, r reset, c crash, else stay.
+# A boot sector. It has the BIOS read the second sector, writes the text in it
+# to the first serial port, and does what the byte at 440 selects: p halts, which
+# Xen treats as powering off, r resets, c crashes, anything else stays.
 
 	.set PORT, 0x3f8
 	.set TEXT, 0x7e00
@@ -52,7 +52,7 @@ reset:	mov $0xcf9, %dx
 	out %al, %dx
 	jmp stay
 
-crash:	cli				# by a hypercall, which Xen takes in protected mode
+crash:	cli				# by a hypercall, which Xen accepts in protected mode
 	lgdt gdtr
 	mov %cr0, %eax
 	or $1, %al

@@ -1,6 +1,7 @@
-# A paravirtual guest in a page of assembler. It writes "guest says: " and its
-# command line to its console, and then does what the first letter says:
-# p power off, r reboot, c crash, s say nothing at all and stay; else stay.
+# A paravirtual guest in a page of assembly. It writes "guest says: " and its
+# command line to its console, and then does what the first letter selects:
+# p powers off, r reboots, c crashes, s writes nothing and stays, anything else
+# stays.
 #
 # The layouts are those of Xen's public headers: start_info (xen.h),
 # xencons_interface (io/console.h), sched_op (sched.h), event_channel_op
