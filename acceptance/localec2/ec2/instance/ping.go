@@ -29,7 +29,7 @@ func (s *Instances) Pingable(address netip.Addr) (*guest.Guest, error) {
 	case !s.networks.Routed(in.region, in.nic):
 		return nil, &PingError{http.StatusGatewayTimeout, fmt.Sprintf("the network of %s has no route to an internet gateway", in.ID)}
 	case in.guest == nil:
-		return nil, &PingError{http.StatusGatewayTimeout, fmt.Sprintf("%s has no guest that runs", in.ID)}
+		return nil, &PingError{http.StatusGatewayTimeout, fmt.Sprintf("%s has no running guest", in.ID)}
 	}
 	return in.guest, nil
 }
