@@ -22,7 +22,10 @@ func debian(t *testing.T, name string) string {
 }
 
 // shim is Debian's xen-shim, as the tests of images have it.
-func shim(t *testing.T) string { return debian(t, "xen-shim") }
+func shim(t *testing.T) string {
+	t.Helper()
+	return debian(t, "xen-shim")
+}
 
 // content is the SHA-256 of the used part of a disk.
 func content(t *testing.T, d *Disk) [32]byte {

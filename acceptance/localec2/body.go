@@ -8,7 +8,8 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/api"
 )
 
-// maxBody is the limit on a body for a service, nil if that isn't known.
+// maxBody returns the limit on the body of a service's request. A nil service is
+// one that the server doesn't have.
 func maxBody(svc *api.Service) int64 {
 	if svc == nil {
 		return api.DefaultMaxBody
@@ -16,8 +17,9 @@ func maxBody(svc *api.Service) int64 {
 	return cmp.Or(svc.MaxBody, api.DefaultMaxBody)
 }
 
-// readBody reads a bounded body into memory, of its exact size if that is
-// given, because a block's body becomes the stored block.
+// readBody reads a body of limited size. If the request has a Content-Length, the
+// result has that exact capacity, because a block's body becomes the stored
+// block.
 func readBody(r *http.Request, limit int64) ([]byte, error) {
 	tooLarge := api.Refuse(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "The request is larger than %d bytes", limit)
 	if r.ContentLength > limit {

@@ -6,8 +6,8 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/sigv4"
 )
 
-// Access keys that begin with these are refused: a test can act as a caller
-// without permission, or with keys that AWS does not know.
+// Access keys with these prefixes are rejected, so that tests can act as a
+// caller without permissions, or with unknown keys.
 const (
 	DeniedKeyPrefix  = sigv4.DeniedKeyPrefix
 	UnknownKeyPrefix = sigv4.UnknownKeyPrefix
@@ -23,20 +23,20 @@ const (
 	CutAfter = fault.CutAfter
 )
 
-// Fault is something that goes wrong on demand. Empty fields match any call.
+// Fault is a fault to inject. Empty fields match any call.
 type Fault = fault.Fault
 
-// ParseFault reads a fault from text: see [fault.Parse].
+// ParseFault parses a fault: see [fault.Parse].
 func ParseFault(text string) (Fault, error) { return fault.Parse(text) }
 
-// Inject puts a fault in force. It counts the calls from now on. The first
-// fault that strikes a call decides; delays add up.
+// Inject activates a fault, which counts calls from now on. The first fault that
+// matches a call applies; delays add up.
 func (s *Server) Inject(f Fault) { s.faults.Inject(f) }
 
 // ClearFaults removes all faults.
 func (s *Server) ClearFaults() { s.faults.Clear() }
 
-// Call is one call that the server answered, or cut.
+// Call is a call that the server answered or cut.
 type Call = record.Call
 
 // Calls returns the calls so far, oldest first (the last 131072 at most, and

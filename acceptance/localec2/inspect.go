@@ -24,12 +24,13 @@ import (
 // path like it.
 const inspectPrefix = "/_localec2/"
 
-// Resources is what exists in one region, also what callers can't see yet.
+// Resources are the resources of a region, including those that callers can't
+// see yet.
 type Resources struct {
 	Snapshots []SnapshotInfo `json:"snapshots"`
 	Images    []ImageInfo    `json:"images"`
 	Instances []InstanceInfo `json:"instances"`
-	// Networks are the groups, VPCs, subnets and gateways that callers made.
+	// Networks are the groups, VPCs, subnets and gateways that callers created.
 	Networks []NetworkInfo `json:"networks"`
 }
 
@@ -42,11 +43,11 @@ type ImageInfo = image.Info
 // InstanceInfo describes an instance that was not terminated.
 type InstanceInfo = instance.Info
 
-// NetworkInfo describes a part of a network that callers made.
+// NetworkInfo describes a part of a network that callers created.
 type NetworkInfo = network.Info
 
-// Resources returns what callers made and did not delete, by region. Regions
-// with nothing are left out, and so are Amazon's kernels.
+// Resources returns the resources that callers created and did not delete, by
+// region. Empty regions and Amazon's kernels are left out.
 func (s *Server) Resources() map[string]Resources {
 	all := map[string]Resources{}
 	for _, name := range regions.Names() {
@@ -82,8 +83,8 @@ func writeJSON(w http.ResponseWriter, v any) {
 	_ = enc.Encode(v) // a client that left is no error
 }
 
-// postFaults injects the faults of a body with one to a line: all, or none
-// where one is wrong.
+// postFaults injects the faults in a body, one per line. If one is invalid, it
+// injects none.
 func (s *Server) postFaults(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, api.DefaultMaxBody))
 	if err != nil {
@@ -109,16 +110,16 @@ func (s *Server) postFaults(w http.ResponseWriter, r *http.Request) {
 }
 
 // pingLimit is how long a guest may take to answer a ping. On a network inside
-// one machine, a guest that needs two seconds is not there.
+// one machine, a guest that takes two seconds is not there.
 const pingLimit = 2 * time.Second
 
 // pong is the answer to a ping.
 type pong struct {
-	Seconds float64 `json:"seconds"` // that the guest took to answer
+	Seconds float64 `json:"seconds"` // until the guest answered
 }
 
-// getPing pings the guest at a public address. This machine's own network would
-// answer in its place.
+// getPing pings the guest at a public address. An ordinary ping would be answered
+// by this machine itself.
 func (s *Server) getPing(w http.ResponseWriter, r *http.Request) {
 	text := r.FormValue("address")
 	address, err := netip.ParseAddr(text)
@@ -131,7 +132,7 @@ func (s *Server) getPing(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, refused.Reason, refused.Status)
 		return
 	}
-	ctx, cancel := context.WithTimeoutCause(r.Context(), pingLimit, fmt.Errorf("it has had %v", pingLimit))
+	ctx, cancel := context.WithTimeoutCause(r.Context(), pingLimit, fmt.Errorf("no answer within %v", pingLimit))
 	defer cancel()
 	begun := time.Now()
 	if err := guest.Ping(ctx); err != nil {

@@ -40,7 +40,7 @@ func TestPingWithoutGuest(t *testing.T) {
 	}
 	allow := &ec2.AuthorizeSecurityGroupIngressInput{GroupId: groups[0].GroupId, IpPermissions: []types.IpPermission{permission}}
 	must(l.ec2.AuthorizeSecurityGroupIngress(l.ctx, allow))(t)
-	says(address, 504, "has no guest that runs")
+	says(address, 504, "has no running guest")
 	_, err := l.ec2.AuthorizeSecurityGroupIngress(l.ctx, allow)
 	wantRefusal(t, err, "InvalidPermission.Duplicate 400")
 	allow.IpPermissions = []types.IpPermission{permission, permission}

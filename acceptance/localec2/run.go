@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// accountID is the form of an account's number.
+// accountID matches an account's number.
 var accountID = regexp.MustCompile(`^\d{12}$`)
 
-// Running is a server that listens.
+// Running is a listening server.
 type Running struct {
 	*Server
 	http *http.Server
@@ -23,8 +23,8 @@ type Running struct {
 	done chan error
 }
 
-// Start makes a server and listens on Options.Listen. An address that is not
-// loopback is refused: the server believes whoever calls it.
+// Start creates a server that listens on Options.Listen. The address must be a
+// loopback address, because the server trusts every caller.
 func Start(opts Options) (*Running, error) {
 	s := New(opts)
 	if !accountID.MatchString(s.opts.Account) {
@@ -43,7 +43,7 @@ func Start(opts Options) (*Running, error) {
 	r := &Running{Server: s, addr: l.Addr().String(), done: make(chan error, 1)}
 	r.http = &http.Server{
 		Handler:           s,
-		ReadHeaderTimeout: 30 * time.Second, // a client that says nothing for that long is gone
+		ReadHeaderTimeout: 30 * time.Second, // a client that is silent for that long is gone
 		ErrorLog:          log.New(io.Discard, "", 0),
 	}
 	go func() { r.done <- r.http.Serve(l) }()
@@ -61,10 +61,10 @@ func checkLoopback(addr string) error {
 	return nil
 }
 
-// URL is the endpoint of all services.
+// URL returns the endpoint of all services.
 func (r *Running) URL() string { return "http://" + r.addr }
 
-// Env is the environment that points the AWS SDKs at the server.
+// Env returns environment variables that point the AWS SDKs at the server.
 func (r *Running) Env() []string {
 	return []string{
 		"AWS_ENDPOINT_URL=" + r.URL(),
@@ -75,8 +75,8 @@ func (r *Running) Env() []string {
 	}
 }
 
-// Close stops the server at once, with the calls that are under way, and ends
-// all instances.
+// Close stops the server at once, including calls in progress, and ends all
+// instances.
 func (r *Running) Close() error {
 	err := r.http.Close()
 	r.Server.Close()

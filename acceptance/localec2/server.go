@@ -26,14 +26,14 @@ type Server struct {
 	host      *guest.Host
 	snapshots *snapshot.Store
 	ec2       *ec2.Service
-	services  []*api.Service // the first answers for services that are not served
+	services  []*api.Service // the first is the default
 	inspect   http.Handler
 	faults    fault.Set
 	record    record.Recorder
 }
 
-// New makes a server with nothing in it but Amazon's PV-GRUB kernels and
-// default VPCs. If it runs instances, [Server.Close] ends them.
+// New creates a server that has nothing but Amazon's PV-GRUB kernels and default
+// VPCs. Call [Server.Close] to end its instances.
 func New(opts Options) *Server {
 	opts = opts.complete()
 	acct := account.New(opts.Account, opts.Now, opts.Invisible)
@@ -52,11 +52,11 @@ func New(opts Options) *Server {
 	return s
 }
 
-// Close ends all instances' guests. The server still answers; instances that
-// are started later never do.
+// Close ends all guests. The server still answers, but instances that are
+// started later never do.
 func (s *Server) Close() { s.host.Close() }
 
-// ServeHTTP answers one request of any of the services.
+// ServeHTTP serves a request to any of the services.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, inspectPrefix) {
 		s.inspect.ServeHTTP(w, r)
@@ -80,7 +80,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.finish(w, c, svc, result, err)
 }
 
-// service finds a service by its name, nil if it is not served.
+// service returns a service by its name, or nil if the server doesn't have it.
 func (s *Server) service(name string) *api.Service {
 	for _, svc := range s.services {
 		if svc.Name == name {
@@ -90,8 +90,8 @@ func (s *Server) service(name string) *api.Service {
 	return nil
 }
 
-// claimed finds the service of a request that no signature assigns: the first
-// one, unless another claims it.
+// claimed returns the service for a request without a readable signature: the
+// one that claims it, or the default.
 func (s *Server) claimed(r *http.Request, body []byte) *api.Service {
 	for _, svc := range s.services {
 		if svc.Claims != nil && svc.Claims(r, body) {
@@ -101,7 +101,7 @@ func (s *Server) claimed(r *http.Request, body []byte) *api.Service {
 	return s.services[0]
 }
 
-// answer takes a request through its checks to its action.
+// answer checks a request and runs its action.
 func (s *Server) answer(c *api.Call, svc *api.Service, fault sigv4.Fault, readErr error) (any, error) {
 	if readErr != nil {
 		return nil, readErr
@@ -116,7 +116,7 @@ func (s *Server) answer(c *api.Call, svc *api.Service, fault sigv4.Fault, readEr
 	return s.faults.Run(c, svc.Errors, run)
 }
 
-// finish waits out the latency and writes the answer, or cuts the connection.
+// finish waits for the latency, then writes the answer or cuts the connection.
 func (s *Server) finish(w http.ResponseWriter, c *api.Call, svc *api.Service, result any, err error) {
 	if wait := s.opts.Latency - time.Since(c.Start); wait > 0 {
 		c.Sleep(wait)
@@ -145,7 +145,7 @@ func (s *Server) fail(w http.ResponseWriter, c *api.Call, svc *api.Service, e *a
 	svc.Protocol.WriteError(w, c, e)
 }
 
-// setRequestID sets the header in which the SDKs look for the id.
+// setRequestID sets the header that the SDKs read the request id from.
 func setRequestID(w http.ResponseWriter, c *api.Call) {
 	w.Header().Set("X-Amzn-Requestid", c.RequestID)
 }

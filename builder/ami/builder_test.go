@@ -67,7 +67,7 @@ func TestPrepareRefuses(t *testing.T) {
 	}{
 		{"image", "", "image is not set"},
 		{"cmdline", "a\nb", "cmdline: "},
-		{"compress", "xz", `compress is "xz": use auto, gzip or none`},
+		{"compress", "xz", `compress is "xz": it must be auto, gzip or none`},
 		{"ami_name", "", "ami_name is not set"},
 		{"ami_name", `{{ "" }}`, "ami_name is not set"},
 		{"ami_name", "{{ .Region }}", `ami_name is "{{ .Region }}": `},

@@ -61,7 +61,7 @@ func lacksPV(err error) bool {
 }
 
 func (s *stepPlan) makePlan(ctx context.Context) (err error) {
-	if s.blocks, err = s.wrapped.Disk.Blocks(ctx); err != nil {
+	if s.blocks, err = s.wrapped.Blocks(ctx); err != nil {
 		return err
 	}
 	c, w := s.config, s.wrapped

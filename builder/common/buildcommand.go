@@ -32,7 +32,7 @@ func (c *Config) build(ctx context.Context, ui packersdk.Ui) (*lock, error) {
 	if info, err := os.Stat(folder); err != nil {
 		return nil, fmt.Errorf("build_directory: %w", err)
 	} else if !info.IsDir() {
-		return nil, fmt.Errorf("build_directory %s is no folder: name the one to build in", folder)
+		return nil, fmt.Errorf("build_directory %s is not a directory: specify the directory to build in", folder)
 	}
 	held, err := acquire(ctx, ui, folder)
 	if err != nil {
@@ -66,11 +66,11 @@ func (c *Config) runBuildCommand(ctx context.Context, ui packersdk.Ui, folder st
 	lines.flush()
 	switch {
 	case ctx.Err() != nil:
-		return fmt.Errorf("build_command was ended: %w", context.Cause(ctx))
+		return fmt.Errorf("build_command was terminated: %w", context.Cause(ctx))
 	case limited.Err() != nil:
-		return fmt.Errorf("build_command ran longer than build_timeout, %s, and was ended: give it more time, or see in its output what it waits for", c.BuildTimeout)
+		return fmt.Errorf("build_command exceeded build_timeout (%s) and was terminated: increase build_timeout, or check its output for what it was waiting for", c.BuildTimeout)
 	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
-		return fmt.Errorf("build_command failed, its output is above: %w", err)
+		return fmt.Errorf("build_command failed (see its output above): %w", err)
 	}
 	ui.Say(fmt.Sprintf("built in %.1f s", time.Since(start).Seconds()))
 	return nil
@@ -97,7 +97,7 @@ func (c *Config) outputs() map[string]fs.FileInfo {
 // it was before: it may be anything but what the command was to build.
 func checkWritten(image string, before, after map[string]fs.FileInfo) error {
 	if after[image] == nil {
-		return fmt.Errorf("build_command wrote no image: %s isn't there; name the file that it writes", image)
+		return fmt.Errorf("build_command wrote no image: %s does not exist: set image to the file that it writes", image)
 	}
 	for path, now := range after {
 		then := before[path]
@@ -105,6 +105,6 @@ func checkWritten(image string, before, after map[string]fs.FileInfo) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("build_command wrote no image: %s is as it was before, from %s; name the file that it writes, or where an image that is up to date is left as it is, let the command end in: touch %s",
+	return fmt.Errorf("build_command wrote no image: %s is unchanged since %s: set image to the file that it writes, or if an up-to-date image is left unchanged, end the command with: touch %s",
 		image, after[image].ModTime().Format(time.DateTime), filepath.Base(image))
 }

@@ -94,19 +94,19 @@ func TestBuildDirectory(t *testing.T) {
 		t.Error(err)
 	}
 	c.BuildDirectory = "web.xen"
-	if _, err := runBuild(t.Context(), t, c); err == nil || !strings.Contains(err.Error(), "is no folder") {
+	if _, err := runBuild(t.Context(), t, c); err == nil || !strings.Contains(err.Error(), "is not a directory") {
 		t.Errorf("a file: %v", err)
 	}
 }
 
 func TestBuildFails(t *testing.T) {
 	for name, test := range map[string]struct{ command, want string }{
-		"exit status":   {"echo why; exit 3", "build_command failed, its output is above: exit status 3"},
+		"exit status":   {"echo why; exit 3", "build_command failed (see its output above): exit status 3"},
 		"first line":    {"false\ntouch web.xen", "exit status 1"},
 		"not found":     {"no-such-program", "exit status 127"},
 		"killed":        {"kill -9 $$", "signal: killed"},
-		"no image":      {"true", "build_command wrote no image: web.xen isn't there"},
-		"another image": {"touch mir-web.xen", "web.xen isn't there"},
+		"no image":      {"true", "build_command wrote no image: web.xen does not exist"},
+		"another image": {"touch mir-web.xen", "web.xen does not exist"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := runBuild(t.Context(), t, prepared(t, test.command)); err == nil || !strings.Contains(err.Error(), test.want) {
@@ -145,7 +145,7 @@ func TestBuildWritesImage(t *testing.T) {
 			if written := err == nil; written != test.written {
 				t.Errorf("error %v", err)
 			}
-			if err != nil && !strings.Contains(err.Error(), "is as it was before") {
+			if err != nil && !strings.Contains(err.Error(), "is unchanged since") {
 				t.Errorf("error %v", err)
 			}
 		})
@@ -183,7 +183,7 @@ func TestBuildTimeout(t *testing.T) {
 	c.BuildTimeout = 300 * time.Millisecond
 	start := time.Now()
 	_, err := runBuild(t.Context(), t, c)
-	if err == nil || !strings.Contains(err.Error(), "build_command ran longer than build_timeout, 300ms") {
+	if err == nil || !strings.Contains(err.Error(), "build_command exceeded build_timeout (300ms)") {
 		t.Errorf("error %v", err)
 	}
 	if took := time.Since(start); took > buildGrace+3*time.Second {
@@ -196,7 +196,7 @@ func TestBuildCancelled(t *testing.T) {
 	c := prepared(t, stubborn)
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(300*time.Millisecond, cancel)
-	if _, err := runBuild(ctx, t, c); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "build_command was ended") {
+	if _, err := runBuild(ctx, t, c); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "build_command was terminated") {
 		t.Errorf("error %v", err)
 	}
 	gone(t)

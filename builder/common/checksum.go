@@ -17,7 +17,7 @@ import (
 
 // parseChecksum reads a checksum like sha256:2cf2….
 func parseChecksum(text string) (hash.Hash, []byte, error) {
-	const remedy = "give sha256: or sha512: and hexadecimal digits, for example what sha256sum prints of the image"
+	const remedy = "specify sha256: or sha512: followed by hexadecimal digits, as sha256sum prints them"
 	kind, digits, ok := strings.Cut(text, ":")
 	var sum hash.Hash
 	switch {
@@ -26,7 +26,7 @@ func parseChecksum(text string) (hash.Hash, []byte, error) {
 	case ok && kind == "sha512":
 		sum = sha512.New()
 	case text == "none":
-		return nil, nil, errors.New("an image that goes into an AMI is never used unchecked: " + remedy)
+		return nil, nil, errors.New("an image for an AMI is never used without a check: " + remedy)
 	default:
 		return nil, nil, errors.New(remedy)
 	}
@@ -62,7 +62,7 @@ func checkSum(ctx context.Context, path, checksum string) error {
 		return fmt.Errorf("read %s: %w", path, cmp.Or(context.Cause(ctx), err))
 	}
 	if got := sum.Sum(nil); !bytes.Equal(got, want) {
-		return fmt.Errorf("%s has the checksum %x, and image_checksum is %s: it is another file, or a damaged one", path, got, checksum)
+		return fmt.Errorf("%s has the checksum %x, but image_checksum is %s: it is a different file, or it is damaged", path, got, checksum)
 	}
 	return nil
 }

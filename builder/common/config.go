@@ -19,65 +19,64 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk"
 )
 
-// Config says what the disk is made of.
+// Config holds the options for the contents of the disk.
 type Config struct {
-	// The image of the unikernel. It is a file for Xen PV: an ELF or Linux
-	// bzImage, plain or compressed by gzip, bzip2, xz, lzma, lz4 or zstd, or an
-	// archive (tar, perhaps compressed, or zip) that holds one. Or it is a
-	// domain configuration, such as the `domain_config` that LING's `railing`
-	// writes or one for `xl`: then kernel, command line (`extra`) and ramdisk
-	// are those that it names, except where an option here says otherwise. Or
-	// it is an `https://` or `http://` URL of an image file, which is kept in
-	// Packer's cache. An image that PV-GRUB can't start is refused before
-	// anything is created.
+	// The image of the unikernel: an ELF or Linux bzImage, uncompressed or
+	// compressed with gzip, bzip2, xz, lzma, lz4 or zstd, or an archive (tar,
+	// optionally compressed, or zip) that contains one. It can also be a domain
+	// configuration, such as the `domain_config` that LING's `railing` writes or
+	// one for `xl`: then the kernel, the command line (`extra`) and the ramdisk are
+	// those that it names, unless an option here overrides them. Or it can be an
+	// `https://` or `http://` URL of an image file, which is kept in Packer's cache.
+	// For the boot method `disk` it is a raw disk. An image that can't boot is
+	// refused before anything is created.
 	Image string `mapstructure:"image" required:"true"`
-	// The checksum of the image, `sha256:` or `sha512:` and hexadecimal digits.
-	// It is required where `image` is a URL, and checked for local files too;
-	// where `image` is a domain configuration it is that of the kernel.
+	// The checksum of the image: `sha256:` or `sha512:` followed by hexadecimal
+	// digits. It is required if `image` is a URL, and also checked for local files.
+	// If `image` is a domain configuration, it is the checksum of the kernel.
 	ImageChecksum string `mapstructure:"image_checksum"`
-	// The path of the kernel within `image`, where that is an archive with more
-	// than one.
+	// The path of the kernel in `image`, if that is an archive with more than one.
 	ImageMember string `mapstructure:"image_member"`
-	// The most that is downloaded, and that an image may unpack to, in MiB.
-	// Default: 1024.
+	// The maximum size of a download and of a decompressed image, in MiB. Default:
+	// 1024.
 	MaxImageSize int64 `mapstructure:"max_image_size"`
-	// A command that builds the image, for example `railing image`. It runs
-	// before the image is opened, by `sh -e -c`: of several lines the first that
-	// fails ends it. Its output is shown as it comes. It must write the file that
-	// `image` names, or the kernel that this names in turn; where an image that
-	// is up to date is left as it is, let the command end in `touch`. Builds in
-	// the same `build_directory` wait for each other.
+	// A command that builds the image, for example `railing image`. It runs with
+	// `sh -e -c` before the image is opened: if it has several lines, the first one
+	// that fails ends it. Its output is shown as it is written. It must write the
+	// file that `image` names, or the kernel that this file names; if it leaves an
+	// up-to-date image unchanged, end the command with `touch`. Builds in the same
+	// `build_directory` run one after the other.
 	BuildCommand string `mapstructure:"build_command"`
-	// The folder that `build_command` runs in. Default: the one that Packer runs
-	// in, to which all paths in other options are relative.
+	// The directory that `build_command` runs in. Default: the current directory of
+	// Packer. All paths in other options are relative to the latter.
 	BuildDirectory string `mapstructure:"build_directory"`
-	// The longest that `build_command` may run, for example `1h`. It is ended
-	// then, with all processes that it has started. Default: `30m`.
+	// The time limit of `build_command`, for example `1h`. When it is reached, the
+	// command and all processes it started are terminated. Default: `30m`.
 	BuildTimeout time.Duration `mapstructure:"build_timeout"`
-	// The command line that the kernel gets, at most 1023 bytes, passed on to
-	// the byte. What PV-GRUB would change on its way is refused: newlines, tabs,
-	// blanks at either end, a backslash at the end. Default: `extra` of a domain
-	// configuration, else none; that is so for an empty one, too.
+	// The kernel's command line, at most 1023 bytes, passed unchanged. Whatever
+	// PV-GRUB would change is refused: newlines, tabs, spaces at either end, and a
+	// backslash at the end. Default, also if it is empty: `extra` of a domain
+	// configuration, otherwise none.
 	Cmdline string `mapstructure:"cmdline"`
-	// A ramdisk that is loaded with the kernel, for example an initramfs. PV-GRUB
-	// unpacks it on the way if it is compressed by gzip.
+	// A ramdisk for the kernel, for example an initramfs. PV-GRUB decompresses it
+	// if it is compressed with gzip.
 	Ramdisk string `mapstructure:"ramdisk"`
-	// Files that are loaded with the kernel as multiboot modules, in this order,
-	// at most 16, in one [block](#module-blocks) each. They exclude a ramdisk.
-	// pygrub, unlike PV-GRUB and GRUB 2, doesn't load them.
+	// Up to 16 multiboot modules for the kernel, in this order, each in a
+	// [block](#module-blocks). They can't be combined with a ramdisk. pygrub, unlike
+	// PV-GRUB and GRUB 2, doesn't load them.
 	Modules []Module `mapstructure:"module"`
-	// Further files on the disk: their paths there, and the local files or
-	// folders that they come from, for example `{ "/json.cfg" = "json.cfg" }`. A
-	// folder goes there with all regular files below it; a symbolic link in it is
-	// refused, so that nothing from elsewhere gets into an AMI unseen. All files
-	// together with the kernel must fit in 128 MiB.
+	// Additional files on the disk: paths on the disk and the local files or
+	// directories to put there, for example `{ "/json.cfg" = "json.cfg" }`. A
+	// directory is copied with all regular files in it; symbolic links in it are
+	// refused, so that nothing from elsewhere gets into an AMI unnoticed. All files,
+	// including the kernel, must fit in 128 MiB.
 	Files map[string]string `mapstructure:"files"`
-	// Where the file system is: `whole-disk` (the default) is a disk without
-	// partitions, which every PV-GRUB hd0 kernel boots and Rumprun needs;
-	// `partitioned` has an MBR with one Linux partition.
+	// The layout of the disk: `whole-disk` (the default) has no partitions, which
+	// every PV-GRUB hd0 image boots and Rumprun requires; `partitioned` has an MBR
+	// with one Linux partition.
 	Layout string `mapstructure:"layout"`
-	// How the kernel is stored on the disk: `auto` (the default) compresses it
-	// by gzip where that makes it smaller, `gzip` always does, `none` never.
+	// The compression of the kernel on the disk: `auto` (the default) uses gzip if
+	// that makes it smaller, `gzip` always does, `none` never does.
 	Compress string `mapstructure:"compress"`
 	// How the image boots: `pv-grub` (PV kernels, paravirtual AMI, PV instance
 	// types), `pv-shim` (the same kernels in Xen's PV shim, hvm AMI, Xen HVM
@@ -88,16 +87,16 @@ type Config struct {
 	// multiboot; then disk.
 	BootMethod string `mapstructure:"boot_method"`
 	// The file of Xen's PV shim (`xen-shim`), for `pv-shim`. Default: the one of
-	// Debian's package xen-utils-4.17, which is used where it is installed, or else
-	// downloaded by apt and not installed.
+	// Debian's package xen-utils-4.17, installed or downloaded with apt; nothing is
+	// installed.
 	Shim string `mapstructure:"shim"`
 }
 
-// Module is a file that is loaded with the kernel.
+// Module is a multiboot module for the kernel.
 type Module struct {
-	// The file. PV-GRUB unpacks it on the way if it is compressed by gzip.
+	// The file. PV-GRUB decompresses it if it is compressed with gzip.
 	Path string `mapstructure:"path" required:"true"`
-	// What the guest gets with the module, under the same rules as `cmdline`.
+	// The module's arguments, under the same rules as `cmdline`.
 	Arguments string `mapstructure:"arguments"`
 }
 
@@ -106,8 +105,8 @@ const (
 	defaultBuildTimeout = 30 * time.Minute
 )
 
-// Prepare sets defaults and returns all that is wrong with the options. It
-// doesn't open the files: a template may be validated before they are built.
+// Prepare sets defaults and returns all faults of the options. It doesn't open
+// files: a template can be validated before they are built.
 func (c *Config) Prepare() []error {
 	c.Compress = cmp.Or(c.Compress, string(boot.CompressAuto))
 	c.Layout = cmp.Or(c.Layout, string(disk.LayoutWholeDisk))
@@ -128,18 +127,18 @@ func (c *Config) checkContent() []error {
 			errs = append(errs, fmt.Errorf("files: %w", err))
 		}
 		if c.Files[path] == "" {
-			errs = append(errs, fmt.Errorf("files: %q has no local file: name one", path))
+			errs = append(errs, fmt.Errorf("files: %q has no local file: specify one", path))
 		}
 	}
 	switch boot.Compress(c.Compress) {
 	case boot.CompressAuto, boot.CompressGzip, boot.CompressNone:
 	default:
-		errs = append(errs, fmt.Errorf("compress is %q: use auto, gzip or none", c.Compress))
+		errs = append(errs, fmt.Errorf("compress is %q: it must be auto, gzip or none", c.Compress))
 	}
 	switch disk.Layout(c.Layout) {
 	case disk.LayoutWholeDisk, disk.LayoutPartitioned:
 	default:
-		errs = append(errs, fmt.Errorf("layout is %q: use whole-disk or partitioned", c.Layout))
+		errs = append(errs, fmt.Errorf("layout is %q: it must be whole-disk or partitioned", c.Layout))
 	}
 	if c.BootMethod != boot.Auto {
 		if _, err := boot.Find(c.BootMethod); err != nil {
@@ -153,16 +152,16 @@ func (c *Config) checkContent() []error {
 func (c *Config) checkBuild() []error {
 	var errs []error
 	if c.BuildCommand == "" && c.BuildDirectory != "" {
-		errs = append(errs, errors.New("build_directory is set, and build_command isn't: say what to run there"))
+		errs = append(errs, errors.New("build_directory is set, but build_command is not: set the command to run there"))
 	}
 	if c.BuildCommand == "" && c.BuildTimeout != 0 {
-		errs = append(errs, errors.New("build_timeout is set, and build_command isn't: say what to run"))
+		errs = append(errs, errors.New("build_timeout is set, but build_command is not: set the command to run"))
 	}
 	if c.BuildCommand != "" && isURL(c.Image) {
-		errs = append(errs, errors.New("build_command is set, and image is a URL: name the file that the command writes"))
+		errs = append(errs, errors.New("build_command is set, but image is a URL: set image to the file that the command writes"))
 	}
 	if c.BuildTimeout < 0 {
-		errs = append(errs, fmt.Errorf("build_timeout is %s: use a time like 30m", c.BuildTimeout))
+		errs = append(errs, fmt.Errorf("build_timeout is %s: it must be positive, for example 30m", c.BuildTimeout))
 	}
 	c.BuildTimeout = cmp.Or(c.BuildTimeout, defaultBuildTimeout)
 	return errs

@@ -45,10 +45,10 @@ func shown(image string) string {
 func (c *Config) checkImage() []error {
 	var errs []error
 	if c.Image == "" {
-		errs = append(errs, errors.New("image is not set: name the file of the unikernel"))
+		errs = append(errs, errors.New("image is not set: specify the unikernel's file"))
 	}
 	if c.MaxImageSize < 1 || c.MaxImageSize > maxMaxImageSize {
-		errs = append(errs, fmt.Errorf("max_image_size is %d: use 1 to %d MiB", c.MaxImageSize, maxMaxImageSize))
+		errs = append(errs, fmt.Errorf("max_image_size is %d: it must be 1 to %d MiB", c.MaxImageSize, maxMaxImageSize))
 	}
 	if c.ImageChecksum != "" {
 		if _, _, err := parseChecksum(c.ImageChecksum); err != nil {
@@ -56,12 +56,12 @@ func (c *Config) checkImage() []error {
 		}
 	}
 	if scheme, _, ok := strings.Cut(c.Image, "://"); ok && !isURL(c.Image) {
-		errs = append(errs, fmt.Errorf("image begins with %s://: use https://, http:// or the path of a file", scheme))
+		errs = append(errs, fmt.Errorf("image begins with %s://: it must be an https:// or http:// URL or the path of a file", scheme))
 	}
 	if isURL(c.Image) {
 		errs = append(errs, checkURL(c.Image))
 		if c.ImageChecksum == "" {
-			errs = append(errs, errors.New("image is a URL, and image_checksum isn't set: give sha256: and what sha256sum prints of the image"))
+			errs = append(errs, errors.New("image is a URL, but image_checksum is not set: set it to sha256: followed by the output of sha256sum"))
 		}
 	}
 	return errs
@@ -76,17 +76,17 @@ const maxMaxImageSize = 1 << 20
 func checkURL(image string) error {
 	u, err := url.Parse(image)
 	if err != nil {
-		return fmt.Errorf("image is no URL: %w", errors.Unwrap(err))
+		return fmt.Errorf("image is not a valid URL: %w", errors.Unwrap(err))
 	}
 	if u.Host == "" {
-		return fmt.Errorf("image is %q: it names no server", image)
+		return fmt.Errorf("image is %q: the URL has no host", image)
 	}
 	if strings.Contains(u.Path, "//") {
-		return fmt.Errorf("image is %s: the downloader takes what follows // for a folder in an archive, so write one slash", shown(image))
+		return fmt.Errorf("image is %s: the downloader treats what follows // as a directory in an archive: use a single slash", shown(image))
 	}
 	for _, parameter := range []string{"checksum", "archive"} {
 		if u.Query().Has(parameter) {
-			return fmt.Errorf("image is %s with the parameter %q, which the downloader takes for its own: leave it out, and use image_checksum", shown(image), parameter)
+			return fmt.Errorf("image is %s with the parameter %q, which the downloader interprets itself: remove it, and use image_checksum", shown(image), parameter)
 		}
 	}
 	return nil
@@ -139,7 +139,7 @@ func runDownload(ctx context.Context, ui packersdk.Ui, step *commonsteps.StepDow
 	defer reporter.Done()
 	watch := &downloadUI{Ui: ui, most: most, end: cancel, report: reporter.Report}
 	watch.idle = time.AfterFunc(stallTimeout, func() {
-		cancel(fmt.Errorf("the server has sent nothing for %s: try again, or download the file yourself", stallTimeout))
+		cancel(fmt.Errorf("the server sent nothing for %s: try again, or download the file yourself", stallTimeout))
 	})
 	defer watch.idle.Stop()
 	ui.Say("downloading " + shown(step.Url[0]))
@@ -181,7 +181,7 @@ func (u *downloadUI) TrackProgress(_ string, current, total int64, body io.ReadC
 }
 
 func (u *downloadUI) tooLarge() error {
-	return fmt.Errorf("it has more than max_image_size, %d MiB: give a smaller image, or allow more", u.most>>20)
+	return fmt.Errorf("it is larger than max_image_size (%d MiB): use a smaller image, or increase max_image_size", u.most>>20)
 }
 
 // A watchedBody shows progress, and ends a download that stalls or has too

@@ -103,7 +103,7 @@ func TestDownloadFails(t *testing.T) {
 			w.Header().Set("Content-Length", fmt.Sprint(len(image)))
 			_, _ = w.Write(image[:len(image)/2])
 		}, "unexpected EOF"},
-		"no answer": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "the server has sent nothing for 500ms"},
+		"no answer": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "the server sent nothing for 500ms"},
 		"stops half way": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Length", fmt.Sprint(len(image)))
 			_, _ = w.Write(image[:len(image)/2])
@@ -111,18 +111,18 @@ func TestDownloadFails(t *testing.T) {
 			if r.Method == http.MethodGet {
 				<-r.Context().Done()
 			}
-		}, "the server has sent nothing for 500ms"},
+		}, "the server sent nothing for 500ms"},
 		"large": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", fmt.Sprint(1<<20+1))
 			_, _ = w.Write(make([]byte, 1<<20+1))
-		}, "more than max_image_size, 1 MiB"},
+		}, "larger than max_image_size (1 MiB)"},
 		"endless": {func(w http.ResponseWriter, r *http.Request) {
 			for r.Method == http.MethodGet {
 				if _, err := w.Write(make([]byte, 4096)); err != nil {
 					return
 				}
 			}
-		}, "more than max_image_size, 1 MiB"},
+		}, "larger than max_image_size (1 MiB)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, _ := serve(t, test.handler)
@@ -189,8 +189,8 @@ func TestCheckSum(t *testing.T) {
 		fmt.Sprintf("sha256:%x", sha256.Sum256(image)): "",
 		fmt.Sprintf("sha256:%X", sha256.Sum256(image)): "",
 		fmt.Sprintf("sha512:%x", sha512.Sum512(image)): "",
-		fmt.Sprintf("sha256:%x", sha256.Sum256(nil)):   "it is another file, or a damaged one",
-		fmt.Sprintf("sha512:%x", sha512.Sum512(nil)):   fmt.Sprintf("has the checksum %x, and image_checksum is sha512:cf83", sha512.Sum512(image)),
+		fmt.Sprintf("sha256:%x", sha256.Sum256(nil)):   "it is a different file, or it is damaged",
+		fmt.Sprintf("sha512:%x", sha512.Sum512(nil)):   fmt.Sprintf("has the checksum %x, but image_checksum is sha512:cf83", sha512.Sum512(image)),
 	} {
 		err := checkSum(t.Context(), path, checksum)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
@@ -210,25 +210,25 @@ func TestPrepareRefuses(t *testing.T) {
 		config Config
 		want   string
 	}{
-		"no checksum":       {Config{Image: "https://example.org/a"}, "image is a URL, and image_checksum isn't set"},
-		"none":              {Config{Image: "https://example.org/a", ImageChecksum: "none"}, `image_checksum is "none": an image that goes into an AMI is never used unchecked`},
-		"md5":               {Config{Image: "a", ImageChecksum: "md5:d41d8cd98f00b204e9800998ecf8427e"}, "give sha256: or sha512:"},
-		"no kind":           {Config{Image: "a", ImageChecksum: sum[7:]}, "give sha256: or sha512:"},
+		"no checksum":       {Config{Image: "https://example.org/a"}, "image is a URL, but image_checksum is not set"},
+		"none":              {Config{Image: "https://example.org/a", ImageChecksum: "none"}, `image_checksum is "none": an image for an AMI is never used without a check`},
+		"md5":               {Config{Image: "a", ImageChecksum: "md5:d41d8cd98f00b204e9800998ecf8427e"}, "specify sha256: or sha512:"},
+		"no kind":           {Config{Image: "a", ImageChecksum: sum[7:]}, "specify sha256: or sha512:"},
 		"short checksum":    {Config{Image: "a", ImageChecksum: sum[:70]}, "sha256 has 64 hexadecimal digits"},
 		"no digits":         {Config{Image: "a", ImageChecksum: "sha256:" + strings.Repeat("x", 64)}, "sha256 has 64 hexadecimal digits"},
-		"ftp":               {Config{Image: "ftp://example.org/a"}, "image begins with ftp://: use https://"},
-		"no server":         {Config{Image: "https:///a", ImageChecksum: sum}, "it names no server"},
-		"no URL":            {Config{Image: "https://example.org:x/a", ImageChecksum: sum}, "image is no URL: invalid port"},
-		"two slashes":       {Config{Image: "https://example.org/a//b", ImageChecksum: sum}, "write one slash"},
+		"ftp":               {Config{Image: "ftp://example.org/a"}, "image begins with ftp://: it must be an https://"},
+		"no server":         {Config{Image: "https:///a", ImageChecksum: sum}, "the URL has no host"},
+		"no URL":            {Config{Image: "https://example.org:x/a", ImageChecksum: sum}, "image is not a valid URL: invalid port"},
+		"two slashes":       {Config{Image: "https://example.org/a//b", ImageChecksum: sum}, "use a single slash"},
 		"checksum in URL":   {Config{Image: "https://example.org/a?checksum=" + sum, ImageChecksum: sum}, "use image_checksum"},
-		"archive in URL":    {Config{Image: "https://example.org/a?archive=zip", ImageChecksum: sum}, "leave it out"},
-		"small":             {Config{Image: "a", MaxImageSize: -1}, "max_image_size is -1: use 1 to 1048576 MiB"},
-		"large":             {Config{Image: "a", MaxImageSize: 1 << 60}, "use 1 to 1048576 MiB"},
-		"folder, no build":  {Config{Image: "a", BuildDirectory: "b"}, "build_directory is set, and build_command isn't"},
-		"timeout, no build": {Config{Image: "a", BuildTimeout: 1}, "build_timeout is set, and build_command isn't"},
+		"archive in URL":    {Config{Image: "https://example.org/a?archive=zip", ImageChecksum: sum}, "remove it"},
+		"small":             {Config{Image: "a", MaxImageSize: -1}, "max_image_size is -1: it must be 1 to 1048576 MiB"},
+		"large":             {Config{Image: "a", MaxImageSize: 1 << 60}, "it must be 1 to 1048576 MiB"},
+		"folder, no build":  {Config{Image: "a", BuildDirectory: "b"}, "build_directory is set, but build_command is not"},
+		"timeout, no build": {Config{Image: "a", BuildTimeout: 1}, "build_timeout is set, but build_command is not"},
 		"no time":           {Config{Image: "a", BuildCommand: "b", BuildTimeout: -1}, "build_timeout is -1ns"},
-		"built URL":         {Config{Image: "https://example.org/a", ImageChecksum: sum, BuildCommand: "b"}, "build_command is set, and image is a URL"},
-		"layout":            {Config{Image: "a", Layout: "gpt"}, `layout is "gpt": use whole-disk or partitioned`},
+		"built URL":         {Config{Image: "https://example.org/a", ImageChecksum: sum, BuildCommand: "b"}, "build_command is set, but image is a URL"},
+		"layout":            {Config{Image: "a", Layout: "gpt"}, `layout is "gpt": it must be whole-disk or partitioned`},
 		"ramdisk, module":   {Config{Image: "a", Ramdisk: "r", Modules: []Module{{Path: "m"}}}, "a ramdisk and modules are both specified"},
 		"module":            {Config{Image: "a", Modules: []Module{{Arguments: "a\n"}}}, "module 1 has no path"},
 		"file":              {Config{Image: "a", Files: map[string]string{"/../x": "x"}}, `files: "/../x": `},

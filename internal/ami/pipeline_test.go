@@ -58,7 +58,7 @@ func TestBakedImageIsWhatWasAskedFor(t *testing.T) {
 		"ena":            "false",
 		"snapshot":       snapshotID,
 		"volume":         "1 gp2",
-		"tags":           "Environment=dev Service=web unikernel:build=build-1 unikernel:content=CONTENT unikernel:role=image unikernel:system=mirage",
+		"tags":           "Environment=dev Service=web unikernel:boot-method=pv-grub unikernel:build=build-1 unikernel:content=CONTENT unikernel:role=image unikernel:system=mirage",
 	}
 	want["tags"] = strings.Replace(want["tags"], "CONTENT", snapshot.Content(disk.Blocks()), 1)
 	if diff := cmp.Diff(want, got); diff != "" {

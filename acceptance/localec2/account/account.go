@@ -1,5 +1,5 @@
-// Package account is what all services know of the account that callers act
-// for: its number, the clock, how consistent its answers are, and its tokens.
+// Package account holds what all services know about the account that callers
+// use: its number, the clock, its eventual consistency, and its tokens.
 package account
 
 import (
@@ -8,21 +8,22 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/token"
 )
 
-// Account owns everything that callers make.
+// Account owns everything that callers create.
 type Account struct {
 	ID  string           // 12 digits
-	Now func() time.Time // the clock for every state and time-out
+	Now func() time.Time // the clock for every state and timeout
 
-	// Invisible is how long no other call finds a new resource.
+	// Invisible is how long other calls don't find a new resource.
 	Invisible time.Duration
 
 	Tokens *token.Sealer
 }
 
-// New makes an account with a clock.
+// New returns an account that uses the given clock.
 func New(id string, now func() time.Time, invisible time.Duration) *Account {
 	return &Account{ID: id, Now: now, Invisible: invisible, Tokens: token.NewSealer(now)}
 }
 
-// Visible is the time from which callers find what is made now.
+// Visible returns the time at which callers start to find a resource created
+// now.
 func (a *Account) Visible() time.Time { return a.Now().Add(a.Invisible) }

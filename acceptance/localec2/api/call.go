@@ -15,17 +15,17 @@ type Call struct {
 	Region    string
 	RequestID string
 	Start     time.Time // real time, for latency and the record
-	Resource  string    // id of the resource the call is about, for the record
+	Resource  string    // id of the resource that the call is about, for the record
 	Request   *http.Request
 	Body      []byte
 }
 
-// NewCall makes the call of a request that has just arrived.
+// NewCall returns the call for a request that has just arrived.
 func NewCall(r *http.Request) *Call {
 	return &Call{RequestID: newRequestID(), Start: time.Now(), Request: r}
 }
 
-// Sleep waits for d, or until the client gives up.
+// Sleep waits for d, or until the client disconnects.
 func (c *Call) Sleep(d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -35,7 +35,7 @@ func (c *Call) Sleep(d time.Duration) {
 	}
 }
 
-// Abandoned reports whether the client has given up.
+// Abandoned reports whether the client has disconnected.
 func (c *Call) Abandoned() bool { return c.context().Err() != nil }
 
 func (c *Call) context() context.Context { return c.Request.Context() }

@@ -6,7 +6,8 @@ import (
 	"net/http"
 )
 
-// Error is a refusal in AWS's words. Each protocol writes it in its own shape.
+// Error is an error with the code and message that AWS uses. Each protocol
+// writes it in its own format.
 type Error struct {
 	Status  int // HTTP status
 	Code    string
@@ -16,17 +17,17 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
-// Refuse makes an error with an HTTP status of its own.
+// Refuse returns an error with a given HTTP status.
 func Refuse(status int, code, format string, args ...any) *Error {
 	return &Error{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// Bad makes an error with status 400, the status of nearly all EC2 errors.
+// Bad returns an error with status 400, as nearly all EC2 errors have.
 func Bad(code, format string, args ...any) *Error {
 	return Refuse(http.StatusBadRequest, code, format, args...)
 }
 
-// AsError turns any error into one that a protocol can write.
+// AsError returns err as an [Error]; other errors become InternalError.
 func AsError(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e

@@ -1,5 +1,5 @@
-// Package byhand makes AMIs as no builder does, of any bytes, for tests of what
-// comes after the build.
+// Package byhand creates AMIs of any bytes, without the checks of a builder. It
+// is for tests of what comes after the build.
 package byhand
 
 import (
@@ -17,8 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// Register makes a paravirtual AMI of a disk's bytes in us-east-1 of the EC2 at an
-// endpoint, with PV-GRUB as its kernel, and returns its id.
+// Register creates a paravirtual AMI of a disk's bytes in us-east-1 of the EC2
+// at an endpoint, with PV-GRUB as its kernel, and returns its id.
 func Register(ctx context.Context, endpoint string, disk []byte) (string, error) {
 	const region, pvgrub = "us-east-1", "aki-5c21674b"
 	keys := credentials.NewStaticCredentialsProvider("AKIATEST", "secret", "")
@@ -38,7 +38,7 @@ func Register(ctx context.Context, endpoint string, disk []byte) (string, error)
 	return aws.ToString(answer.ImageId), nil
 }
 
-// upload makes a snapshot of a disk, with all of its blocks.
+// upload creates a snapshot of all blocks of a disk.
 func upload(ctx context.Context, client *ebs.Client, disk []byte) (string, error) {
 	const blockSize = 512 << 10
 	started, err := client.StartSnapshot(ctx, &ebs.StartSnapshotInput{VolumeSize: aws.Int64(1)})

@@ -10,8 +10,8 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/snapshot"
 )
 
-// statuses holds the HTTP status of each error of the EBS direct APIs, from
-// the service model that botocore ships (ebs/2019-11-02).
+// statuses has the HTTP status of each error of the EBS direct APIs, from the
+// service model in botocore (ebs/2019-11-02).
 var statuses = map[string]int{
 	"AccessDeniedException":         http.StatusForbidden,
 	"ConflictException":             http.StatusConflict,
@@ -22,15 +22,15 @@ var statuses = map[string]int{
 	"ValidationException":           http.StatusBadRequest,
 }
 
-// fail makes an error of the EBS direct APIs, with its machine-readable
-// reason if that exception has one.
+// fail returns an error of the EBS direct APIs, with a machine-readable reason
+// if that error has one.
 func fail(code, reason, format string, args ...any) *api.Error {
 	e := api.Refuse(statuses[code], code, format, args...)
 	e.Reason = reason
 	return e
 }
 
-// signatureError words the faults of a signature as the JSON services do.
+// signatureError returns the JSON services' error for a fault of a signature.
 func signatureError(f sigv4.Fault, region string) *api.Error {
 	switch f {
 	case sigv4.Missing:
@@ -47,14 +47,14 @@ func signatureError(f sigv4.Fault, region string) *api.Error {
 	return api.Refuse(http.StatusForbidden, "UnrecognizedClientException", "The security token included in the request is invalid.")
 }
 
-// invalid makes a ValidationException. Its reasons are a closed list in the
-// service model; which of them AWS gives in which case is known for few.
+// invalid returns a ValidationException. The service model lists its reasons,
+// but which of them AWS uses when is mostly unknown.
 func invalid(reason, format string, args ...any) *api.Error {
 	return fail("ValidationException", reason, format, args...)
 }
 
-// find finds a snapshot that callers can see.
-// The message is AWS's (awslabs/coldsnap#43).
+// find returns a snapshot that callers can see. The message is AWS's
+// (awslabs/coldsnap#43).
 func find(r *snapshot.Region, id string) (*snapshot.Snapshot, error) {
 	if !snapshot.ID.MatchString(id) {
 		return nil, invalid("INVALID_SNAPSHOT_ID", "The snapshot ID '%s' is not valid.", id)
@@ -66,7 +66,7 @@ func find(r *snapshot.Region, id string) (*snapshot.Snapshot, error) {
 	return sn, nil
 }
 
-// findPending finds a snapshot that can still be written.
+// findPending returns a snapshot that can still be written.
 func (s *Service) findPending(r *snapshot.Region, id string) (*snapshot.Snapshot, error) {
 	sn, err := find(r, id)
 	if err != nil {
@@ -78,7 +78,7 @@ func (s *Service) findPending(r *snapshot.Region, id string) (*snapshot.Snapshot
 	return sn, nil
 }
 
-// blockIndex reads a block's index from the path.
+// blockIndex parses the index of a block in the path.
 func blockIndex(text string) (int32, error) {
 	n, err := strconv.ParseInt(text, 10, 32)
 	if err != nil || n < 0 {
@@ -87,5 +87,5 @@ func blockIndex(text string) (int32, error) {
 	return int32(n), nil
 }
 
-// epoch is how the JSON services write times: seconds, with a fraction.
+// epoch returns a time in the JSON services' format: seconds with a fraction.
 func epoch(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

@@ -10,21 +10,21 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/snapshot"
 )
 
-// Lives of tokens ("EBS direct APIs FAQ").
+// Lifetimes of tokens ("EBS direct APIs FAQ").
 const (
 	blockTokenLife = 7 * 24 * time.Hour
 	pageTokenLife  = time.Hour
 )
 
-// Sizes of pages. Fewer than the least is no error: the API returns at least
-// that many ("EBS direct APIs FAQ").
+// Page sizes. A smaller size is not an error: the API returns at least that
+// many blocks ("EBS direct APIs FAQ").
 const (
 	minBlocksPage = 100
 	maxBlocksPage = 10000
 )
 
-// blockItem is a block in a list. Of ListChangedBlocks' tokens, one is missing
-// where only the other snapshot has the block.
+// blockItem is a block in a list. In ListChangedBlocks, one token is missing if
+// only the other snapshot has the block.
 type blockItem struct {
 	BlockIndex       int32
 	BlockToken       string `json:",omitempty"`
@@ -32,7 +32,7 @@ type blockItem struct {
 	SecondBlockToken string `json:",omitempty"`
 }
 
-// listing is what both lists have in common.
+// listing is the common part of both lists.
 type listing struct {
 	ExpiryTime float64
 	VolumeSize int64
@@ -40,7 +40,8 @@ type listing struct {
 	NextToken  string `json:",omitempty"`
 }
 
-// snapshotBlocks and changedBlocks are the answers; an empty list is there.
+// snapshotBlocks and changedBlocks are the answers. Their lists are present
+// even if empty.
 type (
 	snapshotBlocks struct {
 		Blocks []blockItem
@@ -52,8 +53,8 @@ type (
 	}
 )
 
-// findReadable finds a completed snapshot: others can't be read ("EBS
-// direct APIs FAQ").
+// findReadable returns a completed snapshot. Others can't be read ("EBS direct
+// APIs FAQ").
 func (s *Service) findReadable(r *snapshot.Region, id string) (*snapshot.Snapshot, error) {
 	sn, err := find(r, id)
 	if err != nil {
@@ -127,8 +128,8 @@ func (s *Service) listChangedBlocks(c *request) (any, error) {
 	return reply{status: http.StatusOK, json: out}, nil
 }
 
-// changed lists the indexes at which two contents differ. Equal blocks are one
-// block in the store.
+// changed returns the indexes at which two contents differ. Equal blocks are
+// the same block in the store.
 func changed(a, b map[int32]*snapshot.Block) []int32 {
 	differ := map[int32]bool{}
 	for i := range a {
@@ -145,8 +146,8 @@ func (s *Service) blockToken(c *request, id string, index int32, expiry time.Tim
 	return s.acct.Tokens.Seal("block", expiry, c.Region, id, strconv.Itoa(int(index)))
 }
 
-// blockPage cuts one page out of sorted indexes and returns the token for the
-// next. The token belongs to what is listed and says where to go on.
+// blockPage returns one page of sorted indexes, and the token for the next. A
+// token is valid for one subject, and contains the next index.
 func (s *Service) blockPage(c *request, subject string, indexes []int32) ([]int32, string, error) {
 	q := c.Request.URL.Query()
 	size, start := maxBlocksPage, int32(0)
@@ -179,7 +180,8 @@ func (s *Service) blockPage(c *request, subject string, indexes []int32) ([]int3
 	return indexes[:size], next, nil
 }
 
-// getSnapshotBlock returns a block's data to a caller that has listed it.
+// getSnapshotBlock returns the data of a block. The caller needs its token from
+// a list.
 func (s *Service) getSnapshotBlock(c *request) (any, error) {
 	c.Resource = c.path[1]
 	index, err := blockIndex(c.path[3])

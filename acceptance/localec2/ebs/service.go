@@ -1,4 +1,4 @@
-// Package ebs is the EBS direct APIs.
+// Package ebs implements the EBS direct APIs.
 package ebs
 
 import (
@@ -16,13 +16,14 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/snapshot"
 )
 
-// Options says how the service behaves.
+// Options configures the service.
 type Options struct {
 	// SnapshotPending is how long a snapshot stays pending after
 	// CompleteSnapshot.
 	SnapshotPending time.Duration
 
-	// TokensOutlive keeps a client token bound to a snapshot that was deleted.
+	// TokensOutlive keeps a client token bound to its snapshot after the
+	// snapshot was deleted.
 	TokensOutlive bool
 }
 
@@ -36,12 +37,12 @@ type Service struct {
 	tokens map[string]map[string]startedSnapshot // StartSnapshot client tokens by region
 }
 
-// New makes the service.
+// New returns the service.
 func New(acct *account.Account, snapshots *snapshot.Store, opts Options) *Service {
 	return &Service{acct: acct, opts: opts, snapshots: snapshots, tokens: map[string]map[string]startedSnapshot{}}
 }
 
-// API describes the service to the server.
+// API returns the service's description for the server.
 func (s *Service) API() *api.Service {
 	return &api.Service{
 		Name:     "ebs",
@@ -78,10 +79,10 @@ func (s *Service) actions() map[string]action {
 // protocol is REST with JSON.
 type protocol struct{ actions map[string]action }
 
-// Actions lists the names of all actions.
+// Actions returns the names of all actions.
 func (p protocol) Actions() []string { return slices.Sorted(maps.Keys(p.actions)) }
 
-// routes are the actions by method and path; a dot stands for any part.
+// routes maps methods and paths to actions. A dot matches any part of a path.
 var routes = map[string]string{
 	"POST snapshots":                "StartSnapshot",
 	"POST snapshots/completion/.":   "CompleteSnapshot",
@@ -91,7 +92,7 @@ var routes = map[string]string{
 	"GET snapshots/./changedblocks": "ListChangedBlocks",
 }
 
-// Read finds the action that a method and a path name.
+// Read finds the action for a method and a path.
 func (p protocol) Read(c *api.Call) (api.Run, error) {
 	path := strings.Split(strings.Trim(c.Request.URL.Path, "/"), "/")
 	route := slices.Clone(path)
@@ -117,7 +118,7 @@ type reply struct {
 	data   []byte
 }
 
-// HTTPStatus is the status of the answer.
+// HTTPStatus returns the status of the answer.
 func (r reply) HTTPStatus() int { return r.status }
 
 // Write writes a reply.
@@ -129,14 +130,14 @@ func (protocol) Write(w http.ResponseWriter, _ *api.Call, result any) {
 	body := r.data
 	if body == nil {
 		w.Header().Set("Content-Type", "application/json")
-		body, _ = json.Marshal(r.json) // plain structs of text and numbers
+		body, _ = json.Marshal(r.json) // structs of strings and numbers don't fail
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(r.status)
-	_, _ = w.Write(body) // a client that left is no error
+	_, _ = w.Write(body) // the client may have disconnected
 }
 
-// WriteError writes a refusal.
+// WriteError writes an error.
 func (p protocol) WriteError(w http.ResponseWriter, _ *api.Call, e *api.Error) {
 	w.Header().Set("X-Amzn-Errortype", e.Code)
 	p.Write(w, nil, reply{status: e.Status, json: struct {

@@ -23,11 +23,11 @@ const (
 	defaultKMSAlias = "alias/aws/ebs"
 )
 
-// clientToken is up to 64 ASCII characters ("Idempotency for StartSnapshot
-// API"), and no blanks (service model).
+// clientToken matches client tokens: up to 64 ASCII characters ("Idempotency
+// for StartSnapshot API"), without spaces (service model).
 var clientToken = regexp.MustCompile(`^[!-~]{1,64}$`)
 
-// startRequest is what StartSnapshot takes.
+// startRequest is the input of StartSnapshot.
 type startRequest struct {
 	VolumeSize       int64
 	ParentSnapshotID string `json:"ParentSnapshotId"`
@@ -39,14 +39,14 @@ type startRequest struct {
 	Timeout          *int
 }
 
-// startedSnapshot is what a client token stands for.
+// startedSnapshot is what a client token is bound to.
 type startedSnapshot struct {
 	id      string
 	request startRequest
 	reply   startReply
 }
 
-// startReply is what StartSnapshot answers.
+// startReply is the output of StartSnapshot.
 type startReply struct {
 	SnapshotID       string `json:"SnapshotId"`
 	OwnerID          string `json:"OwnerId"`
@@ -95,8 +95,8 @@ func (s *Service) startSnapshot(c *request) (any, error) {
 	return reply{status: http.StatusCreated, json: answer}, nil
 }
 
-// earlier returns what a client token was used for before. A token dies with
-// its snapshot, unless the options say otherwise.
+// earlier returns the earlier use of a client token. A token dies with its
+// snapshot, unless TokensOutlive is set.
 func (s *Service) earlier(r *snapshot.Region, region, token string) (startedSnapshot, bool) {
 	if s.tokens[region] == nil {
 		s.tokens[region] = map[string]startedSnapshot{}
@@ -109,7 +109,7 @@ func (s *Service) earlier(r *snapshot.Region, region, token string) (startedSnap
 	return earlier, used
 }
 
-// check checks what can be checked without looking at other snapshots.
+// check checks what does not depend on other snapshots.
 func (in *startRequest) check() error {
 	switch {
 	case in.VolumeSize < 1 || in.VolumeSize > maxVolumeGiB:
@@ -128,8 +128,8 @@ func (in *startRequest) check() error {
 	return nil
 }
 
-// sameAgain answers a repeated request with the first one's snapshot as it is
-// now or, if that was deleted, with the first answer.
+// sameAgain answers a repeated request with the current state of the first
+// one's snapshot or, if that was deleted, with the first answer.
 func (s *Service) sameAgain(r *snapshot.Region, earlier startedSnapshot) reply {
 	answer := earlier.reply
 	if sn := r.Existing(earlier.id); sn != nil {
@@ -138,7 +138,7 @@ func (s *Service) sameAgain(r *snapshot.Region, earlier startedSnapshot) reply {
 	return reply{status: http.StatusCreated, json: answer}
 }
 
-// newSnapshot makes a snapshot of a request, and adds it to its region.
+// newSnapshot creates the requested snapshot and adds it to its region.
 func (s *Service) newSnapshot(r *snapshot.Region, region string, in startRequest, tags resource.TagSet) (*snapshot.Snapshot, error) {
 	if r.Pending() >= pendingQuota {
 		return nil, fail("ServiceQuotaExceededException", "DEPENDENCY_SERVICE_QUOTA_EXCEEDED", "You have %d pending snapshots; the quota is %d.", pendingQuota, pendingQuota)
@@ -170,7 +170,7 @@ func (s *Service) newSnapshot(r *snapshot.Region, region string, in startRequest
 	return sn, nil
 }
 
-// parentOf finds the parent that a request names for a snapshot.
+// parentOf returns the requested parent of a snapshot.
 func (s *Service) parentOf(r *snapshot.Region, sn *snapshot.Snapshot, id string) (*snapshot.Snapshot, error) {
 	parent, err := find(r, id)
 	if err != nil {
@@ -193,7 +193,7 @@ func (s *Service) startReply(sn *snapshot.Snapshot) startReply {
 	}
 }
 
-// decodeStart reads StartSnapshot's JSON.
+// decodeStart parses the JSON of StartSnapshot.
 func decodeStart(body []byte) (startRequest, error) {
 	var in startRequest
 	if err := json.Unmarshal(body, &in); err != nil {

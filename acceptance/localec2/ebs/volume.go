@@ -15,8 +15,8 @@ import (
 )
 
 // ReadBlocks calls each for every block of a snapshot, in order, with its
-// offset in the volume. It is how EC2 itself makes volumes: by the actions that
-// callers have, but its calls are not recorded, and no fault strikes them.
+// offset in the volume. It uses the actions that callers use, but its calls are
+// not recorded, and faults don't apply to them.
 func (s *Service) ReadBlocks(ctx context.Context, region, id string, each func(offset int64, data []byte) error) error {
 	for next := ""; ; {
 		list, err := s.listBlocks(ctx, region, id, next)
@@ -63,7 +63,7 @@ func (s *Service) readBlock(ctx context.Context, region, id string, b blockItem)
 	return answer.data, nil
 }
 
-// ownCall is a call of EC2's own.
+// ownCall returns a call of the server's own.
 func ownCall(ctx context.Context, region string, path []string, query url.Values) *request {
 	u := &url.URL{Path: "/" + strings.Join(path, "/"), RawQuery: query.Encode()}
 	r := &http.Request{Method: http.MethodGet, URL: u}

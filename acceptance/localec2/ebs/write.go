@@ -13,8 +13,8 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/snapshot"
 )
 
-// putSnapshotBlock stores one block. The digest, which is most of the work, is
-// computed with no lock held.
+// putSnapshotBlock stores one block. Computing the digest is most of the work,
+// and needs no lock.
 func (s *Service) putSnapshotBlock(c *request) (any, error) {
 	id := c.path[1]
 	c.Resource = id
@@ -39,7 +39,7 @@ func (s *Service) putSnapshotBlock(c *request) (any, error) {
 	return reply{status: http.StatusCreated, json: struct{}{}, header: checksumHeader(sum)}, nil
 }
 
-// checkBlock checks a block's headers and data, and returns its digest.
+// checkBlock checks the headers and data of a block, and returns its digest.
 func checkBlock(c *request) (sum [sha256.Size]byte, err error) {
 	h := c.Request.Header
 	switch {
@@ -74,8 +74,8 @@ func checksumHeader(sum [sha256.Size]byte) map[string]string {
 	}
 }
 
-// completeSnapshot seals a snapshot. The same call again while the snapshot is
-// still pending changes nothing: what AWS says then is not known.
+// completeSnapshot seals a snapshot. A repeated call while the snapshot is
+// still pending changes nothing; AWS's answer in that case is not known.
 func (s *Service) completeSnapshot(c *request) (any, error) {
 	id := c.path[2]
 	c.Resource = id
@@ -98,8 +98,8 @@ func (s *Service) completeSnapshot(c *request) (any, error) {
 	return reply{status: http.StatusAccepted, json: struct{ Status string }{sn.State(now)}}, nil
 }
 
-// checkCompletion checks the number of blocks and, where one is given, the
-// checksum over their checksums.
+// checkCompletion checks the number of blocks and, if it is given, the checksum
+// over their checksums.
 func checkCompletion(h http.Header, sn *snapshot.Snapshot) error {
 	text := h.Get("X-Amz-Changedblockscount")
 	count, err := strconv.Atoi(text)
@@ -122,7 +122,7 @@ func checkCompletion(h http.Header, sn *snapshot.Snapshot) error {
 	return nil
 }
 
-// linearChecksum is the SHA-256 of the blocks' raw digests in the order of
+// linearChecksum returns the SHA-256 of the blocks' raw digests in the order of
 // their indexes.
 func linearChecksum(blocks map[int32]*snapshot.Block) string {
 	h := sha256.New()

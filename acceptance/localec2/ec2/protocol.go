@@ -18,7 +18,7 @@ func (p *protocol) Write(w http.ResponseWriter, c *api.Call, result any) {
 	query.WriteXML(w, http.StatusOK, xml.Name{Space: Namespace, Local: c.Action + "Response"}, result)
 }
 
-// WriteError writes a refusal.
+// WriteError writes an error.
 func (p *protocol) WriteError(w http.ResponseWriter, c *api.Call, e *api.Error) {
 	type ec2Error struct {
 		Code, Message string
@@ -29,9 +29,9 @@ func (p *protocol) WriteError(w http.ResponseWriter, c *api.Call, e *api.Error) 
 	}{[]ec2Error{{e.Code, e.Message}}, c.RequestID})
 }
 
-// signatureError words the faults of a signature as EC2 does. AuthFailure comes with
-// status 401 (turbot/steampipe-plugin-aws#75, there for a region that the
-// account has not opted in to).
+// signatureError returns EC2's error for a fault of a signature. AuthFailure
+// has status 401 (turbot/steampipe-plugin-aws#75, for a region that the account
+// has not enabled).
 func signatureError(f sigv4.Fault, region string) *api.Error {
 	switch f {
 	case sigv4.Missing:

@@ -148,7 +148,7 @@ func allKnown(what string, wanted []string, zones []zoneItem, key func(zoneItem)
 	return nil
 }
 
-// zoneItems describes a region's zones.
+// zoneItems describes the zones of a region.
 func zoneItems(name string) []zoneItem {
 	r, _ := regions.Lookup(name)
 	var items []zoneItem

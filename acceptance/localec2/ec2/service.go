@@ -1,6 +1,6 @@
-// Package ec2 is the EC2 Query API, version 2016-11-15. Its actions are in
-// packages by subject: network, image (with snapshots) and instance; regions and
-// tags are here.
+// Package ec2 implements the EC2 Query API, version 2016-11-15. Regions and
+// tags are here; the other actions are in packages by subject: network, image
+// (with snapshots) and instance.
 package ec2
 
 import (
@@ -21,21 +21,21 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/snapshot"
 )
 
-// Namespace is that of EC2's answers.
+// Namespace is the XML namespace of EC2's answers.
 const Namespace = "http://ec2.amazonaws.com/doc/2016-11-15/"
 
-// version is the only version of the API that the server speaks.
+// version is the only API version that the server supports.
 const version = "2016-11-15"
 
-// Options says how EC2 behaves.
+// Options configures EC2.
 type Options struct {
 	ImagePending    time.Duration // from RegisterImage until an image is available
-	PublicAddresses netip.Prefix  // of instances
+	PublicAddresses netip.Prefix  // range for instances
 	Instances       instance.Options
 }
 
-// Service is EC2. One lock guards all of its state: the calls of a control
-// plane are short.
+// Service is EC2. One lock guards all of its state, which is fine for a control
+// plane, whose calls are short.
 type Service struct {
 	acct      *account.Account
 	snapshots *snapshot.Store
@@ -46,8 +46,8 @@ type Service struct {
 	instances *instance.Instances
 }
 
-// New makes the service, with nothing in it but Amazon's kernels and the
-// default VPCs. Instances run on the host.
+// New returns the service with nothing but Amazon's kernels and the default
+// VPCs. Instances run on the given host.
 func New(acct *account.Account, snapshots *snapshot.Store, host *guest.Host, opts Options) *Service {
 	s := &Service{acct: acct, snapshots: snapshots}
 	s.images = image.New(acct, snapshots, opts.ImagePending)
@@ -56,7 +56,7 @@ func New(acct *account.Account, snapshots *snapshot.Store, host *guest.Host, opt
 	return s
 }
 
-// API describes the service to the server.
+// API returns the service's description for the server.
 func (s *Service) API() *api.Service {
 	tables := slices.Concat(s.images.Actions(), s.networks.Actions(), s.instances.Actions(),
 		[]map[string]query.Action{s.regionActions(), s.tagActions()})
@@ -76,22 +76,23 @@ func (s *Service) API() *api.Service {
 	}
 }
 
-// Resources is what exists in one region, also what callers can't see yet.
+// Resources are the resources of a region, including those that callers can't
+// see yet.
 type Resources struct {
 	Images    []image.Info
 	Instances []instance.Info
 	Networks  []network.Info
 }
 
-// Inspect describes what callers made in a region and did not delete.
+// Inspect returns what callers created in a region and did not delete.
 func (s *Service) Inspect(region string) Resources {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return Resources{s.images.Inspect(region), s.instances.Inspect(region), s.networks.Inspect(region)}
 }
 
-// Pingable finds the guest of the instance that has a public address, or returns
-// an [instance.PingError].
+// Pingable returns the guest of the instance with a public address, or an
+// [instance.PingError].
 func (s *Service) Pingable(address netip.Addr) (*guest.Guest, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

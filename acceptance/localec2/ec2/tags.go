@@ -19,7 +19,7 @@ func (s *Service) tagActions() map[string]query.Action {
 	}
 }
 
-// maxTagResources is how many resources one CreateTags call may name.
+// maxTagResources is the maximum number of resources in a CreateTags call.
 const maxTagResources = 1000
 
 type describeTagsResponse struct {
@@ -47,13 +47,14 @@ func (s *Service) describeTags(c *query.Call) (any, error) {
 	return out, err
 }
 
-// taggable is a resource whose tags can change.
+// taggable is a resource whose tags can be changed.
 type taggable struct {
 	tags resource.TagSet
 	set  func(resource.TagSet)
 }
 
-// createTags adds tags to every resource or, if one of them is wrong, to none.
+// createTags adds tags to every resource or, if one of them is invalid, to
+// none.
 func (s *Service) createTags(c *query.Call) (any, error) {
 	targets, tags, err := s.readTagging(c)
 	if err != nil {
@@ -81,8 +82,8 @@ func (s *Service) createTags(c *query.Call) (any, error) {
 	return query.Success(), nil
 }
 
-// deleteTags removes tags: a key without a value whatever its value is, a key
-// with a value only if that is the value, and all tags if none is named.
+// deleteTags removes tags: a key without a value regardless of its value, a key
+// with a value only if it has that value, and all tags if no key is given.
 func (s *Service) deleteTags(c *query.Call) (any, error) {
 	targets, _, err := s.readTagging(c)
 	if err != nil {
@@ -105,7 +106,7 @@ func (s *Service) deleteTags(c *query.Call) (any, error) {
 	return query.Success(), nil
 }
 
-// readTagging reads what CreateTags and DeleteTags have in common.
+// readTagging reads the common parameters of CreateTags and DeleteTags.
 func (s *Service) readTagging(c *query.Call) ([]taggable, []resource.Tag, error) {
 	ids := c.Form.Texts("ResourceId")
 	c.Resource = strings.Join(ids, ",")
@@ -133,7 +134,7 @@ func (s *Service) readTagging(c *query.Call) ([]taggable, []resource.Tag, error)
 	return targets, tags, nil
 }
 
-// taggable finds a resource of the account.
+// taggable returns a resource that the account owns.
 func (s *Service) taggable(c *query.Call, id string) (taggable, error) {
 	switch prefix, _, _ := strings.Cut(id, "-"); prefix {
 	case "snap":
@@ -166,7 +167,7 @@ func tagsOf(r resource.Resource) taggable {
 	return taggable{common.Tags, func(tags resource.TagSet) { common.Tags = tags }}
 }
 
-// tagItem is one tag of one resource.
+// tagItem is a tag of a resource.
 type tagItem struct {
 	ResourceID   string `xml:"resourceId"`
 	ResourceType string `xml:"resourceType"`
@@ -184,7 +185,7 @@ var tagFilters = query.Filters[tagItem]{
 	"value":         func(t tagItem) []string { return []string{t.Value} },
 }
 
-// allTags lists the tags of all resources that callers can see in a region.
+// allTags returns the tags of all resources that callers can see in a region.
 func (s *Service) allTags(region string) []tagItem {
 	var items []tagItem
 	add := func(id, typeName string, tags resource.TagSet) {

@@ -1,4 +1,4 @@
-// Package fault makes calls go wrong on demand.
+// Package fault injects faults into calls.
 package fault
 
 import (
@@ -13,28 +13,28 @@ import (
 
 // Kinds of faults.
 const (
-	Delay    = "delay"     // answered late, nothing else
-	Throttle = "throttle"  // RequestLimitExceeded, or what the service has for it
-	Refuse   = "refuse"    // UnauthorizedOperation, or what the service has for it
-	Fail     = "fail"      // an error of one's choice; InternalError with status 500 without one
-	Cut      = "cut"       // the connection is closed before the call took effect
-	CutAfter = "cut-after" // the same, after it took effect
+	Delay    = "delay"     // the answer is late
+	Throttle = "throttle"  // RequestLimitExceeded, or the service's equivalent
+	Refuse   = "refuse"    // UnauthorizedOperation, or the service's equivalent
+	Fail     = "fail"      // the error in Code and Status; by default InternalError with status 500
+	Cut      = "cut"       // the connection is closed before the call takes effect
+	CutAfter = "cut-after" // the connection is closed after the call has taken effect
 )
 
-// Fault is something that goes wrong on demand. Empty fields match any call.
+// Fault is a fault to inject. Empty fields match any call.
 type Fault struct {
 	Kind    string
 	Service string // "ec2", "ebs", "sts"
 	Action  string
 	Region  string
-	From    int           // the first matching call that it strikes, counted from 1; 0 is 1
-	Times   int           // how many calls it strikes; 0 is all from then on
-	Delay   time.Duration // waited before the call takes effect, whatever the kind
+	From    int           // the first matching call it applies to, counted from 1; 0 means 1
+	Times   int           // the number of calls it applies to; 0 means all from then on
+	Delay   time.Duration // before the call takes effect, for every kind
 	Code    string        // Fail: the error code
 	Status  int           // Fail: the HTTP status
 }
 
-// Set holds the faults in force. Its zero value holds none.
+// Set holds the active faults. Its zero value is empty.
 type Set struct {
 	mu   sync.Mutex
 	list []*injected
@@ -45,23 +45,23 @@ type injected struct {
 	seen int // matching calls so far
 }
 
-// Inject puts a fault in force. It counts the calls from now on. The first
-// fault that strikes a call decides; delays add up.
+// Inject activates a fault, which counts calls from now on. The first fault
+// that matches a call applies; delays add up.
 func (s *Set) Inject(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.list = append(s.list, &injected{Fault: f})
 }
 
-// Clear takes all faults back.
+// Clear removes all faults.
 func (s *Set) Clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.list = nil
 }
 
-// strike counts a call and returns what befalls it: the first fault other than
-// a delay, and the whole delay.
+// strike counts a call. It returns the first fault that applies to it, other
+// than a delay, and the total delay.
 func (s *Set) strike(c *api.Call) (Fault, time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,16 +90,16 @@ func (f Fault) matches(c *api.Call) bool {
 		(f.Region == "" || f.Region == c.Region)
 }
 
-// ErrCut asks for the connection to be closed with no answer.
+// ErrCut means that the connection must be closed without an answer.
 var ErrCut = errors.New("connection cut")
 
-// Run runs a call's action under the faults that strike it.
+// Run runs the action of a call under the faults that apply to it.
 func (s *Set) Run(c *api.Call, errs api.Errors, run api.Run) (any, error) {
 	f, delay := s.strike(c)
 	if delay > 0 {
 		c.Sleep(delay)
 		if c.Abandoned() {
-			return nil, ErrCut // the client gave up: the call has no effect
+			return nil, ErrCut // the client disconnected: the call has no effect
 		}
 	}
 	switch f.Kind {
@@ -118,8 +118,8 @@ func (s *Set) Run(c *api.Call, errs api.Errors, run api.Run) (any, error) {
 	return run()
 }
 
-// failure is the error of a Fail fault. Its code is internal unless the fault
-// has one.
+// failure returns the error of a Fail fault. Its code is internal unless the
+// fault sets one.
 func (f Fault) failure(internal string) error {
 	return api.Refuse(cmp.Or(f.Status, http.StatusInternalServerError), cmp.Or(f.Code, internal), "An internal error has occurred")
 }

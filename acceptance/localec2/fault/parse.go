@@ -8,19 +8,19 @@ import (
 	"time"
 )
 
-// Parse reads a fault from text:
+// Parse parses a fault:
 //
 //	ACTION=KIND[,from=N][,times=N][,nth=N][,delay=DURATION][,service=S][,region=R][,code=C][,status=N]
 //
-// ACTION is an action's name or *; KIND is delay, throttle, refuse, fail, cut
-// or cut-after; nth=N is short for from=N,times=1; times=0, the default, means
-// without end. "PutSnapshotBlock=refuse,from=3" refuses every block from the
-// third on.
+// ACTION is the name of an action, or * for all. KIND is delay, throttle, refuse,
+// fail, cut or cut-after. nth=N is short for from=N,times=1. times=0, the default,
+// means no limit. For example, "PutSnapshotBlock=refuse,from=3" refuses every
+// block from the third on.
 func Parse(text string) (Fault, error) {
 	head, rest, more := strings.Cut(text, ",")
 	name, kind, ok := strings.Cut(head, "=")
 	if !ok || name == "" {
-		return Fault{}, fmt.Errorf("parse fault %q: it must begin with ACTION=KIND", text)
+		return Fault{}, fmt.Errorf("parse fault %q: must begin with ACTION=KIND", text)
 	}
 	f := Fault{Action: name, Kind: kind}
 	if name == "*" {
@@ -70,7 +70,7 @@ func (f *Fault) check() error {
 	switch f.Kind {
 	case Delay:
 		if f.Delay <= 0 {
-			return errors.New("a delay needs delay=DURATION, such as delay=2s")
+			return errors.New("kind delay needs delay=DURATION, such as delay=2s")
 		}
 	case Throttle, Refuse, Fail, Cut, CutAfter:
 	default:

@@ -12,14 +12,14 @@ import (
 // consoleSize is how much of a console EC2 keeps, in bytes (GetConsoleOutput).
 const consoleSize = 64 << 10
 
-// Console keeps the last that a guest wrote.
+// Console keeps the end of what a guest wrote to its console.
 type Console struct {
 	mu   sync.Mutex
 	data []byte
 	last time.Time
 }
 
-// Write adds to the console. It never fails.
+// Write appends to the console. It never fails.
 func (c *Console) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -31,15 +31,16 @@ func (c *Console) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Read returns what is kept, in base64, and the time of the last of it.
+// Read returns the console in base64, and the time of the last write.
 func (c *Console) Read() (string, time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return base64.StdEncoding.EncodeToString(c.data), c.last
 }
 
-// grubText is what PV-GRUB shows on the console where it can't start a guest:
-// GRUB 0.97's messages (stage2/shared.h, stage2/common.c), and Mini-OS's prompt.
+// grubText returns what PV-GRUB shows on the console if it can't start a guest:
+// the messages of GRUB 0.97 (stage2/shared.h, stage2/common.c), and the prompt
+// of Mini-OS.
 func grubText(err error) string {
 	const anyKey = "\n\nPress any key to continue..."
 	switch {

@@ -7,14 +7,15 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/hypervisor"
 )
 
-// MaxMemoryMiB is the largest guest that package hypervisor starts.
+// MaxMemoryMiB is the memory of the largest guest that package hypervisor can
+// start.
 const MaxMemoryMiB = 16 << 10
 
-// OverheadMiB is the memory that a guest takes beside its own: dom0's and
-// Xen's.
+// OverheadMiB is the memory that a guest needs in addition to its own, for dom0
+// and Xen.
 const OverheadMiB = 600
 
-// refusal returns why the guest is not started, nil if it is.
+// refusal returns why the guest can't be started here, or nil.
 func (g *Guest) refusal() error {
 	switch {
 	case g.host.opts.Off:
@@ -25,7 +26,8 @@ func (g *Guest) refusal() error {
 	return nil
 }
 
-// domainSpec is the guest in the hypervisor's words. Its volume must be there.
+// domainSpec describes the guest to the hypervisor. The volume must be
+// prepared.
 func (g *Guest) domainSpec() hypervisor.Spec {
 	spec := hypervisor.Spec{
 		Disk:       g.spec.Volume.path(),

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// extFS finds files in an ext2, ext3 or ext4 file system as far as GRUB 0.97
-// with Xen's patches reads it (Linux: Documentation/filesystems/ext4,
-// "Data Structures").
+// extFS finds files in an ext2, ext3 or ext4 file system, as far as GRUB 0.97
+// with Xen's patches can read it (Linux: Documentation/filesystems/ext4, "Data
+// Structures").
 type extFS struct {
 	volume          io.ReaderAt
 	blockSize       int64
@@ -22,14 +22,14 @@ const (
 	superblockSize   = 1024
 	extMagic         = 0xef53
 	rootInode        = 2
-	// GRUB reads neither file systems of 64 bits nor data in inodes.
+	// GRUB can read neither 64-bit file systems nor data in inodes.
 	unreadable = 0x80 | 0x8000
-	// maxFolder is far more than a folder of boot files takes.
-	maxFolder = 1 << 20
+	// maxDirectory is far more than a directory of boot files needs.
+	maxDirectory = 1 << 20
 
-	modeMask, modeFolder, modeLink = 0xf000, 0x4000, 0xa000
-	extentsFlag                    = 0x80000
-	extentMagic                    = 0xf30a
+	modeMask, modeDirectory, modeLink = 0xf000, 0x4000, 0xa000
+	extentsFlag                       = 0x80000
+	extentMagic                       = 0xf30a
 )
 
 func isExt(volume io.ReaderAt) bool {
@@ -38,7 +38,8 @@ func isExt(volume io.ReaderAt) bool {
 	return err == nil && binary.LittleEndian.Uint16(magic) == extMagic
 }
 
-// openExt reads the superblock, false where GRUB can't read the file system.
+// openExt reads the superblock. It returns false if GRUB can't read the file
+// system.
 func openExt(volume io.ReaderAt) (*extFS, bool) {
 	sb := make([]byte, superblockSize)
 	if _, err := volume.ReadAt(sb, superblockOffset); err != nil {
@@ -49,7 +50,7 @@ func openExt(volume io.ReaderAt) (*extFS, bool) {
 	if shift > 6 || fs.inodesPerGroup == 0 || word(sb, 96)&unreadable != 0 {
 		return nil, false
 	}
-	if word(sb, 76) > 0 { // revision 1 has inodes of any size
+	if word(sb, 76) > 0 { // in revision 1, inodes can have any size
 		fs.inodeSize = int64(binary.LittleEndian.Uint16(sb[88:]))
 	}
 	fs.blockSize = 1024 << shift
@@ -59,8 +60,8 @@ func openExt(volume io.ReaderAt) (*extFS, bool) {
 
 func word(b []byte, at int) int64 { return int64(binary.LittleEndian.Uint32(b[at:])) }
 
-// exists tells whether there is a file at a path. What lies behind a symbolic
-// link is taken to be there.
+// exists reports whether there is a file at a path. It assumes that the target
+// of a symbolic link exists.
 func (fs *extFS) exists(path string) bool {
 	number := int64(rootInode)
 	for name := range strings.SplitSeq(path, "/") {
@@ -71,7 +72,7 @@ func (fs *extFS) exists(path string) bool {
 		switch binary.LittleEndian.Uint16(inode) & modeMask {
 		case modeLink:
 			return true
-		case modeFolder:
+		case modeDirectory:
 		default:
 			return false
 		}
@@ -94,9 +95,9 @@ func (fs *extFS) inode(number int64) ([]byte, bool) {
 	return inode, err == nil
 }
 
-// content reads a folder's data.
+// content reads the data of a directory.
 func (fs *extFS) content(inode []byte) []byte {
-	size := min(word(inode, 4), maxFolder)
+	size := min(word(inode, 4), maxDirectory)
 	var data []byte
 	for _, block := range fs.blocks(inode, (size+fs.blockSize-1)/fs.blockSize) {
 		part := make([]byte, fs.blockSize)
@@ -108,9 +109,9 @@ func (fs *extFS) content(inode []byte) []byte {
 	return data
 }
 
-// blocks lists the first blocks of a file: of its extents, where those are in
-// the inode; or the twelve in the inode and those of the indirect block. More
-// are not needed for a folder of boot files.
+// blocks returns the first blocks of a file: those of its extents, if they are
+// in the inode, or the twelve in the inode and those of the indirect block. A
+// directory of boot files needs no more.
 func (fs *extFS) blocks(inode []byte, count int64) []int64 {
 	var list []int64
 	root := inode[40:100]
@@ -140,8 +141,8 @@ func (fs *extFS) blocks(inode []byte, count int64) []int64 {
 	return list
 }
 
-// entry finds the inode of a name among a folder's entries: inode, length of
-// the entry, length of the name, type, name.
+// entry finds the inode of a name in the entries of a directory: inode, length
+// of the entry, length of the name, type, name.
 func entry(data []byte, name string) (int64, bool) {
 	for len(data) >= 8 {
 		length := int(binary.LittleEndian.Uint16(data[4:]))

@@ -10,13 +10,13 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/hypervisor"
 )
 
-// maxForwards bounds the ports of an instance that are forwarded: each is a
-// socket of its QEMU, and systems allow a process 1024 files.
+// maxForwards limits the forwarded ports of an instance: each is a socket of
+// its QEMU, and systems allow a process 1024 open files by default.
 const maxForwards = 512
 
-// forwards lists the ports that are open to callers: those of the narrowest
-// rules first, as far as the bound allows. Those of TCP are gated, rule by rule,
-// as far as dom0 can watch them.
+// forwards returns the forwards for ports that are open to callers: those of
+// the narrowest rules first, up to the limit. TCP ports are gated, a whole rule
+// at a time, as far as dom0 can watch them.
 func forwards(public netip.Addr, open []Ports) []hypervisor.Forward {
 	open = slices.Clone(open)
 	slices.SortStableFunc(open, func(a, b Ports) int { return a.To - a.From - (b.To - b.From) })
@@ -40,8 +40,8 @@ func forwards(public netip.Addr, open []Ports) []hypervisor.Forward {
 	return list
 }
 
-// bindable leaves out the ports that this machine can't give, and says so:
-// one port that is taken, or is for root, shouldn't cost the others.
+// bindable leaves out ports that can't be bound on this machine, and says so.
+// The other ports are forwarded anyway.
 func (g *Guest) bindable(list []hypervisor.Forward) []hypervisor.Forward {
 	if len(list) == maxForwards {
 		g.tell(fmt.Sprintf("only the first %d ports that its groups open are forwarded", maxForwards))
@@ -57,19 +57,19 @@ func (g *Guest) bindable(list []hypervisor.Forward) []hypervisor.Forward {
 	return good
 }
 
-// opened notes that a gated port was opened, or can't be: somebody else has
-// taken it since the instance was started.
+// opened reports that a gated port was opened or, if another process has taken
+// it since the instance was started, that it can't be.
 func (g *Guest) opened(f hypervisor.Forward, err error) {
 	if err != nil {
 		g.tell(fmt.Sprintf("%v can't be forwarded: %v", f, err))
 		return
 	}
-	g.log(fmt.Sprintf("listens, and %s %v is open", f.Proto, f.Host))
+	g.log(fmt.Sprintf("the guest listens; %s %v is open", f.Proto, f.Host))
 }
 
 func bind(f hypervisor.Forward) error {
 	if f.Proto == "udp" {
-		conn, err := net.ListenPacket("udp4", f.Host.String()) //nolint:noctx // binds a number, and asks nobody
+		conn, err := net.ListenPacket("udp4", f.Host.String()) //nolint:noctx // binds an address, without name lookup
 		if err != nil {
 			return err
 		}
@@ -88,7 +88,7 @@ func forwardList(list []hypervisor.Forward) string {
 	}
 	var b strings.Builder
 	for i, f := range list {
-		if i == 8 { // enough to see which
+		if i == 8 { // enough to recognize them
 			fmt.Fprintf(&b, " and %d more", len(list)-i)
 			break
 		}

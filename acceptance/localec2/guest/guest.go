@@ -12,38 +12,38 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/hypervisor"
 )
 
-// Guest is what an instance runs on, from one start to its end.
+// Guest is a guest from one start to its end.
 type Guest struct {
 	host     *Host
 	spec     Spec
 	observer Observer
 	cancel   context.CancelFunc
-	again    chan struct{} // asks for a restart
+	again    chan struct{} // a restart is requested
 
 	mu     sync.Mutex // guards all below
 	broken bool
 	domain *hypervisor.Domain // nil while there is none
 }
 
-// Stop has the guest end at once.
+// Stop ends the guest at once.
 func (g *Guest) Stop() { g.cancel() }
 
-// Restart starts the guest anew, as if its power had failed.
+// Restart restarts the guest, as if by a power cycle.
 func (g *Guest) Restart() {
 	select {
 	case g.again <- struct{}{}:
-	default: // one that was asked for is still to come
+	default: // one is pending
 	}
 }
 
-// Broken reports whether the guest has crashed, or could not be started.
+// Broken reports whether the guest crashed or could not be started.
 func (g *Guest) Broken() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.broken
 }
 
-// settled notes that the guest was started, or can't be.
+// settled records that the guest was started, or can't be.
 func (g *Guest) settled(broken bool) {
 	g.mu.Lock()
 	g.broken = broken
@@ -51,16 +51,16 @@ func (g *Guest) settled(broken bool) {
 	g.observer.Settled(g)
 }
 
-// setDomain notes the domain that pings go to, nil while there is none.
+// setDomain sets the domain that pings go to, or nil.
 func (g *Guest) setDomain(d *hypervisor.Domain) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.domain = d
 }
 
-// run runs the guest, again after each reboot, and returns whether it
-// powered off by itself. A guest that crashed, or could not be started, is one
-// that never answers: as on EC2, the instance is "running" until ctx ends it.
+// run runs the guest, again after each reboot, and reports whether it powered
+// off by itself. A guest that crashed or could not be started never answers: as
+// on EC2, its instance stays "running" until ctx ends it.
 func (g *Guest) run(ctx context.Context) (poweredOff bool) {
 	for {
 		exit, err := g.runOnce(ctx)
@@ -86,7 +86,7 @@ func (g *Guest) run(ctx context.Context) (poweredOff bool) {
 	}
 }
 
-// runOnce boots the guest and waits for its end.
+// runOnce boots the guest and waits for it to end.
 func (g *Guest) runOnce(ctx context.Context) (hypervisor.Exit, error) {
 	if err := g.refusal(); err != nil {
 		return "", err
@@ -95,21 +95,21 @@ func (g *Guest) runOnce(ctx context.Context) (hypervisor.Exit, error) {
 		return "", err
 	}
 	spec := g.domainSpec()
-	g.log(fmt.Sprintf("boots %s as %s by %s, private address %v, forwards %s",
+	g.log(fmt.Sprintf("booting %s as %s with %s, private address %v, forwarding %s",
 		g.spec.Image, g.spec.Type, spec.Loader(), spec.Network.Address, forwardList(spec.Forwards)))
 	d, err := hypervisor.Boot(ctx, spec)
 	if err != nil {
 		return "", fmt.Errorf("the guest could not be started: %w", err)
 	}
 	defer d.Destroy()
-	g.log(fmt.Sprintf("its domain was created after %v", d.Times().DomainCreated.Round(10*time.Millisecond)))
+	g.log(fmt.Sprintf("domain created after %v", d.Times().DomainCreated.Round(10*time.Millisecond)))
 	g.setDomain(d)
 	defer g.setDomain(nil)
 	g.settled(false)
 	return g.wait(ctx, d)
 }
 
-// wait waits for a domain's end, or a restart, which it makes a reboot.
+// wait waits for the domain to end. A requested restart counts as a reboot.
 func (g *Guest) wait(ctx context.Context, d *hypervisor.Domain) (hypervisor.Exit, error) {
 	restart, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -127,30 +127,30 @@ func (g *Guest) wait(ctx context.Context, d *hypervisor.Domain) (hypervisor.Exit
 	return exit, err
 }
 
-// errRestart is the cause of a restart that was asked for.
+// errRestart is the cause of a requested restart.
 var errRestart = errors.New("restarted")
 
 // tell writes an event to the console and to the log.
 func (g *Guest) tell(text string) {
 	g.log(text)
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\n", "\r\n")
-	_, _ = io.WriteString(g.spec.Console, "localec2: "+text+"\r\n") // a console takes all
+	_, _ = io.WriteString(g.spec.Console, "localec2: "+text+"\r\n") // never fails
 }
 
-// log writes a line to the log.
+// log writes a line about the guest to the log.
 func (g *Guest) log(line string) {
 	if g.host.opts.Log != nil {
 		g.host.opts.Log(g.spec.Instance + ": " + line)
 	}
 }
 
-// Ping asks the guest for an ICMP echo.
+// Ping sends the guest an ICMP echo request and waits for the answer.
 func (g *Guest) Ping(ctx context.Context) error {
 	g.mu.Lock()
 	d := g.domain
 	g.mu.Unlock()
 	if d == nil {
-		return fmt.Errorf("%s has no guest that runs", g.spec.Instance)
+		return fmt.Errorf("%s has no running guest", g.spec.Instance)
 	}
 	return d.Ping(ctx)
 }

@@ -1,5 +1,5 @@
-// Package guest runs the guests of instances: under Xen in QEMU, each from the
-// blocks of a snapshot. It is the one place that knows package hypervisor.
+// Package guest runs the guests of instances under Xen in QEMU, each from the
+// blocks of a snapshot. Only this package knows package hypervisor.
 package guest
 
 import (
@@ -8,21 +8,22 @@ import (
 	"sync"
 )
 
-// Blocks is where volumes come from. Satisfied by *ebs.Service.
+// Blocks is the source of volumes. Satisfied by *ebs.Service.
 type Blocks interface {
-	// ReadBlocks calls each for every block of a snapshot.
+	// ReadBlocks calls each for every block of a snapshot, with its offset in
+	// the volume.
 	ReadBlocks(ctx context.Context, region, snapshot string, each func(offset int64, data []byte) error) error
 }
 
-// Options says how a host runs guests.
+// Options configures a host.
 type Options struct {
-	// Off starts no guests: instances never answer.
+	// Off disables guests: instances never answer.
 	Off bool
 
-	// PVGRUB is the path of a pv-grub that reads menu.lst in pygrub's place.
+	// PVGRUB is the path of a pv-grub that reads menu.lst instead of pygrub.
 	PVGRUB string
 
-	// Log, if not nil, is given a line for each event.
+	// Log, if not nil, is called with a line for each event.
 	Log func(string)
 
 	Blocks Blocks
@@ -39,14 +40,14 @@ type Host struct {
 	guests sync.WaitGroup
 }
 
-// NewHost makes a host with no guests.
+// NewHost returns a host without guests.
 func NewHost(opts Options) *Host {
 	h := &Host{opts: opts}
 	h.life, h.stop = context.WithCancel(context.Background())
 	return h
 }
 
-// Close ends all guests. Those that are started later end at once.
+// Close ends all guests. Guests that are started later end at once.
 func (h *Host) Close() {
 	h.mu.Lock()
 	h.closed = true
@@ -59,42 +60,41 @@ func (h *Host) Close() {
 type Spec struct {
 	Instance       string // its id, for the log
 	Image, Type    string // for the log
-	Virtualization string // the image's: "paravirtual" or "hvm"
+	Virtualization string // of the image: "paravirtual" or "hvm"
 	Nitro          bool   // the type is of the Nitro system
 	RootDevice     string // such as /dev/sda1
 	MemoryMiB      int
 	VCPUs          int
 	Address        netip.Prefix // private
 	Gateway        netip.Addr
-	Public         netip.Addr // zero if the guest can't be reached
-	Open           []Ports    // of the public address
-	FirstPartition bool       // PV-GRUB looks for menu.lst there only
+	Public         netip.Addr // zero if the guest has none
+	Open           []Ports    // ports of the public address
+	FirstPartition bool       // PV-GRUB finds menu.lst only there
 
 	Volume  *Volume
 	Console *Console
 }
 
-// Ports is a range of ports that callers may reach.
+// Ports is a range of ports that callers can reach.
 type Ports struct {
 	Protocol string // "tcp" or "udp"
 	From, To int
 }
 
-// Observer is told what becomes of a guest. It may be told before Start has
-// returned.
+// Observer is notified of the events of a guest. Notifications can arrive
+// before Start has returned.
 type Observer interface {
-	// Settled is called when the guest runs, or when it is certain that it
-	// won't.
+	// Settled is called when the guest is running, or can't be started.
 	Settled(g *Guest)
 
-	// PoweredOff is called when the guest has powered off by itself.
+	// PoweredOff is called when the guest powered off by itself.
 	PoweredOff(g *Guest)
 
-	// Ended is called last, when nothing of the guest is left.
+	// Ended is called last, when the guest is gone.
 	Ended(g *Guest)
 }
 
-// Start starts a guest. It runs until it powers off, [Guest.Stop] or
+// Start starts a guest, which runs until it powers off, [Guest.Stop] or
 // [Host.Close].
 func (h *Host) Start(spec Spec, observer Observer) *Guest {
 	ctx, cancel := context.WithCancel(h.life)
@@ -109,7 +109,7 @@ func (h *Host) Start(spec Spec, observer Observer) *Guest {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
-		go live() // ends at once: nobody waits for it
+		go live() // ends at once; Close doesn't wait for it
 	} else {
 		h.guests.Go(live)
 	}

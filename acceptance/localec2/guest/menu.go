@@ -5,22 +5,22 @@ import (
 	"io"
 )
 
-// menuPlaces are the folders of a partition in which PV-GRUB looks for
-// menu.lst; on a disk without partitions it looks in the first only (Amazon
+// menuDirectories are the directories of a partition in which PV-GRUB finds
+// menu.lst. On a disk without partitions, it finds it only in the first (Amazon
 // EC2 User Guide, "User provided kernels").
-var menuPlaces = []string{"boot/grub", "grub"}
+var menuDirectories = []string{"boot/grub", "grub"}
 
-// hasMenu tells whether PV-GRUB finds a menu.lst: on the disk itself, or on
-// one of its first four partitions. The older kernels of the kind hd00 know
-// the first only. File systems other than ext2, ext3 and ext4 are not looked
-// into, and may have one.
+// hasMenu reports whether PV-GRUB finds a menu.lst: on the disk itself, or on
+// one of its first four partitions. The older hd00 kernels know only the first
+// partition. hasMenu does not read file systems other than ext2, ext3 and ext4,
+// and assumes that they have one.
 func hasMenu(disk io.ReaderAt, hd00 bool) bool {
 	if !hd00 && isExt(disk) {
-		return findsMenu(disk, menuPlaces[:1])
+		return findsMenu(disk, menuDirectories[:1])
 	}
 	partitions, ok := readPartitions(disk)
 	if !ok {
-		return !hd00 // no file system that we know, and no partitions
+		return !hd00 // neither a known file system nor partitions
 	}
 	if hd00 {
 		partitions = partitions[:1]
@@ -30,20 +30,20 @@ func hasMenu(disk io.ReaderAt, hd00 bool) bool {
 			continue
 		}
 		volume := io.NewSectionReader(disk, p.start*sectorSize, p.sectors*sectorSize)
-		if !isExt(volume) || findsMenu(volume, menuPlaces) {
+		if !isExt(volume) || findsMenu(volume, menuDirectories) {
 			return true
 		}
 	}
 	return false
 }
 
-func findsMenu(volume io.ReaderAt, folders []string) bool {
+func findsMenu(volume io.ReaderAt, directories []string) bool {
 	fs, ok := openExt(volume)
 	if !ok {
 		return false
 	}
-	for _, folder := range folders {
-		if fs.exists(folder + "/menu.lst") {
+	for _, directory := range directories {
+		if fs.exists(directory + "/menu.lst") {
 			return true
 		}
 	}
@@ -52,12 +52,12 @@ func findsMenu(volume io.ReaderAt, folders []string) bool {
 
 const sectorSize = 512
 
-// partition is one of a boot record, in sectors.
+// partition is an entry of a boot record, in sectors.
 type partition struct{ start, sectors int64 }
 
 // readPartitions reads the boot record of a disk: four entries of 16 bytes at
-// 446, each with its first sector and its length in sectors at 8, and the
-// signature at 510.
+// offset 446, each with its first sector and its length in sectors at offset 8,
+// and the signature at offset 510.
 func readPartitions(disk io.ReaderAt) ([]partition, bool) {
 	record := make([]byte, sectorSize)
 	if _, err := disk.ReadAt(record, 0); err != nil || binary.LittleEndian.Uint16(record[510:]) != 0xaa55 {

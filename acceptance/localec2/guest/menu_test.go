@@ -62,7 +62,7 @@ func partitioned(number int, fs []byte) []byte {
 func TestMenuPlaces(t *testing.T) {
 	const bootGrub, grub = "boot/grub/menu.lst", "grub/menu.lst"
 	ext2 := []string{"-t", "ext2"}
-	foreign := make([]byte, 1<<20) // neither partitions nor a file system that we know
+	unknown := make([]byte, 1<<20) // no partitions and no known file system
 	for _, test := range []struct {
 		name      string
 		disk      []byte
@@ -73,14 +73,14 @@ func TestMenuPlaces(t *testing.T) {
 		{"whole disk, revision 0", fileSystem(t, bootGrub, "-t", "ext2", "-r", "0"), true, false},
 		{"whole disk, extents", fileSystem(t, bootGrub, "-t", "ext4", "-O", "^64bit,^metadata_csum"), true, false},
 		{"whole disk, 64 bits", fileSystem(t, bootGrub, "-t", "ext4", "-O", "64bit,^metadata_csum"), false, false},
-		{"whole disk, the partitions' place", fileSystem(t, grub, ext2...), false, false},
+		{"whole disk, directory for partitions", fileSystem(t, grub, ext2...), false, false},
 		{"whole disk, no menu", fileSystem(t, "boot/grub/grub.cfg", ext2...), false, false},
 		{"first partition", partitioned(1, fileSystem(t, bootGrub, ext2...)), true, true},
 		{"first partition, no boot", partitioned(1, fileSystem(t, grub, ext2...)), true, true},
 		{"third partition", partitioned(3, fileSystem(t, bootGrub, ext2...)), true, false},
 		{"fourth partition, no menu", partitioned(4, fileSystem(t, "boot/menu.lst", ext2...)), false, false},
-		{"unknown file system", foreign, true, false},
-		{"unknown file system in a partition", partitioned(2, foreign), true, false},
+		{"unknown file system", unknown, true, false},
+		{"unknown file system in a partition", partitioned(2, unknown), true, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "disk")
@@ -98,7 +98,7 @@ func TestMenuPlaces(t *testing.T) {
 	}
 }
 
-// FuzzMenu reads disks that mean harm.
+// FuzzMenu reads malicious disks.
 func FuzzMenu(f *testing.F) {
 	f.Add([]byte("boot/grub"), 0)
 	f.Fuzz(func(t *testing.T, patch []byte, at int) {
@@ -106,7 +106,7 @@ func FuzzMenu(f *testing.F) {
 		fs := disk[1<<20:]
 		binary.LittleEndian.PutUint16(fs[superblockOffset+56:], extMagic)
 		binary.LittleEndian.PutUint32(fs[superblockOffset+40:], 8)
-		binary.LittleEndian.PutUint16(fs[2048+128+0:], modeFolder)
+		binary.LittleEndian.PutUint16(fs[2048+128+0:], modeDirectory)
 		copy(fs[max(0, at)%len(fs):], patch)
 		path := filepath.Join(t.TempDir(), "disk")
 		if err := os.WriteFile(path, disk, 0o600); err != nil {

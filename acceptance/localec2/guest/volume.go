@@ -10,9 +10,9 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/hypervisor"
 )
 
-// Volume is an instance's root volume: a file without a name, with the blocks
-// of a snapshot. It is fetched when the guest starts for the first time, and
-// serves one guest after another.
+// Volume is the root volume of an instance: an unnamed file with the blocks of
+// a snapshot. It is filled when the instance's first guest starts, and used by
+// all of its guests in turn.
 type Volume struct {
 	Region, Snapshot string
 	SizeGiB          int
@@ -20,24 +20,24 @@ type Volume struct {
 	file *os.File // nil before the first start
 }
 
-// Close deletes the volume. No guest may use it.
+// Close deletes the volume. No guest may be using it.
 func (v *Volume) Close() {
 	if v.file != nil {
-		_ = v.file.Close() // it has no name: this is its end
+		_ = v.file.Close() // it is unnamed, so this deletes it
 		v.file = nil
 	}
 }
 
-// path is a name that the open file can be opened by again.
+// path returns a path that opens the file again.
 func (v *Volume) path() string { return "/dev/fd/" + strconv.Itoa(int(v.file.Fd())) }
 
-// prepareVolume fetches the guest's volume, once, and looks for a menu.lst on it
-// where Amazon's kernel would.
+// prepareVolume fills the guest's volume if that hasn't happened yet, and looks
+// for a menu.lst where Amazon's kernel would.
 func (g *Guest) prepareVolume(ctx context.Context) error {
 	v := g.spec.Volume
 	if v.file == nil {
-		if err := v.fetch(ctx, g.host.opts.Blocks); err != nil {
-			return fmt.Errorf("its volume could not be made of %s: %w", v.Snapshot, err)
+		if err := v.fill(ctx, g.host.opts.Blocks); err != nil {
+			return fmt.Errorf("could not create the volume from %s: %w", v.Snapshot, err)
 		}
 	}
 	if g.spec.Virtualization == "paravirtual" && g.host.opts.PVGRUB == "" && !hasMenu(v.file, g.spec.FirstPartition) {
@@ -46,9 +46,9 @@ func (g *Guest) prepareVolume(ctx context.Context) error {
 	return nil
 }
 
-// fetch reads the snapshot into a file without a name. Blocks that the snapshot
-// lacks are holes.
-func (v *Volume) fetch(ctx context.Context, blocks Blocks) error {
+// fill reads the snapshot into an unnamed file. Blocks that the snapshot lacks
+// are holes.
+func (v *Volume) fill(ctx context.Context, blocks Blocks) error {
 	file, err := os.CreateTemp("", "localec2-volume-")
 	if err != nil {
 		return err

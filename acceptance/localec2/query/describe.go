@@ -12,20 +12,20 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/resource"
 )
 
-// pageLife is how long an EC2 page token lives. AWS gives no figure; the EBS
-// direct APIs' page tokens live an hour.
+// pageLife is the lifetime of an EC2 page token. AWS documents none; page
+// tokens of the EBS direct APIs live for an hour.
 const pageLife = time.Hour
 
-// Paging is the part of a Describe call that pages: the smallest and largest
-// page AWS allows, and the parameter of ids that can't be combined with it.
+// Paging describes how a Describe call pages: the minimum and maximum page
+// size, and the parameter with ids that can't be combined with paging.
 type Paging struct {
 	Min, Max int
 	IDs      string
 }
 
-// Page cuts one page out of the sorted items of a Describe call and returns
-// the token for the next one, empty on the last page. A token belongs to its
-// action and region.
+// Page returns one page of the sorted items of a Describe call, and the token
+// for the next page, empty on the last one. A token is valid for one action and
+// region.
 func Page[T any](a *account.Account, c *Call, p Paging, items []T, id func(T) string) ([]T, string, error) {
 	size, after, err := p.read(a, c)
 	if err != nil {
@@ -46,7 +46,8 @@ func Page[T any](a *account.Account, c *Call, p Paging, items []T, id func(T) st
 	return items, next, nil
 }
 
-// read returns the page's size, 0 for all, and the id after which it starts.
+// read returns the page size, 0 for all items, and the id after which the page
+// starts.
 func (p Paging) read(a *account.Account, c *Call) (size int, after string, err error) {
 	size, err = c.Form.Number("MaxResults")
 	if err != nil {
@@ -75,8 +76,8 @@ func (p Paging) read(a *account.Account, c *Call) (size int, after string, err e
 	return size, parts[2], nil
 }
 
-// FindNamed finds the resource that a parameter of a request names, and notes
-// it for the record.
+// FindNamed finds the resource whose id is in a parameter of the request, and
+// records it in the call.
 func FindNamed[T resource.Resource](a *account.Account, c *Call, all map[string]T, rt resource.Type, parameter string) (T, error) {
 	id, err := c.Form.Need(parameter)
 	if err != nil {
@@ -87,8 +88,8 @@ func FindNamed[T resource.Resource](a *account.Account, c *Call, all map[string]
 	return resource.Find(a.Now(), all, rt, id)
 }
 
-// Describe is what Describe calls have in common: ids that must exist,
-// filters, a dry run and pages. Items are given in the order of their ids.
+// Describe is the common part of Describe calls: ids that must exist, filters,
+// dry run and pages. The items are in the order of their ids.
 func Describe[T any, R resource.Resource](a *account.Account, c *Call, rt resource.Type, p Paging, all map[string]R, filters Filters[T], item func(R) T) ([]T, string, error) {
 	matches, err := filters.Read(c.Form)
 	if err != nil {
@@ -123,11 +124,11 @@ func Describe[T any, R resource.Resource](a *account.Account, c *Call, rt resour
 	return items, next, err
 }
 
-// ownerID is an account in a request for the resources of some owners.
+// ownerID matches an account in a list of owners.
 var ownerID = regexp.MustCompile(`^\d{12}$`)
 
-// Owners reads the owners that a request asks for. It returns whether a
-// resource's owner is one of them; without any, all are.
+// Owners reads the requested owners. It returns a function that reports whether
+// a resource's owner is one of them. If none is requested, all are.
 func Owners(a *account.Account, c *Call) (func(id, alias string) bool, error) {
 	owners := c.Form.Texts("Owner")
 	for _, o := range owners {

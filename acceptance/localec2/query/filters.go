@@ -8,22 +8,24 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/resource"
 )
 
-// Filters holds the filters of a Describe call: the values that a resource
-// has under each filter's name. A filter that AWS documents but that the
-// server has no data for returns nil: it is accepted and matches nothing.
+// Filters are the filters of a Describe call. A filter's function returns the
+// values that the filter compares. For a filter that AWS documents but for
+// which the server has no data, it returns nil: the filter is accepted and
+// matches nothing.
 type Filters[T any] map[string]func(T) []string
 
-// tagged is what the filters tag:KEY, tag-key and tag-value need.
+// tagged is a resource that the filters tag:KEY, tag-key and tag-value apply
+// to.
 type tagged interface{ TagList() []resource.Tag }
 
-// filter is one filter of a request: any of its patterns must match.
+// filter is one filter of a request. One of its patterns must match.
 type filter[T any] struct {
 	values   func(T) []string
 	patterns []*regexp.Regexp
 }
 
-// Read takes the filters out of a request and returns whether a resource
-// passes all of them.
+// Read reads the filters of a request. It returns a function that reports
+// whether a resource passes all of them.
 func (t Filters[T]) Read(f *Form) (func(T) bool, error) {
 	var filters []filter[T]
 	for _, member := range f.List("Filter") {
@@ -64,7 +66,7 @@ func (t Filters[T]) filter(name string, values []string) (filter[T], error) {
 	return one, nil
 }
 
-// tagFilter makes the filters on tags, for resources that have tags.
+// tagFilter returns a filter on tags, for resources that have tags.
 func tagFilter[T any](name string) (func(T) []string, bool) {
 	var none T
 	if _, ok := any(none).(tagged); !ok {
@@ -99,8 +101,8 @@ func (one filter[T]) matches(v T) bool {
 	return false
 }
 
-// wildcard turns a filter's value into a pattern: * stands for any text, ? for
-// one character, a backslash before either for itself. Case matters.
+// wildcard converts a filter's value to a pattern: * matches any text, ?
+// matches one character, a backslash escapes either. Case matters.
 func wildcard(value string) *regexp.Regexp {
 	var b strings.Builder
 	b.WriteString(`(?s)\A`)
@@ -127,7 +129,7 @@ func wildcard(value string) *regexp.Regexp {
 	return regexp.MustCompile(b.String())
 }
 
-// Optional is the value of a filter on something that a resource may lack.
+// Optional returns the value that a filter compares if a resource may lack it.
 func Optional(v string) []string {
 	if v == "" {
 		return nil

@@ -9,15 +9,15 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/api"
 )
 
-// Form is a node of the tree that an EC2 Query request's parameters make:
-// BlockDeviceMapping.1.Ebs.SnapshotId=snap-1 is the value of a form four
-// levels down.
+// Form is a node in the tree of a request's parameters:
+// BlockDeviceMapping.1.Ebs.SnapshotId=snap-1 is the value of a node four levels
+// down.
 type Form struct {
 	value string
 	kids  map[string]*Form
 }
 
-// ParseForm reads a form-encoded body.
+// ParseForm parses a form-encoded body.
 func ParseForm(body string) (*Form, error) {
 	values, err := url.ParseQuery(body)
 	if err != nil {
@@ -37,7 +37,7 @@ func ParseForm(body string) (*Form, error) {
 	return root, nil
 }
 
-// Child returns the form under a name, which it adds if there is none.
+// Child returns the form under a name, and adds it if it is missing.
 func (f *Form) Child(name string) *Form {
 	if f.kids == nil {
 		f.kids = map[string]*Form{}
@@ -51,7 +51,7 @@ func (f *Form) Child(name string) *Form {
 // Set sets the parameter's value.
 func (f *Form) Set(value string) { f.value = value }
 
-// At returns the form under a name, an empty one if there is none.
+// At returns the form under a name, or an empty one.
 func (f *Form) At(name string) *Form {
 	if kid := f.kids[name]; kid != nil {
 		return kid
@@ -59,10 +59,10 @@ func (f *Form) At(name string) *Form {
 	return &Form{}
 }
 
-// Has reports whether anything is given under a name.
+// Has reports whether there is a parameter under a name.
 func (f *Form) Has(name string) bool { return f.kids[name] != nil }
 
-// Text returns a parameter's value, empty if it is not given.
+// Text returns the value of a parameter, or an empty string.
 func (f *Form) Text(name string) string { return f.At(name).value }
 
 // List returns the members Name.1, Name.2, … in the order of their numbers.
@@ -85,7 +85,7 @@ func (f *Form) List(name string) []*Form {
 	return forms
 }
 
-// Texts returns the values of a list of plain values.
+// Texts returns the values of a list of simple values.
 func (f *Form) Texts(name string) []string {
 	var values []string
 	for _, member := range f.List(name) {
@@ -94,7 +94,7 @@ func (f *Form) Texts(name string) []string {
 	return values
 }
 
-// Flag reads a boolean, def if it is not given.
+// Flag parses a boolean parameter. It returns def if the parameter is missing.
 func (f *Form) Flag(name string, def bool) (bool, error) {
 	switch v := f.Text(name); strings.ToLower(v) {
 	case "":
@@ -108,7 +108,7 @@ func (f *Form) Flag(name string, def bool) (bool, error) {
 	}
 }
 
-// Number reads an integer, 0 if it is not given.
+// Number parses an integer parameter. It returns 0 if the parameter is missing.
 func (f *Form) Number(name string) (int, error) {
 	v := f.Text(name)
 	if v == "" {
@@ -121,7 +121,7 @@ func (f *Form) Number(name string) (int, error) {
 	return n, nil
 }
 
-// Need returns a parameter that must be given and not be empty.
+// Need returns the value of a required parameter.
 func (f *Form) Need(name string) (string, error) {
 	if v := f.Text(name); v != "" {
 		return v, nil
@@ -129,7 +129,8 @@ func (f *Form) Need(name string) (string, error) {
 	return "", api.Bad("MissingParameter", "The request must contain the parameter %s", LowerFirst(name))
 }
 
-// Only refuses parameters other than the known ones, as EC2 does.
+// Only returns an error if there are parameters other than the known ones, as
+// EC2 does.
 func (f *Form) Only(known ...string) error {
 	for name := range f.kids {
 		if !slices.Contains(known, name) {
@@ -139,5 +140,5 @@ func (f *Form) Only(known ...string) error {
 	return nil
 }
 
-// LowerFirst is how EC2's messages write a parameter's name.
+// LowerFirst returns a parameter's name as it appears in EC2's messages.
 func LowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }

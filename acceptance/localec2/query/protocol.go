@@ -1,6 +1,6 @@
-// Package query is AWS's Query protocol, as EC2 and STS speak it: a form-encoded
-// POST with an Action, answered with XML. It also has what EC2's actions share:
-// filters, pages, tags and dry runs.
+// Package query implements AWS's Query protocol, as used by EC2 and STS: a
+// form-encoded POST with an Action, answered with XML. It also has what EC2's
+// actions share: filters, pages, tags and dry runs.
 package query
 
 import (
@@ -20,7 +20,7 @@ type Call struct {
 }
 
 // Action is one action of a service. Params are the top-level parameters that
-// AWS knows, beside those of every call.
+// AWS accepts, in addition to those of every call.
 type Action struct {
 	Params []string
 	Run    func(*Call) (any, error)
@@ -28,17 +28,17 @@ type Action struct {
 
 // Reader reads the requests of a service.
 type Reader struct {
-	// Version is the API version that requests must name, and the sign that
-	// parameters are checked. Empty means that anything goes.
+	// Version is the API version that requests must have. Empty means that
+	// neither the version nor the names of parameters are checked.
 	Version string
 	Table   map[string]Action
 
-	// Lock is held while an action runs: the calls of a control plane are
-	// short.
+	// Lock is held while an action runs. That is fine for a control plane,
+	// whose calls are short.
 	Lock sync.Locker
 }
 
-// Actions lists the names of all actions.
+// Actions returns the names of all actions.
 func (r *Reader) Actions() []string { return slices.Sorted(maps.Keys(r.Table)) }
 
 // Read reads a request.
@@ -69,7 +69,7 @@ func (r *Reader) Read(c *api.Call) (api.Run, error) {
 	}, nil
 }
 
-// check checks a request's version and the names of its parameters.
+// check checks the version and the parameter names of a request.
 func (r *Reader) check(f *Form, a Action) error {
 	if r.Version == "" {
 		return nil
@@ -80,15 +80,15 @@ func (r *Reader) check(f *Form, a Action) error {
 	return f.Only(slices.Concat(a.Params, []string{"Action", "Version", "DryRun"})...)
 }
 
-// WriteXML writes a value as an element of the given name.
+// WriteXML writes a value as an XML element with the given name.
 func WriteXML(w http.ResponseWriter, status int, name xml.Name, v any) {
 	w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(xml.Header)) // a client that left is no error
+	_, _ = w.Write([]byte(xml.Header)) // the client may have disconnected
 	_ = xml.NewEncoder(w).EncodeElement(v, xml.StartElement{Name: name})
 }
 
-// DryRun returns an error if the request asks only whether it would be allowed.
+// DryRun returns an error if the request is a dry run.
 func (c *Call) DryRun() error {
 	dry, err := c.Form.Flag("DryRun", false)
 	if err != nil {

@@ -20,10 +20,10 @@ func ReadTags(f *Form) ([]resource.Tag, error) {
 	return tags, nil
 }
 
-// TagSpecifications reads TagSpecification.N, the tags of what a call makes, by
-// the type of resource. It refuses types that are not among the given ones. The
-// code for an empty specification is from hashicorp/packer#11311, the wording
-// for another type as users report it.
+// TagSpecifications reads TagSpecification.N, the tags of what a call creates,
+// by resource type. Only the given types are allowed. The error code for an
+// empty specification is from hashicorp/packer#11311, the message for another
+// type is as users report it.
 func TagSpecifications(f *Form, types ...string) (map[string]resource.TagSet, error) {
 	sets := map[string]resource.TagSet{}
 	for _, spec := range f.List("TagSpecification") {
@@ -55,8 +55,8 @@ func TagSpecifications(f *Form, types ...string) (map[string]resource.TagSet, er
 	return sets, nil
 }
 
-// NewCommon makes the common part of a resource that a call creates, with a new
-// id and the tags that the call specifies.
+// NewCommon returns the common part of a resource that a call creates, with a
+// new id and the specified tags.
 func NewCommon(a *account.Account, c *Call, rt resource.Type) (resource.Common, error) {
 	sets, err := TagSpecifications(c.Form, rt.Name)
 	tags := sets[rt.Name]

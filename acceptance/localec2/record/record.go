@@ -1,4 +1,4 @@
-// Package record keeps the calls that the server answered.
+// Package record keeps a record of the calls that the server answered.
 package record
 
 import (
@@ -12,36 +12,36 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/api"
 )
 
-// maxCalls bounds the record: the oldest calls go first. An upload of a
-// terabyte would be two million calls; tests look at some thousands.
+// maxCalls limits the record; the oldest calls are dropped first. An upload of
+// a terabyte makes two million calls; tests read some thousands.
 const maxCalls = 1 << 17
 
-// Call is one call that the server answered, or cut.
+// Call is a call that the server answered or cut.
 type Call struct {
 	Time     time.Time `json:"time"`
 	Service  string    `json:"service"`
 	Action   string    `json:"action"`
 	Region   string    `json:"region"`
-	Status   int       `json:"status"`             // HTTP status; 0 where no answer was given
+	Status   int       `json:"status"`             // HTTP status; 0 if there was no answer
 	Code     string    `json:"code,omitempty"`     // AWS's error code
-	Resource string    `json:"resource,omitempty"` // id of what it was about
-	// Attempt is 1 for a call, and more where an AWS SDK sends it again because
-	// no answer came, or one that says so; 0 where the client doesn't tell.
+	Resource string    `json:"resource,omitempty"` // id of the resource
+	// Attempt is 1 for a first call, and more if an AWS SDK retries it. It is 0
+	// if the client doesn't say.
 	Attempt int           `json:"attempt,omitempty"`
 	Took    time.Duration `json:"took_ns"`
 }
 
-// Recorder keeps the calls. Its zero value is ready.
+// Recorder keeps the calls. Its zero value is ready to use.
 type Recorder struct {
-	// OnCall, if not nil, is given each call, one at a time.
+	// OnCall, if not nil, is called with each call, one at a time.
 	OnCall func(Call)
 
 	mu    sync.Mutex
 	calls []Call
 }
 
-// Note records a call. It is called before the answer is written, so that a
-// client which has an answer finds its call in the record.
+// Note records a call. It must be called before the answer is written, so that
+// a client that has its answer finds the call in the record.
 func (r *Recorder) Note(c *api.Call, status int, code string) {
 	done := Call{c.Start, c.Service, c.Action, c.Region, status, code, c.Resource, attempt(c.Request), time.Since(c.Start)}
 	r.mu.Lock()
@@ -55,13 +55,13 @@ func (r *Recorder) Note(c *api.Call, status int, code string) {
 	}
 }
 
-// attempt reads the number of an attempt from the header of the AWS SDKs:
+// attempt returns the number of an attempt from a header of the AWS SDKs:
 // "amz-sdk-request: attempt=2; max=3" (AWS SDKs and Tools Reference Guide,
 // "Retry behavior").
 func attempt(r *http.Request) int {
 	for part := range strings.SplitSeq(r.Header.Get("Amz-Sdk-Request"), ";") {
 		if text, ok := strings.CutPrefix(strings.TrimSpace(part), "attempt="); ok {
-			n, _ := strconv.Atoi(text) // 0 for what is no number
+			n, _ := strconv.Atoi(text) // 0 if it is not a number
 			return n
 		}
 	}

@@ -1,5 +1,5 @@
-// Package resource is what all resources of EC2 have in common: ids, tags, the
-// time from which callers find them, and how EC2 refuses an id.
+// Package resource has what all EC2 resources have in common: ids, tags, the
+// time from which callers find them, and the errors for bad ids.
 package resource
 
 import (
@@ -13,29 +13,30 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/api"
 )
 
-// Type is a type of resource, and how EC2 refuses an id of it.
+// Type is a type of resource, and the errors for bad ids of it.
 type Type struct {
 	Prefix    string // of its ids, without the dash
 	Name      string // in tags
-	Label     string // in the refusal
+	Label     string // in error messages
 	NotFound  string
 	Malformed string
 }
 
-// Common is what all resources have. Embed it.
+// Common is the common part of all resources. Embed it.
 type Common struct {
 	ID      string
 	Tags    TagSet
 	Visible time.Time // callers find the resource from this time on
 }
 
-// Base returns the common part itself.
+// Base returns the common part.
 func (c *Common) Base() *Common { return c }
 
-// Resource is anything with a common part.
+// Resource is anything that embeds Common.
 type Resource interface{ Base() *Common }
 
-// NewID returns an id in EC2's long form: a prefix and 17 hexadecimal digits.
+// NewID returns a new id in EC2's long form: a prefix and 17 hexadecimal
+// digits.
 func NewID(prefix string) string {
 	b := make([]byte, 9)
 	_, _ = rand.Read(b) // crypto/rand does not fail (Go 1.24)
@@ -44,7 +45,7 @@ func NewID(prefix string) string {
 
 var idTail = regexp.MustCompile(`^([0-9a-f]{8}|[0-9a-f]{17})$`)
 
-// Find finds a resource that callers can see now.
+// Find returns the resource with an id, if callers can see it now.
 func Find[T Resource](now time.Time, all map[string]T, rt Type, id string) (T, error) {
 	var none T
 	if tail, ok := strings.CutPrefix(id, rt.Prefix+"-"); !ok || !idTail.MatchString(tail) {
@@ -57,7 +58,7 @@ func Find[T Resource](now time.Time, all map[string]T, rt Type, id string) (T, e
 	return v, nil
 }
 
-// Visible lists the resources that callers can see now, by id.
+// Visible returns the resources that callers can see now, sorted by id.
 func Visible[T Resource](now time.Time, all map[string]T) []T {
 	var seen []T
 	for _, v := range all {

@@ -16,7 +16,7 @@ const (
 	maxTagValue = 256
 )
 
-// Tag is a key and a value, in the XML of EC2 and the JSON of EBS.
+// Tag is a key and a value, both in EC2's XML and EBS's JSON.
 type Tag struct {
 	Key   string `xml:"key"`
 	Value string `xml:"value"`
@@ -34,8 +34,8 @@ func (t TagSet) List() []Tag {
 	return tags
 }
 
-// NewTagSet checks tags given together and makes a set of them. The error's
-// code is EC2's; the EBS direct APIs put their own in its place.
+// NewTagSet checks a list of tags and returns it as a set. The error has EC2's
+// code, which the EBS direct APIs replace.
 func NewTagSet(tags []Tag) (TagSet, *api.Error) {
 	set := TagSet{}
 	for _, t := range tags {
@@ -69,7 +69,7 @@ func checkTag(t Tag) *api.Error {
 	return nil
 }
 
-// isText reports whether XML can hold a text.
+// isText reports whether XML can represent a text.
 func isText(v string) bool {
 	return utf8.ValidString(v) && !strings.ContainsFunc(v, func(r rune) bool { return r < ' ' && !strings.ContainsRune("\t\n\r", r) })
 }

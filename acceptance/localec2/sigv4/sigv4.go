@@ -1,4 +1,4 @@
-// Package sigv4 reads and checks Signature Version 4 as far as that is possible
+// Package sigv4 parses and checks Signature Version 4, as far as possible
 // without the secret: form, date, signed headers, region and key.
 package sigv4
 
@@ -11,18 +11,18 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/regions"
 )
 
-// clockSkew is how far a signature's date may be from the real time; AWS
-// allows 15 minutes (Signature Version 4, "date stamp").
+// clockSkew is the allowed difference between a signature's date and the real
+// time; for AWS it is 15 minutes (Signature Version 4, "date stamp").
 const clockSkew = 15 * time.Minute
 
-// Access keys that begin with these are refused, so that a test can act as a
-// caller without permission, or with keys that AWS does not know.
+// Access keys with these prefixes are rejected, so that tests can act as a
+// caller without permissions, or with unknown keys.
 const (
-	DeniedKeyPrefix  = "AKIDENIED"  // well known, but allowed nothing
-	UnknownKeyPrefix = "AKIUNKNOWN" // no such key
+	DeniedKeyPrefix  = "AKIDENIED"  // known, but without permissions
+	UnknownKeyPrefix = "AKIUNKNOWN" // unknown
 )
 
-// Signature is what a request's Authorization header says of its caller.
+// Signature is the content of a request's Authorization header.
 type Signature struct {
 	AccessKey, Date, Region, Service string
 	signedHeaders                    []string
@@ -30,8 +30,8 @@ type Signature struct {
 
 var authorization = regexp.MustCompile(`^AWS4-HMAC-SHA256\s+Credential=([^/,\s]+)/(\d{8})/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request,\s*SignedHeaders=([a-z0-9;-]+),\s*Signature=[0-9a-f]{64}$`)
 
-// parse reads an Authorization header. It returns false for anything
-// but a well-formed Signature Version 4.
+// parse parses an Authorization header. It returns false if it isn't a
+// well-formed Signature Version 4.
 func parse(header string) (Signature, bool) {
 	m := authorization.FindStringSubmatch(header)
 	if m == nil {
@@ -40,11 +40,11 @@ func parse(header string) (Signature, bool) {
 	return Signature{m[1], m[2], m[3], m[4], strings.Split(m[5], ";")}, true
 }
 
-// Fault names what is wrong with a request's signature; each protocol has
-// its own code for it.
+// Fault is what is wrong with a request's signature. Each protocol has its own
+// error codes for faults.
 type Fault int
 
-// What can be wrong. Zero means nothing is.
+// Faults of a signature. Zero means that there is none.
 const (
 	Missing Fault = iota + 1
 	Malformed
@@ -55,8 +55,7 @@ const (
 	NotOptedIn
 )
 
-// Check checks all that can be checked without the secret: form,
-// date, signed headers, region and key. Zero means nothing is wrong.
+// Check parses and checks the signature of a request.
 func Check(r *http.Request, now time.Time) (Signature, Fault) {
 	header := r.Header.Get("Authorization")
 	if header == "" {
@@ -70,11 +69,11 @@ func Check(r *http.Request, now time.Time) (Signature, Fault) {
 	if err != nil || signed.Format("20060102") != sig.Date {
 		return sig, Malformed
 	}
-	return sig, sig.judge(signed, now)
+	return sig, sig.check(signed, now)
 }
 
-// judge decides on a well-formed signature.
-func (sig Signature) judge(signed, now time.Time) Fault {
+// check checks a well-formed signature.
+func (sig Signature) check(signed, now time.Time) Fault {
 	region, known := regions.Lookup(sig.Region)
 	switch {
 	case now.Sub(signed).Abs() > clockSkew:
@@ -91,8 +90,8 @@ func (sig Signature) judge(signed, now time.Time) Fault {
 	return 0
 }
 
-// signsAll reports whether the signed headers hold host and every X-Amz header
-// that the request has, as AWS demands.
+// signsAll reports whether the signed headers include host and every X-Amz
+// header of the request, as AWS requires.
 func signsAll(h http.Header, signed []string) bool {
 	names := map[string]bool{}
 	for _, name := range signed {

@@ -8,15 +8,15 @@ import (
 // BlockSize is the size of every block of the EBS direct APIs, in bytes.
 const BlockSize = 512 << 10
 
-// Block is the content of one or more blocks of snapshots; it never changes.
+// Block is the content of one or more blocks of snapshots. It never changes.
 type Block struct {
 	Sum  [sha256.Size]byte
 	Data []byte
 	refs int
 }
 
-// blockStore keeps blocks in memory, equal ones once. Nothing is written to
-// disk, so nothing is left when the process is killed.
+// blockStore keeps blocks in memory, equal blocks once. Nothing is on disk, so
+// a killed process leaves nothing behind.
 type blockStore struct {
 	mu     sync.Mutex
 	blocks map[[sha256.Size]byte]*Block
@@ -26,8 +26,8 @@ func newBlockStore() *blockStore {
 	return &blockStore{blocks: map[[sha256.Size]byte]*Block{}}
 }
 
-// put keeps data, whose digest the caller has computed, and takes a reference
-// to it. The data must not change afterwards.
+// put stores data with its digest, and adds a reference to it. The data must
+// not change afterwards.
 func (st *blockStore) put(sum [sha256.Size]byte, data []byte) *Block {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -40,14 +40,14 @@ func (st *blockStore) put(sum [sha256.Size]byte, data []byte) *Block {
 	return b
 }
 
-// retain takes one more reference.
+// retain adds a reference.
 func (st *blockStore) retain(b *Block) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	b.refs++
 }
 
-// release gives a reference back; the last one frees the block.
+// release removes a reference. Removing the last one frees the block.
 func (st *blockStore) release(b *Block) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -56,7 +56,7 @@ func (st *blockStore) release(b *Block) {
 	}
 }
 
-// count is the number of different blocks.
+// count returns the number of different blocks.
 func (st *blockStore) count() int {
 	st.mu.Lock()
 	defer st.mu.Unlock()

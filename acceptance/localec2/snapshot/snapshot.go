@@ -1,5 +1,5 @@
-// Package snapshot holds the EBS snapshots of all regions, which the EBS direct
-// APIs write and read, and EC2 describes, tags and deletes.
+// Package snapshot stores the EBS snapshots of all regions. The EBS direct APIs
+// write and read them; EC2 describes, tags and deletes them.
 package snapshot
 
 import (
@@ -28,17 +28,17 @@ type Snapshot struct {
 	KMSKey          string
 	Started         time.Time
 	Timeout         time.Duration
-	Touched         time.Time // the last block written, for the time-out
+	Touched         time.Time // when the last block was written, for the timeout
 	Sealed          bool      // CompleteSnapshot was called
 	Completes       time.Time // when that takes effect
 	base            map[int32]*Block
 	written         map[int32]*Block
 }
 
-// ID is the form of a snapshot's id.
+// ID matches snapshot ids.
 var ID = regexp.MustCompile(`^snap-([0-9a-f]{8}|[0-9a-f]{17})$`)
 
-// State is the snapshot's state at a time.
+// State returns the snapshot's state at a given time.
 func (sn *Snapshot) State(now time.Time) string {
 	switch {
 	case sn.Sealed && !now.Before(sn.Completes):
@@ -49,10 +49,10 @@ func (sn *Snapshot) State(now time.Time) string {
 	return Pending
 }
 
-// BlockCount is the number of blocks of the snapshot's volume.
+// BlockCount returns the number of blocks of the snapshot's volume.
 func (sn *Snapshot) BlockCount() int64 { return sn.SizeGiB << 30 / BlockSize }
 
-// Block returns the block at an index, nil if there is none.
+// Block returns the block at an index, or nil.
 func (sn *Snapshot) Block(index int32) *Block {
 	if b := sn.written[index]; b != nil {
 		return b
@@ -60,11 +60,11 @@ func (sn *Snapshot) Block(index int32) *Block {
 	return sn.base[index]
 }
 
-// Written are the blocks that were put, without the parent's.
+// Written returns the blocks that were put into this snapshot, without the
+// parent's.
 func (sn *Snapshot) Written() map[int32]*Block { return sn.written }
 
-// Contents returns what a snapshot holds: its parent's blocks and, over them,
-// its own.
+// Contents returns all blocks: those of the parent, overlaid with its own.
 func (sn *Snapshot) Contents() map[int32]*Block {
 	all := make(map[int32]*Block, len(sn.base)+len(sn.written))
 	maps.Copy(all, sn.base)
@@ -72,7 +72,7 @@ func (sn *Snapshot) Contents() map[int32]*Block {
 	return all
 }
 
-// held is the number of blocks in Contents.
+// held returns the number of blocks in Contents.
 func (sn *Snapshot) held() int64 {
 	n := int64(len(sn.base))
 	for i := range sn.written {
@@ -83,12 +83,12 @@ func (sn *Snapshot) held() int64 {
 	return n
 }
 
-// Info describes a snapshot at one moment.
+// Info describes a snapshot at one point in time.
 type Info struct {
 	ID          string            `json:"id"`
 	State       string            `json:"state"` // pending, completed or error
 	SizeGiB     int64             `json:"size_gib"`
-	Blocks      int64             `json:"blocks"` // written, and inherited from the parent
+	Blocks      int64             `json:"blocks"` // its own and the parent's
 	Description string            `json:"description,omitempty"`
 	Tags        map[string]string `json:"tags,omitempty"`
 	Started     time.Time         `json:"started"`

@@ -10,7 +10,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/resource"
 )
 
-// Store holds the snapshots of all regions. It is safe for concurrent use.
+// Store stores the snapshots of all regions. It is safe for concurrent use.
 type Store struct {
 	acct   *account.Account
 	blocks *blockStore
@@ -19,19 +19,20 @@ type Store struct {
 	regions map[string]*Region
 }
 
-// Region is the snapshots of one region, while [Store.Lock] holds them.
+// Region holds the snapshots of one region. It is valid while [Store.Lock]
+// locks it.
 type Region struct {
 	store     *Store
 	snapshots map[string]*Snapshot
 }
 
-// NewStore makes an empty store.
+// NewStore returns an empty store.
 func NewStore(acct *account.Account) *Store {
 	return &Store{acct: acct, blocks: newBlockStore(), regions: map[string]*Region{}}
 }
 
-// Lock returns a region's snapshots for the caller alone, until it calls
-// unlock.
+// Lock locks the store and returns the snapshots of a region. The caller must
+// call unlock.
 func (s *Store) Lock(region string) (r *Region, unlock func()) {
 	s.mu.Lock()
 	r = s.regions[region]
@@ -42,7 +43,7 @@ func (s *Store) Lock(region string) (r *Region, unlock func()) {
 	return r, s.mu.Unlock
 }
 
-// Get returns a snapshot that callers can see, nil if there is none.
+// Get returns a snapshot that callers can see, or nil.
 func (r *Region) Get(id string) *Snapshot {
 	sn := r.snapshots[id]
 	if sn == nil || r.store.acct.Now().Before(sn.Visible) {
@@ -51,11 +52,11 @@ func (r *Region) Get(id string) *Snapshot {
 	return sn
 }
 
-// Existing returns a snapshot even if callers can't see it yet, nil if there is
-// none.
+// Existing returns a snapshot even if callers can't see it yet, or nil.
 func (r *Region) Existing(id string) *Snapshot { return r.snapshots[id] }
 
-// Add adds a snapshot: with the blocks of a parent, unless that is nil.
+// Add adds a snapshot. If parent is not nil, the snapshot starts with its
+// blocks.
 func (r *Region) Add(sn, parent *Snapshot) {
 	sn.written = map[int32]*Block{}
 	if parent != nil {
@@ -67,8 +68,8 @@ func (r *Region) Add(sn, parent *Snapshot) {
 	r.snapshots[sn.ID] = sn
 }
 
-// Put puts a block into a snapshot, in place of an earlier one. The digest is
-// of the data, which must not change afterwards.
+// Put puts a block into a snapshot and replaces an earlier one. The digest is
+// that of the data, which must not change afterwards.
 func (r *Region) Put(sn *Snapshot, index int32, sum [sha256.Size]byte, data []byte) {
 	b := r.store.blocks.put(sum, data)
 	if old := sn.written[index]; old != nil {
@@ -78,7 +79,7 @@ func (r *Region) Put(sn *Snapshot, index int32, sum [sha256.Size]byte, data []by
 	sn.Touched = r.store.acct.Now()
 }
 
-// Pending is the number of pending snapshots.
+// Pending returns the number of pending snapshots.
 func (r *Region) Pending() int {
 	n, now := 0, r.store.acct.Now()
 	for _, sn := range r.snapshots {
@@ -89,7 +90,7 @@ func (r *Region) Pending() int {
 	return n
 }
 
-// Find describes a snapshot that callers can see.
+// Find returns the description of a snapshot, if callers can see it.
 func (s *Store) Find(region, id string) (Info, bool) {
 	r, unlock := s.Lock(region)
 	defer unlock()
@@ -100,8 +101,8 @@ func (s *Store) Find(region, id string) (Info, bool) {
 	return sn.info(s.acct.Now()), true
 }
 
-// List describes the snapshots that callers can see, by id; with all, also
-// those that they can't see yet.
+// List returns descriptions of the snapshots that callers can see, sorted by
+// id. If all is set, it includes those that callers can't see yet.
 func (s *Store) List(region string, all bool) []Info {
 	r, unlock := s.Lock(region)
 	defer unlock()
@@ -115,7 +116,8 @@ func (s *Store) List(region string, all bool) []Info {
 	return infos
 }
 
-// SetTags replaces a snapshot's tags. If it was deleted, nothing happens.
+// SetTags replaces the tags of a snapshot. It does nothing if the snapshot was
+// deleted.
 func (s *Store) SetTags(region, id string, tags resource.TagSet) {
 	r, unlock := s.Lock(region)
 	defer unlock()
@@ -124,7 +126,7 @@ func (s *Store) SetTags(region, id string, tags resource.TagSet) {
 	}
 }
 
-// Exists reports whether there is a snapshot, even if callers can't see it yet.
+// Exists reports whether a snapshot exists, even if callers can't see it yet.
 func (s *Store) Exists(region, id string) bool {
 	r, unlock := s.Lock(region)
 	defer unlock()
@@ -147,5 +149,5 @@ func (s *Store) Delete(region, id string) {
 	}
 }
 
-// DistinctBlocks is the number of different blocks in memory.
+// DistinctBlocks returns the number of different blocks in memory.
 func (s *Store) DistinctBlocks() int { return s.blocks.count() }

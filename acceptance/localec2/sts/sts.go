@@ -1,4 +1,4 @@
-// Package sts is the part of AWS STS that tells callers who they are.
+// Package sts implements GetCallerIdentity of AWS STS.
 package sts
 
 import (
@@ -16,7 +16,7 @@ import (
 
 const namespace = "https://sts.amazonaws.com/doc/2011-06-15/"
 
-// New makes the service.
+// New returns the service.
 func New(acct *account.Account) *api.Service {
 	actions := map[string]query.Action{
 		"GetCallerIdentity": {Run: func(c *query.Call) (any, error) { return identityOf(acct, c.Region), nil }},
@@ -64,7 +64,7 @@ func (p *protocol) Write(w http.ResponseWriter, c *api.Call, result any) {
 	}{result.(callerIdentity), metadata{c.RequestID}})
 }
 
-// WriteError writes a refusal.
+// WriteError writes an error.
 func (p *protocol) WriteError(w http.ResponseWriter, c *api.Call, e *api.Error) {
 	type stsError struct {
 		Type, Code, Message string
@@ -75,7 +75,7 @@ func (p *protocol) WriteError(w http.ResponseWriter, c *api.Call, e *api.Error) 
 	}{stsError{"Sender", e.Code, e.Message}, c.RequestID})
 }
 
-// signatureError words the faults of a signature as STS does.
+// signatureError returns STS's error for a fault of a signature.
 func signatureError(f sigv4.Fault, region string) *api.Error {
 	switch f {
 	case sigv4.Missing:

@@ -1,5 +1,4 @@
-// Package token makes the opaque tokens that pages and blocks are asked for
-// with.
+// Package token makes opaque, sealed tokens, as used for pages and blocks.
 package token
 
 import (
@@ -12,34 +11,34 @@ import (
 	"time"
 )
 
-// Sealer makes tokens that only it can have made.
+// Sealer makes and opens tokens. Only a token that it made can be opened.
 type Sealer struct {
 	key []byte
 	now func() time.Time
 }
 
-// NewSealer makes a sealer with a random key and a clock for expiry.
+// NewSealer returns a sealer with a random key, and a clock for expiry.
 func NewSealer(now func() time.Time) *Sealer {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // crypto/rand does not fail (Go 1.24)
 	return &Sealer{key, now}
 }
 
-// macSize is the length of the seal in a token: short enough that block tokens
-// stay under the 256 characters that the EBS model allows.
+// macSize is the length of the seal: short enough that block tokens stay below
+// the 256 characters that the EBS model allows.
 const macSize = 12
 
-// Seal makes an opaque token that only this server can have made: a kind, an
-// expiry and parts that Open returns. Its alphabet is the one that the EBS
-// model allows for block and page tokens.
+// Seal returns a token of a kind, with an expiry time and parts that Open
+// returns. Its alphabet is the one that the EBS model allows for block and page
+// tokens.
 func (s *Sealer) Seal(kind string, expiry time.Time, parts ...string) string {
 	fields := append([]string{kind, strconv.FormatInt(expiry.UnixNano(), 36)}, parts...)
 	text := strings.Join(fields, "\x00")
 	return base64.StdEncoding.EncodeToString(append(s.mac(text), text...))
 }
 
-// Open returns the parts of a token of the given kind, false if it is not
-// one of ours or has expired.
+// Open returns the parts of a token of the given kind. It returns false if this
+// sealer didn't make the token, or if it has expired.
 func (s *Sealer) Open(kind, token string) ([]string, bool) {
 	raw, err := base64.StdEncoding.DecodeString(token)
 	if err != nil || len(raw) < macSize || !hmac.Equal(raw[:macSize], s.mac(string(raw[macSize:]))) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,12 +43,11 @@ func TestKill(t *testing.T) {
 	if err == nil {
 		err = launch(strings.TrimPrefix(strings.TrimSpace(line), "AWS_ENDPOINT_URL="))
 	}
-	qemu := waitForChild(cmd.Process.Pid)
-	unnamed := waitForUnnamed(qemu, temp)
+	qemu := waitForGuest(cmd.Process.Pid, temp)
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait() // it says that it was killed
-	if err != nil || qemu == "" || !unnamed {
-		t.Fatalf("no QEMU was started, or it wrote nowhere: %v\n%s", err, log.String())
+	if err != nil || qemu == "" {
+		t.Fatalf("no QEMU runs the guest: %v\n%s", err, log.String())
 	}
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		if _, err := os.Stat("/proc/" + qemu); err != nil {
@@ -62,7 +62,7 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// launch runs an instance of a disk that pygrub needs some time to despair of.
+// launch runs an instance of a disk that takes pygrub some time to give up on.
 func launch(url string) error {
 	ctx := context.Background()
 	image, err := byhand.Register(ctx, url, bytes.Repeat([]byte{1}, 512<<10))
@@ -74,34 +74,38 @@ func launch(url string) error {
 	return err
 }
 
-// waitForUnnamed waits until QEMU has made the file for the guest's writes
-// (vl.XXXXXX in the temporary folder) and taken its name away.
-func waitForUnnamed(qemu, temp string) bool {
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		open, _ := filepath.Glob("/proc/" + qemu + "/fd/*") // the pattern is well formed
-		for _, fd := range open {
-			file, _ := os.Readlink(fd) // one that was closed meanwhile has none
-			if strings.HasPrefix(file, temp+"/vl.") && strings.HasSuffix(file, " (deleted)") {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// waitForChild returns the QEMU process that a process starts, "" where it
-// starts none.
-func waitForChild(pid int) string {
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid)) // the pattern is well formed
-		for _, list := range lists {
-			pids, _ := os.ReadFile(list) // a thread that is gone has none
-			for child := range strings.FieldsSeq(string(pids)) {
-				if name, _ := os.ReadFile("/proc/" + child + "/comm"); strings.HasPrefix(string(name), "qemu-system") {
-					return child
-				}
+// waitForGuest returns the QEMU process that runs the guest, once it has made
+// the file for the guest's writes (vl.XXXXXX in the temporary directory) and
+// removed its name, or "" if there is none. A QEMU that first saves the state of
+// Xen is not it.
+func waitForGuest(pid int, temp string) string {
+	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		for _, child := range children(pid) {
+			name, _ := os.ReadFile("/proc/" + child + "/comm") // a process that has ended has none
+			if strings.HasPrefix(string(name), "qemu-system") && holdsUnnamed(child, temp) {
+				return child
 			}
 		}
 	}
 	return ""
+}
+
+// holdsUnnamed reports whether a process has a file of the temporary directory
+// open that no longer has a name.
+func holdsUnnamed(pid, temp string) bool {
+	open, _ := filepath.Glob("/proc/" + pid + "/fd/*") // the pattern is well formed
+	return slices.ContainsFunc(open, func(fd string) bool {
+		file, _ := os.Readlink(fd) // one closed in the meantime has none
+		return strings.HasPrefix(file, temp+"/vl.") && strings.HasSuffix(file, " (deleted)")
+	})
+}
+
+func children(pid int) []string {
+	var all []string
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid)) // the pattern is well formed
+	for _, list := range lists {
+		pids, _ := os.ReadFile(list) // a thread that has ended has none
+		all = append(all, strings.Fields(string(pids))...)
+	}
+	return all
 }

@@ -1,6 +1,6 @@
-// Localec2 is an EC2 on the loopback interface: the EC2, EBS direct and STS
-// calls that baking an AMI and running it need, with no AWS account. Its manual
-// is that of package localec2 beside it.
+// Command localec2 serves the EC2, EBS direct and STS calls that baking an AMI and
+// running it need, on the loopback interface and without an AWS account. See
+// package localec2 for the manual.
 package main
 
 import (
@@ -20,28 +20,31 @@ import (
 
 const usage = `localec2 serves EC2, the EBS direct APIs and STS on a loopback address.
 
+Usage: localec2 [flags]
+
 The first line on standard output is AWS_ENDPOINT_URL=http://ADDRESS:PORT. Each
-call is logged to standard error. It runs until it is interrupted.
+call is logged to standard error. The server runs until it is interrupted.
 
   export AWS_ENDPOINT_URL=... AWS_ACCESS_KEY_ID=AKIALOCAL AWS_SECRET_ACCESS_KEY=x
   aws --endpoint-url $AWS_ENDPOINT_URL --region us-east-1 ec2 describe-regions
 
-Any access key will do; one that begins with AKIDENIED is allowed nothing, one
-that begins with AKIUNKNOWN is not known.
+Any access key works. A key that begins with AKIDENIED has no permissions; a key
+that begins with AKIUNKNOWN is unknown.
 
-Instances boot under Xen in QEMU; each answers on an address of its own, 127.0.0.2
-and up, on the ports that its security groups open.
+Instances boot under Xen in QEMU. Each has an address of its own, from 127.0.0.2
+on, and answers on the ports that its security groups open.
 
 Faults: ACTION=KIND[,from=N][,times=N][,nth=N][,delay=D][,service=S][,region=R][,code=C][,status=N]
-  ACTION  an action such as PutSnapshotBlock, or * for all
-  KIND    delay, throttle, refuse, fail (any error), cut or cut-after (the
-          connection is closed before, or after, the call took effect)
-  from    first call that it strikes, from 1; times: how many, 0 is no end
+  ACTION  an action such as PutSnapshotBlock, or * for all actions
+  KIND    delay, throttle, refuse, fail (any error), cut or cut-after (close the
+          connection before or after the call takes effect)
+  from    first call it applies to, counted from 1
+  times   number of calls it applies to; 0 means no limit
   nth     short for from=N,times=1
 
-Look inside: GET /_localec2/calls, GET /_localec2/resources,
-GET /_localec2/ping?address=127.0.0.N (an ICMP echo of an instance's guest),
-POST /_localec2/faults (one fault a line), DELETE /_localec2/faults.
+Inspect the server: GET /_localec2/calls, GET /_localec2/resources,
+GET /_localec2/ping?address=127.0.0.N (pings the guest of an instance),
+POST /_localec2/faults (one fault per line), DELETE /_localec2/faults.
 
 Flags:
 `
@@ -53,14 +56,14 @@ func main() {
 	os.Exit(status)
 }
 
-// run is the program; it returns its exit code.
+// run runs the program and returns its exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	opts, faults, err := parse(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
 	}
 	if err != nil {
-		return 2 // the flag package has said why
+		return 2 // the flag package has printed the reason
 	}
 	server, err := localec2.Start(opts)
 	if err != nil {
@@ -79,7 +82,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// parse reads the command line.
+// parse parses the command line.
 func parse(args []string, stderr io.Writer) (localec2.Options, []localec2.Fault, error) {
 	opts := localec2.Defaults()
 	var faults []localec2.Fault
@@ -90,27 +93,27 @@ func parse(args []string, stderr io.Writer) (localec2.Options, []localec2.Fault,
 		fs.PrintDefaults()
 	}
 	fs.StringVar(&opts.Listen, "listen", "127.0.0.1:0", "loopback `address` and port; port 0 picks a free one")
-	fs.StringVar(&opts.Account, "account", "123456789012", "`account` that owns what is made")
-	fs.DurationVar(&opts.Latency, "latency", 0, "least `time` that each call takes")
+	fs.StringVar(&opts.Account, "account", "123456789012", "`account` that owns the resources")
+	fs.DurationVar(&opts.Latency, "latency", 0, "minimum `time` for each call")
 	fs.DurationVar(&opts.SnapshotPending, "snapshot-pending", opts.SnapshotPending, "`time` a snapshot stays pending after CompleteSnapshot")
 	fs.DurationVar(&opts.ImagePending, "image-pending", opts.ImagePending, "`time` an image stays pending after RegisterImage")
-	fs.DurationVar(&opts.Invisible, "invisible", opts.Invisible, "`time` a new snapshot or image is not found")
-	fs.DurationVar(&opts.InstancePending, "instance-pending", opts.InstancePending, "least `time` that an instance is pending")
-	fs.DurationVar(&opts.InstanceEnding, "instance-ending", opts.InstanceEnding, "least `time` that an instance is stopping or shutting down")
-	fs.BoolVar(&opts.NoInstances, "no-instances", false, "start no guests: instances pass through their states, and never answer")
+	fs.DurationVar(&opts.Invisible, "invisible", opts.Invisible, "`time` that other calls don't find a new resource")
+	fs.DurationVar(&opts.InstancePending, "instance-pending", opts.InstancePending, "minimum `time` an instance is pending")
+	fs.DurationVar(&opts.InstanceEnding, "instance-ending", opts.InstanceEnding, "minimum `time` an instance is stopping or shutting down")
+	fs.BoolVar(&opts.NoInstances, "no-instances", false, "start no guests; instances pass through their states but never answer")
 	fs.IntVar(&opts.MemoryMiB, "memory", 0, "memory for all instances in `MiB` (default three quarters of the machine's)")
-	fs.StringVar(&opts.PVGRUB, "pvgrub", "", "`file` of a pv-grub that reads menu.lst in pygrub's place")
-	fs.Func("public-addresses", "part of 127.0.0.0/8 for instances, as a `CIDR` block (default 127.0.0.0/24)", func(text string) (err error) {
+	fs.StringVar(&opts.PVGRUB, "pvgrub", "", "path of a pv-grub `file` that reads menu.lst instead of pygrub")
+	fs.Func("public-addresses", "public addresses of instances, a `CIDR` block in 127.0.0.0/8 (default 127.0.0.0/24)", func(text string) (err error) {
 		opts.PublicAddresses, err = netip.ParsePrefix(text)
 		return err
 	})
-	fs.Func("instance-profile", "`name` of an IAM instance profile that there is (repeatable)", func(name string) error {
+	fs.Func("instance-profile", "`name` of an existing IAM instance profile (repeatable)", func(name string) error {
 		opts.InstanceProfiles = append(opts.InstanceProfiles, name)
 		return nil
 	})
-	fs.BoolVar(&opts.TokensOutlive, "tokens-outlive", false, "client tokens stay bound to deleted snapshots")
+	fs.BoolVar(&opts.TokensOutlive, "tokens-outlive", false, "keep client tokens bound to deleted snapshots")
 	quiet := fs.Bool("quiet", false, "do not log calls")
-	fs.Func("fault", "a `fault` to inject (repeatable), see above", func(text string) error {
+	fs.Func("fault", "`fault` to inject, see above (repeatable)", func(text string) error {
 		f, err := localec2.ParseFault(text)
 		faults = append(faults, f)
 		return err
@@ -130,7 +133,7 @@ func parse(args []string, stderr io.Writer) (localec2.Options, []localec2.Fault,
 	return opts, faults, nil
 }
 
-// logCalls writes one line a call.
+// logCalls logs one line per call.
 func logCalls(logger *log.Logger) func(localec2.Call) {
 	return func(c localec2.Call) {
 		answer := fmt.Sprint(c.Status)

@@ -7,7 +7,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/query"
 )
 
-// deletedSnapshot is what became of a snapshot of a deregistered image.
+// deletedSnapshot is the result for a snapshot of a deregistered image.
 type deletedSnapshot struct {
 	ID   string `xml:"snapshotId"`
 	Code string `xml:"returnCode"`
@@ -40,7 +40,7 @@ func (s *Images) deregisterImage(c *query.Call) (any, error) {
 	return out, nil
 }
 
-// ownImage finds the image that a request names and that the account owns.
+// ownImage returns the requested image if the account owns it.
 func (s *Images) ownImage(c *query.Call) (*Image, error) {
 	id, err := c.Form.Need("ImageId")
 	if err != nil {
@@ -60,7 +60,8 @@ func (s *Images) ownImage(c *query.Call) (*Image, error) {
 	return img, nil
 }
 
-// deleteOrphans deletes the snapshots that only a deregistered image needed.
+// deleteOrphans deletes the snapshots that no image but a deregistered one
+// needed.
 func (s *Images) deleteOrphans(region string, img *Image) []deletedSnapshot {
 	var results []deletedSnapshot
 	for _, m := range img.Mappings {

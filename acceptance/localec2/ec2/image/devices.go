@@ -10,12 +10,12 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/snapshot"
 )
 
-// Mapping is one device of an image.
+// Mapping is a block device of an image.
 type Mapping struct {
 	Device           string
 	Snapshot         string
 	Size             int  // GiB
-	Delete           bool // with the instance
+	Delete           bool // when the instance is terminated
 	virtual          string
 	noDevice         bool
 	volumeType       string
@@ -24,7 +24,7 @@ type Mapping struct {
 	kmsKey           string
 }
 
-// deviceItem is a device as DescribeImages shows it.
+// deviceItem is a block device in DescribeImages.
 type deviceItem struct {
 	Name     string      `xml:"deviceName"`
 	Virtual  string      `xml:"virtualName,omitempty"`
@@ -51,16 +51,16 @@ func (m Mapping) item() deviceItem {
 	return item
 }
 
-// volumeKind holds EBS's limits on a type of volume (Amazon EBS User Guide,
-// "EBS volume types"): sizes in GiB, IOPS (zero where they can't be chosen).
-type volumeKind struct {
+// volumeLimits are EBS's limits for a type of volume (Amazon EBS User Guide,
+// "EBS volume types"): sizes in GiB, IOPS (zero if they can't be set).
+type volumeLimits struct {
 	minSize, maxSize int
 	minIops, maxIops int
 	needsIops, boots bool
 	maxThroughput    int // MiB/s
 }
 
-var volumeKinds = map[string]volumeKind{
+var volumeTypes = map[string]volumeLimits{
 	"standard": {minSize: 1, maxSize: 1024, boots: true},
 	"gp2":      {minSize: 1, maxSize: 16384, boots: true},
 	"gp3":      {minSize: 1, maxSize: 65536, minIops: 3000, maxIops: 80000, boots: true, maxThroughput: 2000},
@@ -70,9 +70,9 @@ var volumeKinds = map[string]volumeKind{
 	"sc1":      {minSize: 125, maxSize: 16384},
 }
 
-// Device names that EC2 takes (Amazon EC2 User Guide, "Device naming"). The
-// table there has no /dev/xvd for paravirtual images, but EC2 took it from
-// CoreOS, so it is taken here.
+// Device names that EC2 accepts (Amazon EC2 User Guide, "Device naming"). The
+// table there has no /dev/xvd for paravirtual images, but EC2 accepted it from
+// CoreOS.
 var (
 	pvDevice  = regexp.MustCompile(`^/dev/((sd|hd|xvd)[a-z]([1-9]|1[0-5])?)$`)
 	hvmDevice = regexp.MustCompile(`^/dev/(sd[a-z]|sda1|xvd[a-d][a-z]|xvd[a-z])$`)
@@ -102,7 +102,7 @@ func (s *Images) readMappings(c *query.Call, virtualization string) ([]Mapping, 
 	return all, nil
 }
 
-// BadDevice is EC2's refusal of a block device mapping.
+// BadDevice returns EC2's error for a bad block device mapping.
 func BadDevice(format string, args ...any) *api.Error {
 	return api.Bad("InvalidBlockDeviceMapping", format, args...)
 }
@@ -158,11 +158,11 @@ func (s *Images) readVolume(c *query.Call, f *query.Form, m *Mapping) (err error
 	return m.checkVolume()
 }
 
-// checkSource checks the snapshot that a volume is made from. The wording is
-// EC2's, as users report it (hashicorp/packer#1500 and others), but for some of
-// it from other calls that take a mapping: "is not 'completed'" with
-// IncorrectState (tschellenbach/Snaptastic#17), and "the encrypted flag" from
-// launches, where its code is not on record.
+// checkSource checks the snapshot of a volume. The wording is EC2's, as users
+// report it (hashicorp/packer#1500 and others), some of it from other calls
+// with mappings: "is not 'completed'" with IncorrectState
+// (tschellenbach/Snaptastic#17), and "the encrypted flag" from launches, whose
+// error code is not known.
 func (s *Images) checkSource(c *query.Call, f *query.Form, m *Mapping) error {
 	if m.Snapshot == "" {
 		if !f.Has("VolumeSize") {
@@ -190,26 +190,27 @@ func (s *Images) checkSource(c *query.Call, f *query.Form, m *Mapping) error {
 	return nil
 }
 
-// checkVolume checks size and performance against the volume's type.
+// checkVolume checks size and performance against the limits of the volume's
+// type.
 func (m *Mapping) checkVolume() error {
-	kind, known := volumeKinds[m.volumeType]
+	limits, known := volumeTypes[m.volumeType]
 	switch {
 	case !known:
 		return api.Bad("InvalidParameterValue", "Invalid volume type: %s", m.volumeType)
-	case m.Size < kind.minSize:
-		return api.Bad("InvalidParameterValue", "Volume of %dGiB is too small for volume type %s; minimum is %dGiB.", m.Size, m.volumeType, kind.minSize)
-	case m.Size > kind.maxSize:
-		return api.Bad("InvalidParameterValue", "Volume of %dGiB is too large for volume type %s; maximum is %dGiB.", m.Size, m.volumeType, kind.maxSize)
-	case m.iops != 0 && kind.maxIops == 0:
+	case m.Size < limits.minSize:
+		return api.Bad("InvalidParameterValue", "Volume of %dGiB is too small for volume type %s; minimum is %dGiB.", m.Size, m.volumeType, limits.minSize)
+	case m.Size > limits.maxSize:
+		return api.Bad("InvalidParameterValue", "Volume of %dGiB is too large for volume type %s; maximum is %dGiB.", m.Size, m.volumeType, limits.maxSize)
+	case m.iops != 0 && limits.maxIops == 0:
 		return api.Bad("InvalidParameterCombination", "The parameter iops is not supported for %s volumes.", m.volumeType)
-	case m.iops == 0 && kind.needsIops:
+	case m.iops == 0 && limits.needsIops:
 		return api.Bad("MissingParameter", "The parameter iops must be specified for %s volumes.", m.volumeType)
-	case m.iops != 0 && (m.iops < kind.minIops || m.iops > kind.maxIops):
-		return api.Bad("InvalidParameterValue", "Volume iops of %d is not between %d and %d.", m.iops, kind.minIops, kind.maxIops)
-	case m.throughput != 0 && kind.maxThroughput == 0:
+	case m.iops != 0 && (m.iops < limits.minIops || m.iops > limits.maxIops):
+		return api.Bad("InvalidParameterValue", "Volume iops of %d is not between %d and %d.", m.iops, limits.minIops, limits.maxIops)
+	case m.throughput != 0 && limits.maxThroughput == 0:
 		return api.Bad("InvalidParameterCombination", "The parameter throughput is not supported for %s volumes.", m.volumeType)
-	case m.throughput > kind.maxThroughput:
-		return api.Bad("InvalidParameterValue", "Volume throughput of %d is over %d MiB/s.", m.throughput, kind.maxThroughput)
+	case m.throughput > limits.maxThroughput:
+		return api.Bad("InvalidParameterValue", "Volume throughput of %d is over %d MiB/s.", m.throughput, limits.maxThroughput)
 	}
 	return nil
 }

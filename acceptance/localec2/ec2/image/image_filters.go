@@ -6,10 +6,10 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/query"
 )
 
-// nothing is the value of a filter for which the server has no data.
+// nothing is a filter for which the server has no data.
 func nothing(imageItem) []string { return nil }
 
-// imageFilters are the filters that AWS documents for DescribeImages.
+// imageFilters are the documented filters of DescribeImages.
 var imageFilters = query.Filters[imageItem]{
 	"architecture": func(i imageItem) []string { return []string{i.Architecture} },
 	"block-device-mapping.delete-on-termination": volumeFilter(func(v *volumeItem) string { return strconv.FormatBool(v.Delete) }),
@@ -56,7 +56,7 @@ var imageFilters = query.Filters[imageItem]{
 	"virtualization-type":              func(i imageItem) []string { return []string{i.Virtualization} },
 }
 
-// volumeFilter makes a filter on the EBS volumes of an image's mapping.
+// volumeFilter returns a filter on the EBS volumes of an image.
 func volumeFilter(get func(*volumeItem) string) func(imageItem) []string {
 	return func(i imageItem) []string {
 		var values []string

@@ -1,5 +1,5 @@
-// Package image is the images of EC2, with the snapshots that they are made of:
-// AMIs and Amazon's PV-GRUB kernels.
+// Package image implements EC2's images, which are AMIs and Amazon's PV-GRUB
+// kernels, and the EC2 side of snapshots.
 package image
 
 import (
@@ -29,7 +29,8 @@ const (
 	Available = "available"
 )
 
-// machine is the kind of images that instances are launched from.
+// machine is the type of images that instances are launched from; the other is
+// "kernel".
 const machine = "machine"
 
 // Image is an AMI of the account, or one of Amazon's kernels.
@@ -42,7 +43,7 @@ type Image struct {
 	RootDevice     string
 	Mappings       []Mapping
 
-	kind, description      string // kind is "machine" or "kernel"
+	imageType, description string
 	location, rootType     string
 	owner, ownerAlias      string
 	public, ena            bool
@@ -50,7 +51,7 @@ type Image struct {
 	created, usable        time.Time
 }
 
-// State is the image's state at a time.
+// State returns the image's state at a given time.
 func (img *Image) State(now time.Time) string {
 	if now.Before(img.usable) {
 		return Pending
@@ -58,17 +59,17 @@ func (img *Image) State(now time.Time) string {
 	return Available
 }
 
-// IsMachine reports whether instances are launched from the image: it is not a
-// kernel.
-func (img *Image) IsMachine() bool { return img.kind == machine }
+// IsMachine reports whether instances can be launched from the image. Otherwise
+// it is a kernel.
+func (img *Image) IsMachine() bool { return img.imageType == machine }
 
 // Root returns the mapping of the root device.
 func (img *Image) Root() Mapping {
 	i := slices.IndexFunc(img.Mappings, func(m Mapping) bool { return isRoot(img.RootDevice, m.Device) })
-	return img.Mappings[i] // RegisterImage makes sure that there is one
+	return img.Mappings[i] // RegisterImage requires one
 }
 
-// Images are the images of all regions. Its caller holds EC2's lock.
+// Images are the images of all regions. The caller must hold EC2's lock.
 type Images struct {
 	acct      *account.Account
 	pending   time.Duration // from RegisterImage until an image is available
@@ -76,14 +77,14 @@ type Images struct {
 	regions   map[string]*region
 }
 
-// region is the images of one region.
+// region has the images of one region.
 type region struct {
 	images       map[string]*Image
 	deregistered map[string]bool
 }
 
-// New makes the images of all regions: Amazon's kernels. An image is pending
-// for a while after RegisterImage.
+// New returns the images of all regions, which are Amazon's kernels. A
+// registered image is pending for the given time.
 func New(acct *account.Account, snapshots *snapshot.Store, pending time.Duration) *Images {
 	s := &Images{acct, pending, snapshots, map[string]*region{}}
 	for _, name := range regions.Names() {
@@ -92,7 +93,7 @@ func New(acct *account.Account, snapshots *snapshot.Store, pending time.Duration
 	return s
 }
 
-// Actions are the actions on images.
+// Actions returns the actions on images and snapshots.
 func (s *Images) Actions() []map[string]query.Action {
 	return []map[string]query.Action{s.imageActions(), s.registerActions(), s.snapshotActions()}
 }
@@ -108,7 +109,7 @@ func (s *Images) imageActions() map[string]query.Action {
 
 var imageID = regexp.MustCompile(`^(ami|aki|ari)-([0-9a-f]{8}|[0-9a-f]{17})$`)
 
-// Find finds an image that callers can see.
+// Find returns an image that callers can see.
 func (s *Images) Find(region, id string) (*Image, error) {
 	if !imageID.MatchString(id) {
 		return nil, api.Bad("InvalidAMIID.Malformed", `Invalid id: "%s" (expecting "ami-...")`, id)
@@ -120,10 +121,11 @@ func (s *Images) Find(region, id string) (*Image, error) {
 	return img, nil
 }
 
-// Deregistered reports whether an image was there once.
+// Deregistered reports whether an image was deregistered.
 func (s *Images) Deregistered(region, id string) bool { return s.regions[region].deregistered[id] }
 
-// KernelName returns the name of a kernel, empty if there is no such kernel.
+// KernelName returns the name of a kernel, or an empty string if there is no
+// such kernel.
 func (s *Images) KernelName(region, id string) string {
 	if img := s.regions[region].images[id]; img != nil {
 		return img.Name
@@ -134,7 +136,7 @@ func (s *Images) KernelName(region, id string) string {
 // IsOwn reports whether the account owns an image.
 func (s *Images) IsOwn(img *Image) bool { return img.owner == s.acct.ID }
 
-// imageItem is an image as DescribeImages shows it.
+// imageItem is an image in DescribeImages.
 type imageItem struct {
 	ID              string         `xml:"imageId"`
 	Location        string         `xml:"imageLocation"`
@@ -169,7 +171,7 @@ func (i imageItem) TagList() []resource.Tag { return i.Tags }
 func newImageItem(img *Image, now time.Time) imageItem {
 	item := imageItem{
 		ID: img.ID, Location: img.location, State: img.State(now), OwnerID: img.owner, OwnerAlias: img.ownerAlias,
-		CreationDate: img.created.UTC().Format(query.TimeFormat), Public: img.public, Architecture: img.Architecture, Type: img.kind,
+		CreationDate: img.created.UTC().Format(query.TimeFormat), Public: img.public, Architecture: img.Architecture, Type: img.imageType,
 		KernelID: img.Kernel, Name: img.Name, Description: img.description, PlatformDetails: "Linux/UNIX",
 		UsageOperation: "RunInstances", RootDeviceType: img.rootType, RootDeviceName: img.RootDevice,
 		Virtualization: img.Virtualization, Hypervisor: "xen", Ena: img.ena, Sriov: img.sriov, Boot: img.boot,
@@ -206,7 +208,8 @@ func (s *Images) describeImages(c *query.Call) (any, error) {
 	return out, err
 }
 
-// readDescribeImages reads what a request asks for.
+// readDescribeImages returns a function that reports whether an image is
+// requested.
 func (s *Images) readDescribeImages(c *query.Call) (func(imageItem) bool, error) {
 	matches, err := imageFilters.Read(c.Form)
 	if err != nil {
@@ -225,14 +228,14 @@ func (s *Images) readDescribeImages(c *query.Call) (func(imageItem) bool, error)
 	}
 	executable := c.Form.Texts("ExecutableBy")
 	return func(i imageItem) bool {
-		// Nobody has been given a launch permission: "all" is Amazon's images,
-		// and no image is shared with an account by name.
+		// There are no launch permissions: "all" means Amazon's images, and no
+		// image is shared with a named account.
 		mayRun := len(executable) == 0 || slices.Contains(executable, "all") && i.Public
 		return (len(ids) == 0 || slices.Contains(ids, i.ID)) && owned(i.OwnerID, i.OwnerAlias) && mayRun && matches(i)
 	}, nil
 }
 
-// Using lists the images of a region that need a snapshot.
+// Using returns the ids of a region's images that use a snapshot.
 func (s *Images) Using(region, snapshot string) []string {
 	var ids []string
 	for id, img := range s.regions[region].images {
@@ -244,7 +247,7 @@ func (s *Images) Using(region, snapshot string) []string {
 	return ids
 }
 
-// Visible lists the images that callers can see, by id.
+// Visible returns the images that callers can see, sorted by id.
 func (s *Images) Visible(region string) []*Image {
 	return resource.Visible(s.acct.Now(), s.regions[region].images)
 }
@@ -262,8 +265,8 @@ type Info struct {
 	Created        time.Time         `json:"created"`
 }
 
-// Inspect describes what callers registered in a region, oldest first, also
-// what they can't see yet.
+// Inspect describes the images that callers registered in a region, oldest
+// first, including those that callers can't see yet.
 func (s *Images) Inspect(region string) []Info {
 	infos := []Info{}
 	for _, img := range s.regions[region].images {

@@ -6,22 +6,21 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/resource"
 )
 
-// amazon is the account that owns Amazon's images, alias "amazon".
+// amazon is the account that owns Amazon's images, with the alias "amazon".
 const amazon = "137112412989"
 
-// kernelDate is what the kernels give as their creation date. The true dates
-// are not known; only the order of the versions counts.
+// kernelDate is the creation date of the kernels. The true dates are not known.
 var kernelDate = time.Date(2013, 9, 27, 0, 0, 0, 0, time.UTC)
 
-// aki is a PV-GRUB kernel in one region, for each of the two architectures.
+// aki is a PV-GRUB kernel in one region, in both architectures.
 type aki struct{ region, i386, x86_64 string }
 
-// pvGrub holds Amazon's PV-GRUB kernels by the middle of their names, as in
-// pv-grub-hd0_1.05-x86_64.gz. Those of 1.05 are the ids of AWS's own page
-// (Amazon EC2 User Guide, "User provided kernels", 2018 to 2023) and, for the
-// regions that never ran paravirtual instances, of sokoow/encroot. Those of
-// 1.04 are of andsens/bootstrap-vz, and of CoreOS's build scripts for the
-// regions with one architecture only. No region has hd00 in version 1.05.
+// pvGrub has Amazon's PV-GRUB kernels by the middle of their names, as in
+// pv-grub-hd0_1.05-x86_64.gz. The ids of 1.05 are from AWS (Amazon EC2 User
+// Guide, "User provided kernels", 2018 to 2023) and, for the regions that never
+// ran paravirtual instances, from sokoow/encroot. Those of 1.04 are from
+// andsens/bootstrap-vz and, for the regions with one architecture, from
+// CoreOS's build scripts. No region has an hd00 kernel of version 1.05.
 var pvGrub = map[string][]aki{
 	"hd0_1.05": {
 		{"ap-northeast-1", "aki-f975a998", "aki-7077ab11"},
@@ -71,7 +70,7 @@ var pvGrub = map[string][]aki{
 	},
 }
 
-// pvGrubImages makes the kernel images of a region.
+// pvGrubImages returns the kernels of a region.
 func pvGrubImages(region string) map[string]*Image {
 	images := map[string]*Image{}
 	for version, akis := range pvGrub {
@@ -92,7 +91,7 @@ func pvGrubImages(region string) map[string]*Image {
 func newKernel(id, region, name, arch string) *Image {
 	return &Image{
 		Common: resource.Common{ID: id, Tags: resource.TagSet{}},
-		Name:   name, kind: "kernel", Architecture: arch, Virtualization: Paravirtual,
+		Name:   name, imageType: "kernel", Architecture: arch, Virtualization: Paravirtual,
 		location: "ec2-public-images-" + region + "/" + name + ".manifest.xml",
 		owner:    amazon, ownerAlias: "amazon", public: true, rootType: "instance-store",
 		created: kernelDate,

@@ -24,10 +24,11 @@ func (s *Images) registerActions() map[string]query.Action {
 	}
 }
 
-// imageType makes ids and reads tags; images word their refusals in their own way.
+// imageType is used to create ids and read tags. Errors for bad image ids
+// differ from those of other resources.
 var imageType = resource.Type{Prefix: "ami", Name: "image"}
 
-// imageName is the rule on names (RegisterImage, "Name").
+// imageName matches valid names (RegisterImage, "Name").
 var imageName = regexp.MustCompile(`^[A-Za-z0-9()\[\] ./\-'@_]{3,128}$`)
 
 type registerImageResponse struct {
@@ -51,7 +52,7 @@ func (s *Images) registerImage(c *query.Call) (any, error) {
 }
 
 // readImage reads and checks a RegisterImage request. The defaults are AWS's:
-// an EBS-backed image is i386 and paravirtual unless it says otherwise.
+// an EBS-backed image is i386 and paravirtual.
 func (s *Images) readImage(c *query.Call) (*Image, error) {
 	f := c.Form
 	name, err := s.freeName(c)
@@ -59,7 +60,7 @@ func (s *Images) readImage(c *query.Call) (*Image, error) {
 		return nil, err
 	}
 	img := &Image{
-		Name: name, kind: machine, owner: s.acct.ID, location: s.acct.ID + "/" + name, rootType: "ebs",
+		Name: name, imageType: machine, owner: s.acct.ID, location: s.acct.ID + "/" + name, rootType: "ebs",
 		description: f.Text("Description"), Architecture: cmp.Or(f.Text("Architecture"), "i386"),
 		Virtualization: cmp.Or(f.Text("VirtualizationType"), Paravirtual), Kernel: f.Text("KernelId"),
 		RootDevice: f.Text("RootDeviceName"), sriov: f.Text("SriovNetSupport"), boot: f.Text("BootMode"),
@@ -78,8 +79,8 @@ func (s *Images) readImage(c *query.Call) (*Image, error) {
 	return img, err
 }
 
-// freeName checks the name's form, and that no other image of the account in
-// the region has it.
+// freeName returns the requested name. It must be valid and not in use by
+// another image of the account in the region.
 func (s *Images) freeName(c *query.Call) (string, error) {
 	name, err := c.Form.Need("Name")
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/regions"
 )
 
-// checkValues checks the parameters that take one of a few words.
+// checkValues checks the parameters that have a fixed set of values.
 func (s *Images) checkValues(c *query.Call, img *Image) error {
 	for _, p := range []struct {
 		name, value string
@@ -32,10 +32,10 @@ func (s *Images) checkValues(c *query.Call, img *Image) error {
 	return nil
 }
 
-// checkVirtualization checks what only one of the two virtualization types
-// can have. AWS documents EnaSupport and SriovNetSupport as for HVM only, and
-// says nothing of the others: refusing them here keeps a client from finding
-// out on AWS.
+// checkVirtualization checks the parameters that only one of the virtualization
+// types can have. AWS documents EnaSupport and SriovNetSupport as HVM only, and
+// says nothing about the others. Rejecting them here keeps a client from
+// finding out on AWS.
 func (s *Images) checkVirtualization(c *query.Call, img *Image) error {
 	if img.Virtualization == HVM {
 		if img.Kernel != "" || c.Form.Has("RamdiskId") {
@@ -60,11 +60,11 @@ func (s *Images) checkVirtualization(c *query.Call, img *Image) error {
 	return nil
 }
 
-// CheckKernel checks KernelId and RamdiskId. What EC2 says of a kernel that is
-// not there is on record for manifests in S3 only: "Invalid or unaccessible
-// kernel id in ami manifest" (InvalidManifest, datastax-archive/ComboAMI#83).
-// An EBS-backed image has no manifest, so the answer here is the one for any
-// image that is not there. For a kernel of the other architecture none is known.
+// CheckKernel checks KernelId and RamdiskId. EC2's error for an unknown kernel
+// is known only for manifests in S3: "Invalid or unaccessible kernel id in ami
+// manifest" (InvalidManifest, datastax-archive/ComboAMI#83). An EBS-backed
+// image has no manifest, so the error here is the one for any unknown image.
+// The error for a kernel of the other architecture is not known.
 func (s *Images) CheckKernel(c *query.Call, img *Image) error {
 	for _, name := range []string{"KernelId", "RamdiskId"} {
 		id := c.Form.Text(name)
@@ -86,7 +86,7 @@ func (s *Images) CheckKernel(c *query.Call, img *Image) error {
 	return nil
 }
 
-// checkRoot checks the devices, and that the root device is one of them.
+// checkRoot checks the block devices. The root device must be one of them.
 func (s *Images) checkRoot(c *query.Call, img *Image) (err error) {
 	if !c.Form.Has("BlockDeviceMapping") {
 		return api.Bad("MissingParameter", "The request must contain the parameter blockDeviceMapping")
@@ -105,14 +105,14 @@ func (s *Images) checkRoot(c *query.Call, img *Image) (err error) {
 	if root.Snapshot == "" {
 		return BadDevice("The root device '%s' must have a snapshot", img.RootDevice)
 	}
-	if !volumeKinds[root.volumeType].boots {
+	if !volumeTypes[root.volumeType].boots {
 		return api.Bad("InvalidParameterCombination", "The %s volume type cannot be used for boot volumes. Please use a supported boot volume type: standard,io1,io2,gp2,gp3.", root.volumeType)
 	}
 	return nil
 }
 
-// isRoot reports whether a device is the root device. EC2 takes a mapping of
-// the disk for a root device that names its first partition: such images exist
+// isRoot reports whether a device is the root device. EC2 accepts a mapping of
+// a disk if the root device is its first partition: such images exist
 // (hashicorp/terraform#2271).
 func isRoot(root, device string) bool {
 	return root == device || root == device+"1"

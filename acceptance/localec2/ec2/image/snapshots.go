@@ -21,7 +21,7 @@ func (s *Images) snapshotActions() map[string]query.Action {
 	}
 }
 
-// FindSnapshot finds a snapshot that callers can see.
+// FindSnapshot returns a snapshot that callers can see.
 func (s *Images) FindSnapshot(region, id string) (snapshot.Info, error) {
 	if !snapshot.ID.MatchString(id) {
 		return snapshot.Info{}, api.Bad("InvalidParameterValue", "Value (%s) for parameter snapshotId is invalid. Expected: 'snap-...'.", id)
@@ -33,7 +33,7 @@ func (s *Images) FindSnapshot(region, id string) (snapshot.Info, error) {
 	return sn, nil
 }
 
-// snapshotItem is a snapshot as DescribeSnapshots shows it.
+// snapshotItem is a snapshot in DescribeSnapshots.
 type snapshotItem struct {
 	ID          string         `xml:"snapshotId"`
 	VolumeID    string         `xml:"volumeId"`
@@ -56,7 +56,7 @@ func (i snapshotItem) TagList() []resource.Tag { return i.Tags }
 
 func (s *Images) newSnapshotItem(sn snapshot.Info) snapshotItem {
 	item := snapshotItem{
-		ID: sn.ID, VolumeID: "vol-ffffffff", // what EC2 shows where there was no volume
+		ID: sn.ID, VolumeID: "vol-ffffffff", // what EC2 shows if there was no volume
 		Status: sn.State, StartTime: sn.Started.UTC().Format(query.TimeFormat), Progress: "0%",
 		OwnerID: s.acct.ID, VolumeSize: sn.SizeGiB, Description: sn.Description,
 		Encrypted: sn.Encrypted, KmsKeyID: sn.KMSKey, Tier: "standard", Tags: resource.TagSet(sn.Tags).List(),

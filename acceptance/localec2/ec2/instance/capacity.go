@@ -5,8 +5,8 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/guest"
 )
 
-// roomFor refuses instances that there is no memory for. Guests get all of
-// their type's memory, so this is what they could come to use.
+// roomFor returns an error if there isn't enough memory for instances. It
+// counts the full memory of their types, which is what guests can use.
 func (s *Instances) roomFor(t instanceType, count int) error {
 	if s.opts.NoGuests {
 		return nil
@@ -15,7 +15,7 @@ func (s *Instances) roomFor(t instanceType, count int) error {
 	for _, state := range s.regions {
 		for _, in := range state.instances {
 			if in.guest != nil {
-				used += in.kind.memoryMiB + guest.OverheadMiB
+				used += in.typ.memoryMiB + guest.OverheadMiB
 			}
 		}
 	}

@@ -20,9 +20,9 @@ type getConsoleResponse struct {
 	Output     string `xml:"output,omitempty"`
 }
 
-// getConsoleOutput gives what the console holds now; EC2 posts it minutes
-// after a start or an end. That of an instance that has ended is of its end, or
-// later.
+// getConsoleOutput returns the current console; EC2 posts it minutes after a
+// start or stop. The time of the console of a stopped or terminated instance is
+// never before its end.
 func (s *Instances) getConsoleOutput(c *query.Call) (any, error) {
 	s.forgetTerminated(c.Region)
 	in, err := query.FindNamed(s.acct, c, s.regions[c.Region].instances, Type, "InstanceId")
@@ -36,7 +36,7 @@ func (s *Instances) getConsoleOutput(c *query.Call) (any, error) {
 	if err := c.DryRun(); err != nil {
 		return nil, err
 	}
-	if latest && in.kind.hypervisor() != "nitro" {
+	if latest && in.typ.hypervisor() != "nitro" {
 		return nil, api.Bad("UnsupportedOperation", "This instance type does not support retrieving the latest console logs. Only supported on Nitro Instances.")
 	}
 	out := &getConsoleResponse{InstanceID: in.ID}

@@ -18,7 +18,7 @@ func (s *Instances) instanceActions() map[string]query.Action {
 	}
 }
 
-// instancePages are the bounds of DescribeInstances' MaxResults.
+// instancePages describes the pages of DescribeInstances.
 var instancePages = query.Paging{Min: 5, Max: 1000, IDs: "InstanceId"}
 
 type reservationItem struct {
@@ -53,7 +53,7 @@ func (s *Instances) describeInstances(c *query.Call) (any, error) {
 	return out, nil
 }
 
-// instanceItem is an instance as DescribeInstances shows it.
+// instanceItem is an instance in DescribeInstances.
 type instanceItem struct {
 	ID             string                  `xml:"instanceId"`
 	ImageID        string                  `xml:"imageId"`
@@ -100,7 +100,7 @@ type profileItem struct {
 	ID  string `xml:"id"`
 }
 
-// attachedItem is a volume of an instance.
+// attachedItem is a volume attached to an instance.
 type attachedItem struct {
 	Device   string `xml:"deviceName"`
 	VolumeID string `xml:"ebs>volumeId"`
@@ -120,14 +120,14 @@ func (s *Instances) newInstanceItem(in *Instance) instanceItem {
 	state := in.state(s.acct.Now())
 	item := instanceItem{
 		ID: in.ID, ImageID: in.image.ID, State: newStateItem(state), Why: in.why, Index: in.index,
-		Type: in.kind.name, Launched: in.launched.UTC().Format(query.TimeFormat),
+		Type: in.typ.name, Launched: in.launched.UTC().Format(query.TimeFormat),
 		Placement: placementItem{in.nic.Subnet.Zone.Name, "default"}, KernelID: in.kernel, Monitoring: "disabled",
 		Architecture: in.image.Architecture, RootDeviceType: "ebs", RootDeviceName: in.image.RootDevice,
 		Virtualization: in.image.Virtualization, Hypervisor: "xen", Token: in.token, Tags: in.Tags.List(),
 		reservation: in.reservation,
 	}
 	if in.spot {
-		// The request's id is as long as EC2's: 8 characters.
+		// The id of the request has 8 characters, as EC2's do.
 		item.Lifecycle, item.SpotRequest = "spot", "sir-"+in.suffix()[:8]
 	}
 	if in.profile != "" {
@@ -147,14 +147,14 @@ func (s *Instances) newInstanceItem(in *Instance) instanceItem {
 
 func newStateItem(state string) stateItem { return stateItem{stateCodes[state], state} }
 
-// addNetwork adds what an instance has until it is terminated.
+// addNetwork adds the network, which an instance has until it is terminated.
 func (s *Instances) addNetwork(item *instanceItem, in *Instance) {
 	nic := s.networks.Item(in.nic)
 	item.Interfaces, item.Groups = []network.InterfaceItem{nic}, nic.Groups
 	item.SubnetID, item.VPCID, item.SourceCheck, item.PrivateIP = nic.SubnetID, nic.VPCID, nic.SourceCheck, nic.PrivateIP
 	domain := "." + in.region + ".compute.internal"
 	if in.region == "us-east-1" {
-		domain = ".ec2.internal" // the first region's names have none in them
+		domain = ".ec2.internal" // names in the first region have no region
 	}
 	item.PrivateDNS = "ip-" + strings.ReplaceAll(item.PrivateIP, ".", "-") + domain
 	if nic.Association != nil {

@@ -1,5 +1,4 @@
-// Package instance is the instances of EC2, their types, and how they are
-// launched.
+// Package instance implements EC2's instances and instance types.
 package instance
 
 import (
@@ -18,41 +17,41 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/resource"
 )
 
-// Instances are the instances of all regions. Its caller holds EC2's lock.
+// Instances are the instances of all regions. The caller must hold EC2's lock.
 type Instances struct {
 	opts     Options
 	acct     *account.Account
 	images   *image.Images
 	networks *network.Networks
 	host     *guest.Host
-	lock     sync.Locker // EC2's, which guests' events take
+	lock     sync.Locker // EC2's lock, for the events of guests
 	regions  map[string]*region
 }
 
-// region is the instances of one region.
+// region has the instances of one region.
 type region struct {
 	instances map[string]*Instance
 	launches  map[string]launched // RunInstances client tokens
 }
 
-// Options says how instances behave.
+// Options configures instances.
 type Options struct {
-	// Pending and Ending are the least time that an instance takes to run, and
-	// to stop or be terminated.
+	// Pending and Ending are the minimum time that an instance takes to start
+	// running, and to stop or terminate.
 	Pending, Ending time.Duration
 
-	// NoGuests has instances pass through their states with no guest, so they
-	// take no memory.
+	// NoGuests means that instances have no guests and use no memory.
 	NoGuests bool
 
-	// MemoryMiB bounds the memory of all guests together.
+	// MemoryMiB limits the memory of all guests together.
 	MemoryMiB int
 
 	// Profiles are the names of the IAM instance profiles that exist.
 	Profiles []string
 }
 
-// New makes the instances of all regions, which are none. The lock is EC2's.
+// New returns the instances of all regions, of which there are none. The lock
+// is EC2's.
 func New(acct *account.Account, images *image.Images, networks *network.Networks, host *guest.Host, lock sync.Locker, opts Options) *Instances {
 	s := &Instances{opts, acct, images, networks, host, lock, map[string]*region{}}
 	for _, name := range regions.Names() {
@@ -61,40 +60,40 @@ func New(acct *account.Account, images *image.Images, networks *network.Networks
 	return s
 }
 
-// Actions are the actions on instances and their types.
+// Actions returns the actions on instances and instance types.
 func (s *Instances) Actions() []map[string]query.Action {
 	return []map[string]query.Action{
 		s.launchActions(), s.instanceActions(), s.instanceStatusActions(), s.powerActions(), s.consoleActions(), s.instanceTypeActions(), s.offeringActions(),
 	}
 }
 
-// Type is the type of resource.
+// Type is the resource type of instances.
 var Type = resource.Type{Prefix: "i", Name: "instance", Label: "instance ID", NotFound: "InvalidInstanceID.NotFound", Malformed: "InvalidInstanceID.Malformed"}
 
-// Instance is an EC2 instance. Its state follows from what it is to become,
-// whether its guest has got there, and the least time that it takes.
+// Instance is an EC2 instance. Its state follows from its target state, whether
+// its guest has reached it, and the minimum time that it takes.
 type Instance struct {
 	resource.Common
 	region      string
 	reservation string
 	index       int
 	image       *image.Image
-	deletesRoot bool   // its volume goes with it
+	deletesRoot bool   // on termination
 	profile     string // the IAM instance profile's name
 	kernel      string
-	kind        instanceType
+	typ         instanceType
 	nic         *network.Interface
 	wantsPublic bool
-	terminates  bool // when the guest shuts down by itself
+	terminates  bool // when the guest powers off by itself
 	spot        bool
 	token       string
 	launched    time.Time
 
 	target  string // running, stopped or terminated
-	reached bool   // the guest is there, or gone
+	reached bool   // the guest has started or ended
 	settles time.Time
 	reason  stateReason
-	why     string // the user's part in it, with the time
+	why     string // the user's action and its time
 
 	guest   *guest.Guest // nil if it is stopped
 	console *guest.Console
@@ -111,15 +110,14 @@ const (
 	stopped      = "stopped"
 )
 
-// stateCodes are the numbers of the states (data type InstanceState).
+// stateCodes are the codes of the states (data type InstanceState).
 var stateCodes = map[string]int{pending: 0, running: 16, shuttingDown: 32, terminated: 48, stopping: 64, stopped: 80}
 
-// onTheWay is the state before each in which an instance can rest.
-var onTheWay = map[string]string{running: pending, stopped: stopping, terminated: shuttingDown}
+// transition is the state before each stable state.
+var transition = map[string]string{running: pending, stopped: stopping, terminated: shuttingDown}
 
-// terminatedLife is how long callers still see an instance that was
-// terminated: "a short while, usually less than an hour" (Amazon EC2 User
-// Guide).
+// terminatedLife is how long callers can see a terminated instance: "a short
+// while, usually less than an hour" (Amazon EC2 User Guide).
 const terminatedLife = time.Hour
 
 type stateReason struct {
@@ -127,23 +125,23 @@ type stateReason struct {
 	Message string `xml:"message"`
 }
 
-// state is the instance's state at a time.
+// state returns the instance's state at a given time.
 func (in *Instance) state(now time.Time) string {
 	if in.reached && !now.Before(in.settles) {
 		return in.target
 	}
-	return onTheWay[in.target]
+	return transition[in.target]
 }
 
-// expired tells whether callers no longer see the instance.
+// expired reports whether callers no longer see the instance.
 func (in *Instance) expired(now time.Time) bool {
 	return in.state(now) == terminated && now.Sub(in.settles) > terminatedLife
 }
 
-// suffix is what the ids of an instance and of its parts share.
+// suffix is the common part of the ids of an instance and its parts.
 func (in *Instance) suffix() string { return strings.TrimPrefix(in.ID, "i-") }
 
-// forgetTerminated drops the instances that callers no longer see.
+// forgetTerminated removes the instances that callers no longer see.
 func (s *Instances) forgetTerminated(region string) {
 	now := s.acct.Now()
 	for id, in := range s.regions[region].instances {
@@ -154,8 +152,8 @@ func (s *Instances) forgetTerminated(region string) {
 	}
 }
 
-// Taggable finds an instance by its id. It returns nil if the id is of another
-// type of resource.
+// Taggable returns an instance by its id, or nil if the id is that of another
+// resource type.
 func (s *Instances) Taggable(region, id string) (resource.Resource, error) {
 	if prefix, _, _ := strings.Cut(id, "-"); prefix != Type.Prefix {
 		return nil, nil
@@ -182,8 +180,8 @@ type Info struct {
 	Launched  time.Time         `json:"launched"`
 }
 
-// Inspect describes a region's instances, oldest first, also those that callers
-// can't see yet.
+// Inspect describes the instances of a region, oldest first, including those
+// that callers can't see yet.
 func (s *Instances) Inspect(region string) []Info {
 	infos := []Info{}
 	for _, in := range s.regions[region].instances {
@@ -192,7 +190,7 @@ func (s *Instances) Inspect(region string) []Info {
 			continue
 		}
 		info := Info{
-			ID: in.ID, State: state, ImageID: in.image.ID, Type: in.kind.name,
+			ID: in.ID, State: state, ImageID: in.image.ID, Type: in.typ.name,
 			PrivateIP: in.nic.Private.String(), Tags: maps.Clone(in.Tags), Launched: in.launched,
 		}
 		if in.nic.Public != nil {

@@ -22,7 +22,7 @@ func (s *Instances) launchActions() map[string]query.Action {
 	}
 }
 
-// launch is what a RunInstances request asks for.
+// launch is the content of a RunInstances request.
 type launch struct {
 	model Instance // each instance is a copy of it
 	count int
@@ -30,7 +30,7 @@ type launch struct {
 	tags  map[string]resource.TagSet // by type of resource
 }
 
-// launched is what a client token stands for.
+// launched is what a client token is bound to.
 type launched struct {
 	fingerprint string
 	instances   []*Instance
@@ -71,7 +71,7 @@ func (s *Instances) runInstances(c *query.Call) (any, error) {
 	return s.reservationOf(c, instances), nil
 }
 
-// fingerprint is a request's parameters in one order.
+// fingerprint returns a request's parameters in a canonical order.
 func fingerprint(c *query.Call) (string, error) {
 	values, err := url.ParseQuery(string(c.Body))
 	if err != nil {
@@ -89,9 +89,9 @@ func (s *Instances) reservationOf(c *query.Call, instances []*Instance) *runInst
 	return out
 }
 
-// start makes the instances of a launch.
+// start creates and starts the instances of a launch.
 func (s *Instances) start(c *query.Call, l *launch) ([]*Instance, error) {
-	if err := s.roomFor(l.model.kind, l.count); err != nil {
+	if err := s.roomFor(l.model.typ, l.count); err != nil {
 		return nil, err
 	}
 	public, err := s.takePublic(l)
@@ -120,7 +120,7 @@ func (s *Instances) start(c *query.Call, l *launch) ([]*Instance, error) {
 	return instances, nil
 }
 
-// takePublic takes the public addresses of a launch, all or none.
+// takePublic takes public addresses for all instances of a launch, or for none.
 func (s *Instances) takePublic(l *launch) ([]*network.PublicAddress, error) {
 	public := make([]*network.PublicAddress, l.count)
 	if !l.model.wantsPublic {
@@ -139,7 +139,7 @@ func (s *Instances) takePublic(l *launch) ([]*network.PublicAddress, error) {
 	return public, nil
 }
 
-// copyTags copies tags into a set of their own, which is never nil.
+// copyTags returns a copy of tags, which is never nil.
 func copyTags(tags resource.TagSet) resource.TagSet {
 	own := resource.TagSet{}
 	maps.Copy(own, tags)
@@ -162,18 +162,19 @@ func (s *Instances) readLaunch(c *query.Call) (*launch, error) {
 	return l, nil
 }
 
-// readPlace reads where the instances are put.
+// readPlace reads the network of the instances.
 func (s *Instances) readPlace(c *query.Call, l *launch) (err error) {
 	l.place, err = s.networks.ReadPlacement(c, l.count)
 	l.model.wantsPublic = l.place.WantsPublic
 	return err
 }
 
-// maxLaunch is EC2's default quota on a launch, and more than fits here.
+// maxLaunch is the default quota of EC2 for a launch, and more than fits on
+// this machine.
 const maxLaunch = 20
 
-// readCount settles how many instances there will be: as many as may be, if
-// there is room, and never fewer than must be.
+// readCount determines the number of instances: the maximum if there is room
+// for it, and at least the minimum.
 func (s *Instances) readCount(c *query.Call, l *launch) error {
 	var counts [2]int
 	for i, name := range []string{"MinCount", "MaxCount"} {
@@ -197,11 +198,11 @@ func (s *Instances) readCount(c *query.Call, l *launch) error {
 	}
 	l.count = min(counts[1], maxLaunch)
 	for l.count > counts[0] {
-		kind, err := typeNamed(c)
+		t, err := typeNamed(c)
 		if err != nil {
 			return err
 		}
-		if s.roomFor(kind, l.count) == nil {
+		if s.roomFor(t, l.count) == nil {
 			break
 		}
 		l.count--
@@ -209,8 +210,9 @@ func (s *Instances) readCount(c *query.Call, l *launch) error {
 	return nil
 }
 
-// launchTags are what a launch can tag. Volumes and spot requests are no
-// resources of this server: their tags are checked, and lost.
+// launchTags are the resource types that a launch can tag. Volumes and spot
+// requests are not resources of this server: their tags are checked and
+// discarded.
 var launchTags = []string{Type.Name, "volume", network.InterfaceType.Name, "spot-instances-request"}
 
 func (s *Instances) readTags(c *query.Call, l *launch) (err error) {

@@ -10,7 +10,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/query"
 )
 
-// readImage reads the image, and the kernel that takes its kernel's place.
+// readImage reads the image, and the kernel that replaces the image's kernel.
 func (s *Instances) readImage(c *query.Call, l *launch) error {
 	id, err := c.Form.Need("ImageId")
 	if err != nil {
@@ -42,8 +42,8 @@ func (s *Instances) readImage(c *query.Call, l *launch) error {
 	return nil
 }
 
-// typeNamed finds the instance type that a request names. m1.small is EC2's
-// default (RunInstances, "InstanceType").
+// typeNamed returns the requested instance type. The default of EC2 is m1.small
+// (RunInstances, "InstanceType").
 func typeNamed(c *query.Call) (instanceType, error) {
 	name := cmp.Or(c.Form.Text("InstanceType"), "m1.small")
 	i := slices.IndexFunc(instanceTypes, func(t instanceType) bool { return t.name == name })
@@ -53,7 +53,7 @@ func typeNamed(c *query.Call) (instanceType, error) {
 	return instanceTypes[i], nil
 }
 
-// readType checks that the type runs the image. The wording for a
+// readType checks that the instance type can run the image. The message for a
 // virtualization type is AWS's, as users report it.
 func (s *Instances) readType(c *query.Call, l *launch) error {
 	t, err := typeNamed(c)
@@ -74,7 +74,7 @@ func (s *Instances) readType(c *query.Call, l *launch) error {
 	if !t.offered(c.Region) {
 		return api.Bad("Unsupported", "The requested configuration is currently not supported. Please check the documentation for supported configurations.")
 	}
-	l.model.kind = t
+	l.model.typ = t
 	return nil
 }
 

@@ -13,10 +13,10 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/regions"
 )
 
-// maxUserData is AWS's limit on user data before it is encoded, in bytes.
+// maxUserData is AWS's limit on user data before encoding, in bytes.
 const maxUserData = 16 << 10
 
-// readOptions reads what is the same for all places.
+// readOptions reads what does not depend on the network.
 func (s *Instances) readOptions(c *query.Call, l *launch) error {
 	f := c.Form
 	switch f.Text("InstanceInitiatedShutdownBehavior") {
@@ -45,7 +45,7 @@ func (s *Instances) readOptions(c *query.Call, l *launch) error {
 	return l.readMarket(f.At("InstanceMarketOptions"))
 }
 
-// readProfile reads the IAM instance profile, by its name or ARN. The wording is
+// readProfile reads the IAM instance profile, by name or ARN. The wording is
 // AWS's, as users report it.
 func (s *Instances) readProfile(c *query.Call, l *launch) error {
 	f := c.Form.At("IamInstanceProfile")
@@ -74,8 +74,8 @@ func (s *Instances) profileARN(region, name string) string {
 	return fmt.Sprintf("arn:%s:iam::%s:instance-profile/%s", regions.Partition(region), s.acct.ID, name)
 }
 
-// readDevices reads what a request changes of the image's block devices: here
-// only what becomes of the root volume at the end.
+// readDevices reads changes to the image's block devices. Only the root
+// device's DeleteOnTermination can be changed.
 func (l *launch) readDevices(f *query.Form) error {
 	root := l.model.image.Root()
 	l.model.deletesRoot = root.Delete
@@ -98,12 +98,11 @@ func (l *launch) readDevices(f *query.Form) error {
 	return nil
 }
 
-// spotPrice is what a spot instance costs here, in dollars an hour: a price
-// that no real one is below.
+// spotPrice is the price of spot instances, in dollars per hour: lower than
+// every real price.
 const spotPrice = 0.001
 
-// readMarket has an instance run as a spot instance: here none is ever taken
-// away.
+// readMarket reads the market options. Spot instances are never interrupted.
 func (l *launch) readMarket(f *query.Form) error {
 	if err := f.Only("MarketType", "SpotOptions"); err != nil {
 		return err
@@ -120,8 +119,8 @@ func (l *launch) readMarket(f *query.Form) error {
 	if err := options.Only("MaxPrice", "SpotInstanceType", "InstanceInterruptionBehavior"); err != nil {
 		return err
 	}
-	if kind := options.Text("SpotInstanceType"); kind != "" && kind != "one-time" {
-		return api.Bad("UnsupportedOperation", "localec2 has one-time Spot requests only, none that are '%s'", kind)
+	if spot := options.Text("SpotInstanceType"); spot != "" && spot != "one-time" {
+		return api.Bad("UnsupportedOperation", "localec2 has one-time Spot requests only, none that are '%s'", spot)
 	}
 	if how := options.Text("InstanceInterruptionBehavior"); how != "" && how != "terminate" {
 		return api.Bad("InvalidParameterCombination", "The interruption behavior '%s' needs a persistent Spot request", how)

@@ -15,13 +15,13 @@ func (s *Instances) powerOn(in *Instance) {
 	in.guest = s.host.Start(s.guestSpec(in), observer{s, in})
 }
 
-// guestSpec describes an instance's guest.
+// guestSpec describes the guest of an instance.
 func (s *Instances) guestSpec(in *Instance) guest.Spec {
 	cidr := in.nic.Subnet.CIDR
 	spec := guest.Spec{
-		Instance: in.ID, Image: in.image.ID, Type: in.kind.name, Virtualization: in.image.Virtualization,
-		Nitro:      in.kind.hypervisor() == "nitro",
-		RootDevice: in.image.RootDevice, MemoryMiB: in.kind.memoryMiB, VCPUs: in.kind.vcpus,
+		Instance: in.ID, Image: in.image.ID, Type: in.typ.name, Virtualization: in.image.Virtualization,
+		Nitro:      in.typ.hypervisor() == "nitro",
+		RootDevice: in.image.RootDevice, MemoryMiB: in.typ.memoryMiB, VCPUs: in.typ.vcpus,
 		Address:        netip.PrefixFrom(in.nic.Private, cidr.Bits()),
 		Gateway:        cidr.Addr().Next(), // the first address of each subnet (Amazon VPC User Guide)
 		FirstPartition: strings.Contains(s.images.KernelName(in.region, in.kernel), "hd00"),
@@ -36,8 +36,8 @@ func (s *Instances) guestSpec(in *Instance) guest.Spec {
 	return spec
 }
 
-// powerOff has an instance end or stop. The state is reached when its guest is
-// gone.
+// powerOff stops or terminates an instance. It reaches the state when its guest
+// is gone.
 func (s *Instances) powerOff(in *Instance, target string) {
 	in.target, in.settles = target, s.acct.Now().Add(s.opts.Ending)
 	in.reached = in.guest == nil
@@ -48,8 +48,7 @@ func (s *Instances) powerOff(in *Instance, target string) {
 	in.release()
 }
 
-// release gives back what a stopped instance doesn't keep, and what a
-// terminated one doesn't.
+// release releases what a stopped or terminated instance doesn't keep.
 func (in *Instance) release() {
 	in.nic.Public.Release()
 	in.nic.Public = nil
@@ -59,13 +58,13 @@ func (in *Instance) release() {
 	}
 }
 
-// observer notes what becomes of an instance's guest.
+// observer applies the events of a guest to its instance.
 type observer struct {
 	s  *Instances
 	in *Instance
 }
 
-// Settled notes that the guest runs, or never will.
+// Settled lets the instance become "running".
 func (o observer) Settled(g *guest.Guest) {
 	o.s.lock.Lock()
 	defer o.s.lock.Unlock()
@@ -89,7 +88,7 @@ func (o observer) PoweredOff(g *guest.Guest) {
 	o.s.powerOff(o.in, target)
 }
 
-// Ended notes that the guest is gone.
+// Ended completes the end of the instance.
 func (o observer) Ended(g *guest.Guest) {
 	o.s.lock.Lock()
 	defer o.s.lock.Unlock()

@@ -9,7 +9,8 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/guest"
 )
 
-// PingError is why an instance can't be pinged, with the HTTP status for it.
+// PingError is the reason why an instance can't be pinged, and the HTTP status
+// for it.
 type PingError struct {
 	Status int
 	Reason string
@@ -17,8 +18,8 @@ type PingError struct {
 
 func (e *PingError) Error() string { return e.Reason }
 
-// Pingable finds the guest of the instance that has a public address, in any
-// region, or returns a [PingError].
+// Pingable returns the guest of the instance with a public address, in any
+// region, or a [PingError].
 func (s *Instances) Pingable(address netip.Addr) (*guest.Guest, error) {
 	in := s.at(address)
 	switch {
@@ -29,12 +30,12 @@ func (s *Instances) Pingable(address netip.Addr) (*guest.Guest, error) {
 	case !s.networks.Routed(in.region, in.nic):
 		return nil, &PingError{http.StatusGatewayTimeout, fmt.Sprintf("the network of %s has no route to an internet gateway", in.ID)}
 	case in.guest == nil:
-		return nil, &PingError{http.StatusGatewayTimeout, fmt.Sprintf("%s has no guest that runs", in.ID)}
+		return nil, &PingError{http.StatusGatewayTimeout, fmt.Sprintf("%s has no running guest", in.ID)}
 	}
 	return in.guest, nil
 }
 
-// at finds the instance that has a public address.
+// at returns the instance with a public address, or nil.
 func (s *Instances) at(address netip.Addr) *Instance {
 	for _, r := range s.regions {
 		for _, in := range r.instances {

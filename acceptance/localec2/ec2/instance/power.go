@@ -29,7 +29,7 @@ type changeResponse struct {
 	Instances []changeItem `xml:"instancesSet>item"`
 }
 
-// namedInstances finds the instances that a request names, all or none.
+// namedInstances returns the requested instances. All must exist.
 func (s *Instances) namedInstances(c *query.Call) ([]*Instance, error) {
 	ids := c.Form.Texts("InstanceId")
 	c.Resource = strings.Join(ids, ",")
@@ -48,8 +48,8 @@ func (s *Instances) namedInstances(c *query.Call) ([]*Instance, error) {
 	return named, nil
 }
 
-// change has the instances that a request names change: all, or none where
-// check refuses one.
+// change changes the requested instances. If check returns an error for one of
+// them, it changes none.
 func (s *Instances) change(c *query.Call, check func(*Instance, string) error, apply func(*Instance, string) error) (any, error) {
 	named, err := s.namedInstances(c)
 	if err != nil {
@@ -74,7 +74,8 @@ func (s *Instances) change(c *query.Call, check func(*Instance, string) error, a
 	return out, nil
 }
 
-// terminateInstances ends instances; one that has ended already is no error.
+// terminateInstances terminates instances. Terminating an instance again is not
+// an error.
 func (s *Instances) terminateInstances(c *query.Call) (any, error) {
 	return s.change(c, func(*Instance, string) error { return nil }, func(in *Instance, state string) error {
 		if state != terminated && state != shuttingDown {
@@ -85,8 +86,8 @@ func (s *Instances) terminateInstances(c *query.Call) (any, error) {
 	})
 }
 
-// stopInstances stops instances at once: what a guest writes to its disk isn't
-// kept, so there is nothing for it to save.
+// stopInstances stops instances at once. What a guest writes to its disk isn't
+// kept, so it has nothing to save.
 func (s *Instances) stopInstances(c *query.Call) (any, error) {
 	check := func(in *Instance, state string) error {
 		if state == terminated || state == shuttingDown {
@@ -117,7 +118,7 @@ func (s *Instances) startInstances(c *query.Call) (any, error) {
 		if state != stopped {
 			return nil
 		}
-		if err := s.roomFor(in.kind, 1); err != nil {
+		if err := s.roomFor(in.typ, 1); err != nil {
 			return err
 		}
 		if in.wantsPublic {
@@ -134,7 +135,7 @@ func (s *Instances) startInstances(c *query.Call) (any, error) {
 	})
 }
 
-// rebootInstances starts guests anew, as if their power had failed.
+// rebootInstances restarts guests, as if by a power cycle.
 func (s *Instances) rebootInstances(c *query.Call) (any, error) {
 	check := func(in *Instance, state string) error {
 		if state != running && state != pending {
@@ -151,7 +152,7 @@ func (s *Instances) rebootInstances(c *query.Call) (any, error) {
 	return query.Success(), err
 }
 
-// userReason words a change of state that a call asked for.
+// userReason sets the reason of a state change that a call requested.
 func (s *Instances) userReason(in *Instance) {
 	in.why = fmt.Sprintf("User initiated (%s)", s.acct.Now().UTC().Format("2006-01-02 15:04:05 GMT"))
 	in.reason = stateReason{"Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown"}

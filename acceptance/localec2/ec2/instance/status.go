@@ -34,8 +34,8 @@ type checkResult struct {
 	Status string `xml:"status"`
 }
 
-// newStatusItem tells whether the guest is there: EC2 asks it by ARP, this
-// server asks the hypervisor.
+// newStatusItem describes the status of an instance. EC2 checks a guest by ARP;
+// this server asks the hypervisor.
 func (s *Instances) newStatusItem(in *Instance) instanceStatusItem {
 	state := in.state(s.acct.Now())
 	item := instanceStatusItem{in.ID, in.nic.Subnet.Zone.Name, newStateItem(state), newStatus("ok", "passed"), newStatus("ok", "passed")}
@@ -80,7 +80,7 @@ type describeInstanceStatusResponse struct {
 	NextToken string               `xml:"nextToken,omitempty"`
 }
 
-// describeInstanceStatus shows the instances that run, or all if asked to.
+// describeInstanceStatus describes the running instances or, on request, all.
 func (s *Instances) describeInstanceStatus(c *query.Call) (any, error) {
 	all, err := c.Form.Flag("IncludeAllInstances", false)
 	if err != nil {

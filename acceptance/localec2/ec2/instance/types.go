@@ -11,13 +11,13 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/regions"
 )
 
-// instanceType is what the server knows of an instance type. Sizes are those
-// of AWS's pages on previous and current generation instances.
+// instanceType is an instance type, with sizes from AWS's pages on current and
+// previous generation instances.
 type instanceType struct {
 	name          string
 	vcpus         int
 	memoryMiB     int
-	architectures string // separated by blanks
+	architectures string // separated by spaces
 	pv            bool   // runs paravirtual images
 	hvm           bool   // runs HVM images
 	previous      bool   // of the previous generation
@@ -58,9 +58,9 @@ var instanceTypes = []instanceType{
 	{"t3.micro", 2, 1024, "x86_64", false, true, false},
 }
 
-// offered tells whether a region has a type. Regions without paravirtual
-// instances have none of the previous generation; Frankfurt, opened in 2014,
-// has only its last families, M3 and C3.
+// offered reports whether a region has the type. Regions without paravirtual
+// instances have none of the previous generation. Frankfurt, which opened in
+// 2014, has only its last families, M3 and C3.
 func (t instanceType) offered(in string) bool {
 	if !t.previous {
 		return true
@@ -69,14 +69,14 @@ func (t instanceType) offered(in string) bool {
 }
 
 func (t instanceType) virtualization() []string {
-	var kinds []string
+	var types []string
 	if t.hvm {
-		kinds = append(kinds, "hvm")
+		types = append(types, "hvm")
 	}
 	if t.pv {
-		kinds = append(kinds, "paravirtual")
+		types = append(types, "paravirtual")
 	}
-	return kinds
+	return types
 }
 
 func (t instanceType) hypervisor() string {
@@ -108,7 +108,7 @@ var instanceTypeFilters = query.Filters[instanceType]{
 	"vcpu-info.default-vcpus":               func(t instanceType) []string { return []string{strconv.Itoa(t.vcpus)} },
 }
 
-// What all types have in common here.
+// Values that all types have in common here.
 var (
 	rootDeviceTypes = []string{"ebs"}
 	usageClasses    = []string{"on-demand", "spot"}
@@ -133,7 +133,7 @@ type describeInstanceTypesResponse struct {
 	NextToken string             `xml:"nextToken,omitempty"`
 }
 
-// instanceTypePages are the bounds of DescribeInstanceTypes' MaxResults.
+// instanceTypePages describes the pages of DescribeInstanceTypes.
 var instanceTypePages = query.Paging{Min: 5, Max: 100, IDs: "InstanceType"}
 
 func (s *Instances) describeInstanceTypes(c *query.Call) (any, error) {
@@ -197,15 +197,15 @@ type describeOfferingsResponse struct {
 	NextToken string         `xml:"nextToken,omitempty"`
 }
 
-// describeOfferings lists where instance types are to be had: in every zone of
-// a region that has them.
+// describeOfferings lists the locations of instance types: every zone of a
+// region that has them.
 func (s *Instances) describeOfferings(c *query.Call) (any, error) {
 	matches, err := offeringFilters.Read(c.Form)
 	if err != nil {
 		return nil, err
 	}
-	kind := cmp.Or(c.Form.Text("LocationType"), "region")
-	locations, err := locationsOf(c.Region, kind)
+	locationType := cmp.Or(c.Form.Text("LocationType"), "region")
+	locations, err := locationsOf(c.Region, locationType)
 	if err != nil {
 		return nil, err
 	}
@@ -215,7 +215,7 @@ func (s *Instances) describeOfferings(c *query.Call) (any, error) {
 	var found []offeringItem
 	for _, t := range instanceTypes {
 		for _, location := range locations {
-			if item := (offeringItem{t.name, kind, location}); t.offered(c.Region) && matches(item) {
+			if item := (offeringItem{t.name, locationType, location}); t.offered(c.Region) && matches(item) {
 				found = append(found, item)
 			}
 		}
@@ -225,10 +225,10 @@ func (s *Instances) describeOfferings(c *query.Call) (any, error) {
 	return out, err
 }
 
-func locationsOf(region, kind string) ([]string, error) {
+func locationsOf(region, locationType string) ([]string, error) {
 	var locations []string
 	for _, z := range regions.Zones(region) {
-		switch kind {
+		switch locationType {
 		case "region":
 			return []string{region}, nil
 		case "availability-zone":
@@ -236,7 +236,7 @@ func locationsOf(region, kind string) ([]string, error) {
 		case "availability-zone-id":
 			locations = append(locations, z.ID)
 		default:
-			return nil, api.Bad("InvalidParameterValue", "Value (%s) for parameter locationType is invalid.", kind)
+			return nil, api.Bad("InvalidParameterValue", "Value (%s) for parameter locationType is invalid.", locationType)
 		}
 	}
 	slices.Sort(locations)

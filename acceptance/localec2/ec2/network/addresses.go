@@ -11,12 +11,13 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/api"
 )
 
-// reservedFirst is how many of a subnet's first addresses are AWS's own: its
-// network, the router, the name server, and one for the future. The last is
-// reserved, too (Amazon VPC User Guide, "Subnet CIDR blocks").
+// reservedFirst is the number of addresses at the start of a subnet that AWS
+// reserves: for the network, the router, the name server, and future use. The
+// last address is reserved as well (Amazon VPC User Guide, "Subnet CIDR
+// blocks").
 const reservedFirst = 4
 
-// addressesIn lists the private addresses in use in a subnet.
+// addressesIn returns the private addresses in use in a subnet.
 func (s *Networks) addressesIn(sub *Subnet) []netip.Addr {
 	var used []netip.Addr
 	for _, i := range s.regions[sub.Zone.Region].interfaces {
@@ -27,7 +28,7 @@ func (s *Networks) addressesIn(sub *Subnet) []netip.Addr {
 	return used
 }
 
-// isReserved tells whether an address of a subnet is AWS's own.
+// isReserved reports whether AWS reserves an address of a subnet.
 func isReserved(cidr netip.Prefix, a netip.Addr) bool {
 	first := cidr.Masked().Addr()
 	for range reservedFirst {
@@ -39,7 +40,7 @@ func isReserved(cidr netip.Prefix, a netip.Addr) bool {
 	return !cidr.Contains(a.Next())
 }
 
-// checkPrivate checks an address that a caller asks for.
+// checkPrivate checks a requested address.
 func (s *Networks) checkPrivate(sub *Subnet, text string) (netip.Addr, error) {
 	a, err := netip.ParseAddr(text)
 	switch {
@@ -55,7 +56,7 @@ func (s *Networks) checkPrivate(sub *Subnet, text string) (netip.Addr, error) {
 	return a, nil
 }
 
-// freePrivate returns a subnet's first free addresses, where EC2 takes any.
+// freePrivate returns the first free addresses of a subnet; EC2 picks any.
 func (s *Networks) freePrivate(sub *Subnet, count int) ([]netip.Addr, error) {
 	used := s.addressesIn(sub)
 	var free []netip.Addr
@@ -70,39 +71,39 @@ func (s *Networks) freePrivate(sub *Subnet, count int) ([]netip.Addr, error) {
 	return free, nil
 }
 
-// holdPort is the UDP port that a server binds on a public address while it
-// has given it to an instance, so that two servers on one machine never give
-// the same. It is one of the range that is free for private use.
+// holdPort is the UDP port that a server binds on a public address while an
+// instance has it, so that two servers on one machine never use the same
+// address. It is in the range for private use.
 const holdPort = 49279
 
 // firstPublic leaves 127.0.0.1 to the machine's own services.
 const firstPublic = 2
 
-// PublicAddress is an address of the loopback range, held so that no other
-// server on this machine gives it to an instance of its own.
+// PublicAddress is a loopback address, held so that no other server on this
+// machine uses it.
 type PublicAddress struct {
 	netip.Addr
 	hold net.PacketConn
 }
 
-// TakePublic takes a public address that no other instance has.
+// TakePublic returns a public address that is free.
 func (s *Networks) TakePublic() (*PublicAddress, error) {
 	a := s.addresses.Masked().Addr()
 	for range firstPublic {
 		a = a.Next()
 	}
 	for ; s.addresses.Contains(a.Next()); a = a.Next() {
-		hold, err := net.ListenPacket("udp4", net.JoinHostPort(a.String(), strconv.Itoa(holdPort))) //nolint:noctx // binds a number, and asks nobody
+		hold, err := net.ListenPacket("udp4", net.JoinHostPort(a.String(), strconv.Itoa(holdPort))) //nolint:noctx // binds an address, without name lookup
 		if err == nil || !errors.Is(err, syscall.EADDRINUSE) {
-			return &PublicAddress{a, hold}, nil // if it can't be bound, the instance says so when it starts
+			return &PublicAddress{a, hold}, nil // if its ports can't be bound, the console says so
 		}
 	}
 	return nil, api.Bad("InsufficientAddressCapacity", "Not enough available addresses to satisfy your minimum request: all of %s are taken", s.addresses)
 }
 
-// Release gives the address back.
+// Release releases the address.
 func (p *PublicAddress) Release() {
 	if p != nil && p.hold != nil {
-		_ = p.hold.Close() // nothing was sent
+		_ = p.hold.Close() // nothing was written
 	}
 }

@@ -9,15 +9,15 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/resource"
 )
 
-// Info describes a part of a network that callers made.
+// Info describes a part of a network that callers created.
 type Info struct {
 	ID   string            `json:"id"`
 	Kind string            `json:"kind"` // security-group, vpc, subnet or internet-gateway
 	Tags map[string]string `json:"tags,omitempty"`
 }
 
-// Inspect describes what callers made in a region: without the default VPC and
-// all that came with it, and without what every VPC is made with.
+// Inspect describes what callers created in a region: without the default VPC
+// and its parts, and without the parts that every VPC has.
 func (s *Networks) Inspect(region string) []Info {
 	n := s.regions[region]
 	infos := []Info{}
@@ -48,8 +48,8 @@ func (s *Networks) Inspect(region string) []Info {
 	return infos
 }
 
-// Taggable finds a part of a network by its id. It returns nil if the id is of
-// another type of resource.
+// Taggable returns a part of a network by its id, or nil if the id is that of
+// another resource type.
 func (s *Networks) Taggable(region, id string) (resource.Resource, error) {
 	n, now := s.regions[region], s.acct.Now()
 	switch prefix, _, _ := strings.Cut(id, "-"); prefix {

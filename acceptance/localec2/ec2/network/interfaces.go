@@ -15,28 +15,28 @@ func (s *Networks) interfaceActions() map[string]query.Action {
 	}
 }
 
-// Interface is the network interface of an instance: there are no others.
+// Interface is the network interface of an instance. There are no others.
 type Interface struct {
 	resource.Common
 	Subnet   *Subnet
 	Groups   []*Group
 	Private  netip.Addr
 	Public   *PublicAddress // nil if it has none, or if the instance is stopped
-	Instance string         // its id
+	Instance string         // id of the instance
 	Attached time.Time
-	Gone     time.Time // the end of the instance, zero until that is known
+	Gone     time.Time // when the instance is terminated, zero if unknown
 }
 
-// Attach adds the interface of an instance that is new in a region.
+// Attach adds the interface of a new instance.
 func (s *Networks) Attach(region string, i *Interface) { s.regions[region].interfaces[i.ID] = i }
 
 // Forget removes the interface of an instance that callers no longer see.
 func (s *Networks) Forget(region string, i *Interface) { delete(s.regions[region].interfaces, i.ID) }
 
-// exists reports whether the interface's instance has not ended.
+// exists reports whether the interface's instance has not been terminated.
 func (i *Interface) exists(now time.Time) bool { return i.Gone.IsZero() || now.Before(i.Gone) }
 
-// inUse reports whether a region has an interface of a kind.
+// inUse reports whether an existing interface in a region matches.
 func (s *Networks) inUse(region string, is func(*Interface) bool) bool {
 	for _, i := range s.regions[region].interfaces {
 		if i.exists(s.acct.Now()) && is(i) {
@@ -46,19 +46,18 @@ func (s *Networks) inUse(region string, is func(*Interface) bool) bool {
 	return false
 }
 
-// suffix is what the ids of an instance and of its parts share.
+// suffix is the common part of the ids of an instance and its parts.
 func (i *Interface) suffix() string { return strings.TrimPrefix(i.ID, InterfaceType.Prefix+"-") }
 
-// Routed reports whether the internet is routed to an interface's network.
+// Routed reports whether an interface can be reached from the internet.
 func (s *Networks) Routed(region string, i *Interface) bool {
 	return s.regions[region].isPublic(i.Subnet.VPC)
 }
 
-// GuestMAC is the address of every guest's network interface: each is alone on
-// its network.
+// GuestMAC is the MAC address of every guest. Each is alone in its network.
 const GuestMAC = "00:16:3e:00:00:01"
 
-// InterfaceItem is a network interface as all descriptions show it.
+// InterfaceItem is a network interface in all descriptions.
 type InterfaceItem struct {
 	ID          string           `xml:"networkInterfaceId"`
 	SubnetID    string           `xml:"subnetId"`
@@ -72,7 +71,7 @@ type InterfaceItem struct {
 	Association *AssociationItem `xml:"association"`
 }
 
-// GroupName names a security group.
+// GroupName is the id and name of a security group.
 type GroupName struct {
 	ID   string `xml:"groupId"`
 	Name string `xml:"groupName"`
@@ -95,13 +94,13 @@ func (s *Networks) Item(i *Interface) InterfaceItem {
 		item.Groups = append(item.Groups, GroupName{g.ID, g.Name})
 	}
 	if i.Public != nil {
-		// The name is the address: localec2 has no name server.
+		// The name is the address: there is no name server.
 		item.Association = &AssociationItem{i.Public.String(), i.Public.String(), "amazon"}
 	}
 	return item
 }
 
-// describedItem is an interface as DescribeNetworkInterfaces shows it.
+// describedItem is an interface in DescribeNetworkInterfaces.
 type describedItem struct {
 	InterfaceItem
 	Zone       string           `xml:"availabilityZone"`
@@ -159,7 +158,8 @@ type describeInterfacesResponse struct {
 	NextToken  string          `xml:"nextToken,omitempty"`
 }
 
-// describeInterfaces shows the interfaces of instances that have not ended.
+// describeInterfaces describes the interfaces of instances that are not
+// terminated.
 func (s *Networks) describeInterfaces(c *query.Call) (any, error) {
 	existing := map[string]*Interface{}
 	for id, i := range s.regions[c.Region].interfaces {

@@ -16,11 +16,11 @@ func (s *Networks) gatewayActions() map[string]query.Action {
 	}
 }
 
-// gateway is an internet gateway: public addresses answer only where one is
-// routed to.
+// gateway is an internet gateway. Public addresses answer only if there is a
+// route to one.
 type gateway struct {
 	resource.Common
-	vpc       *VPC // nil where it is not attached
+	vpc       *VPC // nil if it is not attached
 	isDefault bool // of the default VPC
 }
 
@@ -97,7 +97,7 @@ func (s *Networks) createGateway(c *query.Call) (any, error) {
 	return &createGatewayResponse{Gateway: s.newGatewayItem(g)}, nil
 }
 
-// readGateway reads what attaching and detaching have in common.
+// readGateway reads the common parameters of attaching and detaching.
 func (s *Networks) readGateway(c *query.Call) (*gateway, *VPC, error) {
 	n := s.regions[c.Region]
 	v, err := query.FindNamed(s.acct, c, n.vpcs, vpcType, "VpcId")

@@ -1,5 +1,5 @@
-// Package network is Amazon VPC: VPCs, subnets, internet gateways, route tables,
-// security groups, and the network interfaces of instances.
+// Package network implements Amazon VPC: VPCs, subnets, internet gateways,
+// route tables, security groups, and the network interfaces of instances.
 package network
 
 import (
@@ -13,15 +13,14 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/resource"
 )
 
-// Networks are what exists of Amazon VPC in all regions. Its caller holds EC2's
-// lock.
+// Networks are the networks of all regions. The caller must hold EC2's lock.
 type Networks struct {
 	acct      *account.Account
-	addresses netip.Prefix // that public addresses are of
+	addresses netip.Prefix // range of public addresses
 	regions   map[string]*network
 }
 
-// network is what exists of Amazon VPC in a region.
+// network has the networks of one region.
 type network struct {
 	vpcs       map[string]*VPC
 	subnets    map[string]*Subnet
@@ -31,8 +30,8 @@ type network struct {
 	interfaces map[string]*Interface
 }
 
-// New makes the networks of all regions, with their default VPCs. Instances get
-// their public addresses from the given ones.
+// New returns the networks of all regions with their default VPCs. Public
+// addresses are taken from the given range.
 func New(acct *account.Account, addresses netip.Prefix) *Networks {
 	s := &Networks{acct, addresses, map[string]*network{}}
 	for _, name := range regions.Names() {
@@ -41,14 +40,14 @@ func New(acct *account.Account, addresses netip.Prefix) *Networks {
 	return s
 }
 
-// Actions are the actions on networks.
+// Actions returns the actions on networks.
 func (s *Networks) Actions() []map[string]query.Action {
 	return []map[string]query.Action{
 		s.vpcActions(), s.subnetActions(), s.gatewayActions(), s.routeActions(), s.groupActions(), s.permissionActions(), s.interfaceActions(),
 	}
 }
 
-// The codes are of the API reference's list of errors.
+// The error codes are from the API reference.
 var (
 	vpcType        = resource.Type{Prefix: "vpc", Name: "vpc", Label: "vpc ID", NotFound: "InvalidVpcID.NotFound", Malformed: "InvalidVpcId.Malformed"}
 	subnetType     = resource.Type{Prefix: "subnet", Name: "subnet", Label: "subnet ID", NotFound: "InvalidSubnetID.NotFound", Malformed: "InvalidSubnetId.Malformed"}
@@ -57,17 +56,17 @@ var (
 	groupType      = resource.Type{Prefix: "sg", Name: "security-group", Label: "security group", NotFound: "InvalidGroup.NotFound", Malformed: "InvalidGroupId.Malformed"}
 )
 
-// InterfaceType is the type of network interfaces.
+// InterfaceType is the resource type of network interfaces.
 var InterfaceType = resource.Type{Prefix: "eni", Name: "network-interface", Label: "networkInterface ID", NotFound: "InvalidNetworkInterfaceID.NotFound", Malformed: "InvalidNetworkInterfaceId.Malformed"}
 
-// defaultVPC is the CIDR of every default VPC, whose subnets, one for each
+// defaultVPC is the CIDR block of every default VPC. Its subnets, one for each
 // zone, are /20 (Amazon VPC User Guide, "Default VPCs").
 var defaultVPC = netip.MustParsePrefix("172.31.0.0/16")
 
 const defaultSubnetBits = 20
 
-// newNetwork makes a region's default VPC with its subnets, internet gateway,
-// routes and group.
+// newNetwork returns a default VPC with its subnets, internet gateway, routes
+// and security group.
 func newNetwork(region, account string) *network {
 	n := &network{
 		map[string]*VPC{}, map[string]*Subnet{}, map[string]*gateway{}, map[string]*routeTable{}, map[string]*Group{}, map[string]*Interface{},
@@ -89,8 +88,9 @@ func newNetwork(region, account string) *network {
 	return n
 }
 
-// addVPC adds a VPC with what each has from its start: a main route table and
-// the group "default", whose members may talk to each other and to all.
+// addVPC adds a VPC with the parts that every VPC has: a main route table, and
+// the security group "default", whose members may talk to each other and to
+// everyone.
 func (n *network) addVPC(v *VPC, account string) *routeTable {
 	n.vpcs[v.ID] = v
 	table := &routeTable{Common: resource.Common{ID: resource.NewID("rtb-"), Tags: resource.TagSet{}, Visible: v.Visible}, vpc: v, association: resource.NewID("rtbassoc-")}
@@ -102,7 +102,7 @@ func (n *network) addVPC(v *VPC, account string) *routeTable {
 	return table
 }
 
-// members are the subnets of a VPC.
+// members returns the subnets of a VPC.
 func (n *network) members(v *VPC) []*Subnet {
 	var subnets []*Subnet
 	for _, sub := range n.subnets {

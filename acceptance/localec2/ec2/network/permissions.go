@@ -24,7 +24,7 @@ func (s *Networks) permissionActions() map[string]query.Action {
 func ingressOf(g *Group) *[]rule { return &g.ingress }
 func egressOf(g *Group) *[]rule  { return &g.egress }
 
-// cidrItem and peerItem are the peers of a permission.
+// cidrItem, cidr6Item and peerItem are the peers of a permission.
 type (
 	cidrItem struct {
 		CIDR        string `xml:"cidrIp"`
@@ -41,8 +41,8 @@ type (
 	}
 )
 
-// permissionItem is the rules for one range of ports, as
-// DescribeSecurityGroups shows them.
+// permissionItem has the rules for one range of ports, as in
+// DescribeSecurityGroups.
 type permissionItem struct {
 	Protocol string      `xml:"ipProtocol"`
 	From     *int        `xml:"fromPort"`
@@ -60,7 +60,7 @@ func (p permissionItem) cidrs() []string {
 	return all
 }
 
-// permissionFilter makes a filter on a group's rules for what comes in.
+// permissionFilter returns a filter on the inbound rules of a group.
 func permissionFilter(get func(permissionItem) []string) func(groupItem) []string {
 	return func(i groupItem) []string {
 		var values []string
@@ -105,7 +105,7 @@ func (p *permissionItem) add(r rule) {
 	}
 }
 
-// ruleItem is a rule as AuthorizeSecurityGroupIngress answers it.
+// ruleItem is a rule in the answer of AuthorizeSecurityGroupIngress.
 type ruleItem struct {
 	ID          string `xml:"securityGroupRuleId"`
 	GroupID     string `xml:"groupId"`
@@ -137,7 +137,7 @@ type authorizeResponse struct {
 	Rules []ruleItem `xml:"securityGroupRuleSet>item"`
 }
 
-// authorize adds rules: all, or none where one is there already.
+// authorize adds rules: all or, if one exists already, none.
 func (s *Networks) authorize(side func(*Group) *[]rule, egress bool) func(*query.Call) (any, error) {
 	return func(c *query.Call) (any, error) {
 		g, err := s.namedGroup(c)
@@ -165,7 +165,7 @@ func (s *Networks) authorize(side func(*Group) *[]rule, egress bool) func(*query
 	}
 }
 
-// revoke takes rules away: all, or none where one is not there.
+// revoke removes rules: all or, if one doesn't exist, none.
 func (s *Networks) revoke(side func(*Group) *[]rule) func(*query.Call) (any, error) {
 	return func(c *query.Call) (any, error) {
 		g, err := s.namedGroup(c)
@@ -184,8 +184,7 @@ func (s *Networks) revoke(side func(*Group) *[]rule) func(*query.Call) (any, err
 	}
 }
 
-// revoked finds the ids of the rules that a request names, by their ids or by
-// what they allow.
+// revoked returns the ids of the requested rules, by id or by what they allow.
 func (s *Networks) revoked(c *query.Call, rules []rule) ([]string, error) {
 	if ids := c.Form.Texts("SecurityGroupRuleId"); len(ids) > 0 {
 		for _, id := range ids {

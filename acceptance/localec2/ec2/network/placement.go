@@ -11,7 +11,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/resource"
 )
 
-// Placement is where a launch puts its instances.
+// Placement is the network of the instances of a launch.
 type Placement struct {
 	Subnet      *Subnet
 	Groups      []*Group
@@ -19,7 +19,8 @@ type Placement struct {
 	WantsPublic bool
 }
 
-// ReadPlacement reads where a RunInstances request puts a number of instances.
+// ReadPlacement reads the network of a number of instances from a RunInstances
+// request.
 func (s *Networks) ReadPlacement(c *query.Call, count int) (Placement, error) {
 	var p Placement
 	r, err := readPlace(c.Form)
@@ -42,16 +43,16 @@ func (s *Networks) ReadPlacement(c *query.Call, count int) (Placement, error) {
 	return p, err
 }
 
-// place is where a request puts its instances: by parameters of its own, or by
-// those of its one network interface.
+// place has the network parameters of a request: its own, or those of its one
+// network interface.
 type place struct {
 	subnet, private string
 	groups          []string
-	public          *query.Form // nil where nothing is said
+	public          *query.Form // nil if the request has no such option
 }
 
-// readPlace reads a request's place. Network interfaces of one's own, and
-// more than one, are no resources of this server.
+// readPlace reads the network parameters of a request. More than one network
+// interface, and existing interfaces, are not supported.
 func readPlace(f *query.Form) (place, error) {
 	list := f.List("NetworkInterface")
 	if len(list) == 0 {
@@ -81,8 +82,8 @@ func readPlace(f *query.Form) (place, error) {
 	return p, nil
 }
 
-// launchSubnet finds the subnet that a request names; without one it is the
-// default subnet of the zone, or of the first zone where EC2 takes any.
+// launchSubnet returns the requested subnet. The default is the default subnet
+// of the requested zone, or of the first zone; EC2 picks any zone.
 func (s *Networks) launchSubnet(c *query.Call, id string) (*Subnet, error) {
 	n := s.regions[c.Region]
 	at := c.Form.At("Placement")
@@ -116,10 +117,10 @@ func (s *Networks) launchSubnet(c *query.Call, id string) (*Subnet, error) {
 	return nil, api.Bad("MissingInput", "No subnets found for the default VPC '%s'. Please specify a subnet.", v.ID)
 }
 
-// maxGroups is AWS's default quota of groups for a network interface.
+// maxGroups is AWS's default quota of security groups per network interface.
 const maxGroups = 5
 
-// launchGroups finds the groups, which must be of the subnet's VPC.
+// launchGroups returns the requested groups, which must be in the subnet's VPC.
 func (s *Networks) launchGroups(c *query.Call, sub *Subnet, ids []string) ([]*Group, error) {
 	groups, err := s.namedGroups(c, sub, ids)
 	if err != nil {
@@ -142,7 +143,7 @@ func (s *Networks) launchGroups(c *query.Call, sub *Subnet, ids []string) ([]*Gr
 	return slices.Compact(groups), nil
 }
 
-// namedGroups finds groups by id and, in the default VPC, by name.
+// namedGroups returns groups by id and, in the default VPC, by name.
 func (s *Networks) namedGroups(c *query.Call, sub *Subnet, ids []string) ([]*Group, error) {
 	var groups []*Group
 	for _, id := range ids {
@@ -165,7 +166,7 @@ func (s *Networks) namedGroups(c *query.Call, sub *Subnet, ids []string) ([]*Gro
 	return groups, nil
 }
 
-// readPrivate settles the private addresses: the one asked for, or free ones.
+// readPrivate returns the requested private address, or free ones.
 func (s *Networks) readPrivate(sub *Subnet, wanted string, count int) ([]netip.Addr, error) {
 	if wanted == "" {
 		return s.freePrivate(sub, count)

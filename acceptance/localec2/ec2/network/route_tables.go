@@ -25,7 +25,7 @@ type routeTable struct {
 	resource.Common
 	vpc         *VPC
 	association string
-	routes      []route // beside the local one
+	routes      []route // without the local one
 }
 
 type route struct {
@@ -33,8 +33,8 @@ type route struct {
 	gateway string
 }
 
-// isPublic tells whether a VPC's public addresses answer: whether all that is
-// elsewhere is routed to a gateway that is attached to it.
+// isPublic reports whether the public addresses of a VPC answer: whether its
+// default route leads to an internet gateway that is attached to it.
 func (n *network) isPublic(v *VPC) bool {
 	for _, t := range n.routes {
 		for _, r := range t.routes {
@@ -88,7 +88,7 @@ func (s *Networks) newRouteTableItem(region string) func(*routeTable) routeTable
 	}
 }
 
-// routeFilter makes a filter on a table's routes.
+// routeFilter returns a filter on the routes of a table.
 func routeFilter(get func(routeItem) string) func(routeTableItem) []string {
 	return func(i routeTableItem) []string {
 		var values []string
@@ -123,7 +123,7 @@ func (s *Networks) describeRoutes(c *query.Call) (any, error) {
 	return out, err
 }
 
-// readRoute reads what making and deleting a route have in common.
+// readRoute reads the common parameters of CreateRoute and DeleteRoute.
 func (s *Networks) readRoute(c *query.Call) (*routeTable, netip.Prefix, error) {
 	t, err := query.FindNamed(s.acct, c, s.regions[c.Region].routes, routeTableType, "RouteTableId")
 	if err != nil {

@@ -14,27 +14,27 @@ import (
 
 const allProtocols = "-1"
 
-// rule is one rule of a security group: one range of ports for one peer.
+// rule is a rule of a security group: one range of ports for one peer.
 type rule struct {
 	id          string
 	protocol    string // "tcp", "udp", "icmp", "icmpv6", "-1" for all, or a number
 	from, to    int    // ports, or the type and code of ICMP
 	cidr        netip.Prefix
-	group       string // the peer, where it has no CIDR
+	group       string // the peer, if it has no CIDR block
 	owner       string // of the group
 	description string
 }
 
-// allowAll is the rule that a new group lets all traffic out by.
+// allowAll returns the rule of a new group that allows all outbound traffic.
 func allowAll() rule { return rule{id: resource.NewID("sgr-"), protocol: allProtocols, cidr: anywhere} }
 
-// same tells whether two rules differ in nothing but id and description.
+// same reports whether two rules are equal except for id and description.
 func (r rule) same(o rule) bool {
 	r.id, r.description = o.id, o.description
 	return r == o
 }
 
-// peer is how EC2 words what a rule allows.
+// peer returns what a rule allows, in EC2's words.
 func (r rule) peer() string {
 	peer := r.group
 	if r.cidr.IsValid() {
@@ -46,7 +46,7 @@ func (r rule) peer() string {
 	return fmt.Sprintf("%s, %s, from port: %d, to port: %d, ALLOW", peer, strings.ToUpper(r.protocol), r.from, r.to)
 }
 
-// hasPorts tells whether the rule shows ports, or ICMP's type and code.
+// hasPorts reports whether the rule has ports, or an ICMP type and code.
 func (r rule) hasPorts() bool {
 	return slices.Contains([]string{"tcp", "udp", "icmp", "icmpv6"}, r.protocol)
 }
@@ -54,7 +54,7 @@ func (r rule) hasPorts() bool {
 // protocolNames are the protocols that EC2 shows by name.
 var protocolNames = map[string]string{"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6", "all": allProtocols}
 
-// readRules reads a request's rules, in either of the two forms that EC2 takes.
+// readRules reads the rules of a request, in either of EC2's two forms.
 func (s *Networks) readRules(c *query.Call) ([]rule, error) {
 	list := c.Form.List("IpPermissions")
 	if len(list) == 0 && (c.Form.Has("IpProtocol") || c.Form.Has("CidrIp")) {
@@ -79,7 +79,8 @@ func (s *Networks) readRules(c *query.Call) ([]rule, error) {
 	return all, nil
 }
 
-// flatPermission makes the older form of a rule, with one peer, the newer one.
+// flatPermission converts the older form of a rule, with one peer, to the newer
+// form.
 func flatPermission(f *query.Form) *query.Form {
 	p := &query.Form{}
 	for _, name := range []string{"IpProtocol", "FromPort", "ToPort"} {
@@ -89,7 +90,7 @@ func flatPermission(f *query.Form) *query.Form {
 	return p
 }
 
-// readRule reads one permission, which is a rule for each of its peers.
+// readRule reads one permission, which is one rule for each of its peers.
 func (s *Networks) readRule(c *query.Call, f *query.Form) ([]rule, error) {
 	if err := f.Only("IpProtocol", "FromPort", "ToPort", "IpRanges", "Ipv6Ranges", "Groups", "PrefixListIds"); err != nil {
 		return nil, err
@@ -128,7 +129,7 @@ func (s *Networks) readRule(c *query.Call, f *query.Form) ([]rule, error) {
 	return rules, nil
 }
 
-// readPorts reads a rule's protocol and ports.
+// readPorts reads the protocol and ports of a rule.
 func readPorts(f *query.Form) (rule, error) {
 	protocol, err := f.Need("IpProtocol")
 	if err != nil {

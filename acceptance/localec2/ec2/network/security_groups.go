@@ -18,12 +18,11 @@ func (s *Networks) groupActions() map[string]query.Action {
 	}
 }
 
-// defaultGroup is the name of the group that every VPC has.
+// defaultGroup is the name of the group in every VPC.
 const defaultGroup = "default"
 
-// Group is a security group. Its rules for traffic that comes in decide which
-// ports of its instances answer; those for traffic that goes out are kept, and
-// hold nothing back.
+// Group is a security group. Its inbound rules decide which ports of its
+// instances answer. Its outbound rules are stored but have no effect.
 type Group struct {
 	resource.Common
 	VPC             *VPC
@@ -81,7 +80,8 @@ func (s *Networks) describeGroups(c *query.Call) (any, error) {
 	return out, err
 }
 
-// groupByName finds a group of the default VPC: elsewhere groups have ids only.
+// groupByName returns a group of the default VPC. Groups of other VPCs are
+// found by id only.
 func (s *Networks) groupByName(c *query.Call, name string) (*Group, error) {
 	n := s.regions[c.Region]
 	v, err := n.defaultVPC()
@@ -96,7 +96,7 @@ func (s *Networks) groupByName(c *query.Call, name string) (*Group, error) {
 	return nil, api.Bad(groupType.NotFound, "The security group '%s' does not exist in default VPC '%s'", name, v.ID)
 }
 
-// groupText is the rule on a group's name and description
+// groupText matches valid names and descriptions of groups
 // (CreateSecurityGroup).
 var groupText = regexp.MustCompile(`^[A-Za-z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{1,255}$`)
 
@@ -159,8 +159,8 @@ func (s *Networks) readGroup(c *query.Call) (*Group, error) {
 	return &Group{Common: common, VPC: v, Name: name, description: description}, err
 }
 
-// namedGroup finds the group that a request names by id or, in the default
-// VPC, by name.
+// namedGroup returns the requested group, by id or, in the default VPC, by
+// name.
 func (s *Networks) namedGroup(c *query.Call) (*Group, error) {
 	if name := c.Form.Text("GroupName"); name != "" && !c.Form.Has("GroupId") {
 		g, err := s.groupByName(c, name)
@@ -172,8 +172,8 @@ func (s *Networks) namedGroup(c *query.Call) (*Group, error) {
 	return query.FindNamed(s.acct, c, s.regions[c.Region].groups, groupType, "GroupId")
 }
 
-// deleteGroup deletes a group that no instance is in, also none that is ending,
-// and that no rule of another group names.
+// deleteGroup deletes a group. No instance may be in it, not even one that is
+// shutting down, and no rule of another group may refer to it.
 func (s *Networks) deleteGroup(c *query.Call) (any, error) {
 	n := s.regions[c.Region]
 	g, err := s.namedGroup(c)

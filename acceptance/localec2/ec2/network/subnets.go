@@ -13,7 +13,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/resource"
 )
 
-// Subnet is a part of a VPC, in one zone.
+// Subnet is a subnet of a VPC, in one zone.
 type Subnet struct {
 	resource.Common
 	VPC       *VPC
@@ -86,8 +86,8 @@ func (s *Networks) createSubnet(c *query.Call) (any, error) {
 	return &createSubnetResponse{Subnet: s.newSubnetItem(sub)}, nil
 }
 
-// readZone reads the zone that a request names; without one it is the region's
-// first, where EC2 takes any.
+// readZone returns the requested zone. The default is the region's first; EC2
+// picks any.
 func readZone(c *query.Call, f *query.Form) (regions.Zone, error) {
 	zones := regions.Zones(c.Region)
 	name, id := f.Text("AvailabilityZone"), f.Text("AvailabilityZoneId")
@@ -116,7 +116,7 @@ func (s *Networks) deleteSubnet(c *query.Call) (any, error) {
 	return query.Success(), nil
 }
 
-// modifySubnet has instances get a public address by default, or not.
+// modifySubnet sets whether instances get a public address by default.
 func (s *Networks) modifySubnet(c *query.Call) (any, error) {
 	sub, err := query.FindNamed(s.acct, c, s.regions[c.Region].subnets, subnetType, "SubnetId")
 	if err != nil {
@@ -133,7 +133,7 @@ func (s *Networks) modifySubnet(c *query.Call) (any, error) {
 	return query.Success(), nil
 }
 
-// subnetItem is a subnet as DescribeSubnets shows it.
+// subnetItem is a subnet in DescribeSubnets.
 type subnetItem struct {
 	ID        string         `xml:"subnetId"`
 	ARN       string         `xml:"subnetArn"`

@@ -4,7 +4,7 @@ import (
 	"net/netip"
 )
 
-// Caller is where all callers of public addresses come from.
+// Caller is the address that all callers of public addresses come from.
 var Caller = netip.MustParseAddr("127.0.0.1")
 
 // Ports is a range of ports that are open to callers.
@@ -13,8 +13,8 @@ type Ports struct {
 	From, To int
 }
 
-// OpenPorts lists the ranges of TCP and UDP that the rules of groups open to
-// callers.
+// OpenPorts returns the ranges of TCP and UDP ports that the rules of groups
+// open to callers.
 func OpenPorts(groups []*Group) []Ports {
 	var open []Ports
 	for _, g := range groups {
@@ -40,11 +40,11 @@ func (r rule) openPorts() []Ports {
 
 func (r rule) admitsCaller() bool { return r.cidr.IsValid() && r.cidr.Contains(Caller) }
 
-// echoRequest is the ICMP type of a ping (RFC 792); its code is 0. In a rule, -1
-// stands for all types or codes.
+// echoRequest is the ICMP type of a ping (RFC 792); its code is 0. In a rule,
+// -1 means all types or codes.
 const echoRequest = 8
 
-// AdmitPing reports whether a rule of the groups admits a caller's ping.
+// AdmitPing reports whether a rule of the groups allows a ping from callers.
 func AdmitPing(groups []*Group) bool {
 	for _, g := range groups {
 		for _, r := range g.ingress {

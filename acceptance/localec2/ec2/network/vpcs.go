@@ -64,7 +64,8 @@ func (s *Networks) createVPC(c *query.Call) (any, error) {
 	return &createVPCResponse{VPC: s.newVPCItem(v)}, nil
 }
 
-// deleteVPC deletes a VPC that nothing is in but what it was made with.
+// deleteVPC deletes a VPC. It must be empty except for the parts that every VPC
+// has.
 func (s *Networks) deleteVPC(c *query.Call) (any, error) {
 	n := s.regions[c.Region]
 	v, err := query.FindNamed(s.acct, c, n.vpcs, vpcType, "VpcId")
@@ -90,7 +91,7 @@ func (s *Networks) deleteVPC(c *query.Call) (any, error) {
 	return query.Success(), nil
 }
 
-// vpcItem is a VPC as DescribeVpcs shows it.
+// vpcItem is a VPC in DescribeVpcs.
 type vpcItem struct {
 	ID        string         `xml:"vpcId"`
 	OwnerID   string         `xml:"ownerId"`
@@ -117,8 +118,8 @@ var vpcFilters = query.Filters[vpcItem]{
 	"vpc-id":                            func(i vpcItem) []string { return []string{i.ID} },
 }
 
-// readCIDR reads the block of a VPC or subnet, which EC2 brings into its
-// canonical form. Both are /16 to /28.
+// readCIDR reads the CIDR block of a VPC or subnet, /16 to /28, and returns it
+// in canonical form as EC2 does.
 func readCIDR(c *query.Call, code string) (netip.Prefix, error) {
 	text, err := c.Form.Need("CidrBlock")
 	if err != nil {

@@ -19,17 +19,18 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/query"
 )
 
-// Namespace is that of EC2's answers.
+// Namespace is the XML namespace of EC2's answers.
 const Namespace = "http://ec2.amazonaws.com/doc/2016-11-15/"
 
-// Shape is an answer, and the call whose answer it is.
+// Shape is an answer and the SDK call that reads it.
 type Shape struct {
 	Answer any // a pointer to an empty one
 	Call   func(context.Context, *ec2.Client) (any, error)
 }
 
-// Check fills each answer with values, has the SDK read it, and searches for
-// every value in what the SDK understood: a misspelled element is lost.
+// Check fills each answer with values, has the SDK read it, and searches what
+// the SDK understood for every value. The value of a misspelled element is
+// lost.
 func Check(t *testing.T, shapes []Shape) {
 	t.Helper()
 	for _, s := range shapes {
@@ -63,7 +64,7 @@ func (s Shape) check(t *testing.T) {
 	}
 }
 
-// filler gives every field of a response a value of its own.
+// filler gives every field of an answer a different value.
 type filler struct {
 	n      int
 	values []string // as they look in JSON
