@@ -13,9 +13,9 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 )
 
-// benchmarkBoot boots b.N times, with so many at once, and reports the times to
-// the created domain, and QEMU's processor time, which other work on the
-// machine disturbs less.
+// benchmarkBoot boots b.N times, with the given number at once. It reports the
+// times to the created domain, and QEMU's processor time, which depends less on
+// other work on the machine.
 func benchmarkBoot(b *testing.B, atOnce int) {
 	b.Helper()
 	needXen(b)
@@ -53,8 +53,8 @@ func benchmarkBoot(b *testing.B, atOnce int) {
 	b.ReportMetric(processor[len(processor)/2].Seconds(), "s-processor")
 }
 
-// report gives the least, the median and the largest of the times that boots
-// took to a stage, in seconds.
+// report reports the shortest, the median and the longest time to a stage, in
+// seconds.
 func report(b *testing.B, stage string, times []time.Duration) {
 	b.Helper()
 	slices.Sort(times)
@@ -63,8 +63,8 @@ func report(b *testing.B, stage string, times []time.Duration) {
 	b.ReportMetric(times[len(times)-1].Seconds(), "s-"+stage+"-max")
 }
 
-// benchmarkAnswer boots the sample image b.N times, one after the other, and
-// reports the times to the created domain and to the first answer over HTTP.
+// benchmarkAnswer boots the sample image b.N times in sequence, and reports the
+// times to the created domain and to the first HTTP answer.
 func benchmarkAnswer(b *testing.B, gated bool) {
 	b.Helper()
 	needXen(b)
@@ -113,9 +113,36 @@ func BenchmarkAnswer(b *testing.B) {
 	b.Run("gated", func(b *testing.B) { benchmarkAnswer(b, true) })
 }
 
-// processorTime is what QEMU used, once it has ended.
+// processorTime returns the processor time of a QEMU that has ended.
 func (m *machine) processorTime() time.Duration {
 	return m.state.UserTime() + m.state.SystemTime()
+}
+
+// BenchmarkBootHVM boots HVM guests, and reports the times to the created domain
+// and to the first byte that the boot sector writes.
+func BenchmarkBootHVM(b *testing.B) {
+	needHVM(b)
+	spec := Spec{Virtualization: HVM, Disk: biosDisk(b, "x", 'p'), Progress: func(line string) { b.Log(line) }}
+	first, err := boot(b, spec) // makes the saved state
+	if err != nil {
+		b.Fatal(err)
+	}
+	first.Destroy()
+	var created, booted []time.Duration
+	for b.Loop() {
+		d, err := Boot(context.Background(), spec)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := wait(b, d); err != nil {
+			b.Fatal(err)
+		}
+		d.Destroy()
+		created = append(created, d.Times().DomainCreated)
+		booted = append(booted, d.Times().FirstConsoleByte)
+	}
+	report(b, "created", created)
+	report(b, "booted", booted)
 }
 
 func BenchmarkBoot(b *testing.B)            { benchmarkBoot(b, 1) }

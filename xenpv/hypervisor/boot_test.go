@@ -26,7 +26,7 @@ func TestDomainEnds(t *testing.T) {
 			}
 			exit, err := wait(t, d)
 			if exit != want || err != nil {
-				t.Errorf("Wait says %q and %v, want %q", exit, err, want)
+				t.Errorf("Wait returned %q and %v, want %q", exit, err, want)
 			}
 			if want := "xenpv: started by pygrub\nguest says: " + arguments + "\r\n"; console.String() != want {
 				t.Errorf("the console shows %q, want %q", console, want)
@@ -59,8 +59,8 @@ func TestDiskStays(t *testing.T) {
 	}
 }
 
-// TestManyBoots boots ten times in a row, and three at once: no process and no
-// file is left.
+// TestManyBoots boots ten times in sequence, then three times at once, and checks
+// that no process and no file is left.
 func TestManyBoots(t *testing.T) {
 	needXen(t)
 	noLeftovers(t)
@@ -75,7 +75,7 @@ func TestManyBoots(t *testing.T) {
 	wg.Wait()
 }
 
-// bootOnce boots a guest, and destroys it as soon as Xen has started it.
+// bootOnce boots a guest and destroys it as soon as Xen has started it.
 func bootOnce(t *testing.T, spec Spec) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), bootLimit)
@@ -100,9 +100,9 @@ func digest(t *testing.T, path string) [32]byte {
 func TestPVGRUBSeesMenuPlace(t *testing.T) {
 	needXen(t)
 	kernel := assemble(t)
-	whole := disk(t, map[string]string{"boot/grub/menu.lst": menu("")})
+	fileSystem := disk(t, map[string]string{"boot/grub/menu.lst": menu("")})
 	console := new(buffer)
-	if _, err := boot(t, Spec{Disk: whole, PVGRUB: kernel, Console: console}); err != nil {
+	if _, err := boot(t, Spec{Disk: fileSystem, PVGRUB: kernel, Console: console}); err != nil {
 		t.Fatal(err)
 	}
 	console.waitFor(t, "guest says: (hd0)/boot/grub/menu.lst\r\n")
@@ -111,8 +111,8 @@ func TestPVGRUBSeesMenuPlace(t *testing.T) {
 	}
 }
 
-// partitioned puts a file system into the first partition of a larger disk, at
-// 1 MiB (2048 sectors), where partitioning tools put it.
+// partitioned puts a file system in the first partition of a larger disk, at
+// 1 MiB (2048 sectors), as partitioning tools do.
 func partitioned(t *testing.T, fileSystem string) string {
 	t.Helper()
 	const start = 2048

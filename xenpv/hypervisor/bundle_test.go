@@ -51,12 +51,12 @@ func TestNamedBundle(t *testing.T) {
 	t.Setenv("XENPV_DOM0", users.dir)
 	got, err := openBundle(t.Context(), nil)
 	if err != nil || got.dir != users.dir || strings.HasPrefix(got.states, users.dir) {
-		t.Errorf("got %+v and %v; the states must not lie in the named folder", got, err)
+		t.Errorf("got %+v and %v; the states must not be in the named directory", got, err)
 	}
 	empty := t.TempDir()
 	t.Setenv("XENPV_DOM0", empty)
 	if _, err := openBundle(t.Context(), nil); err == nil || !strings.Contains(err.Error(), filepath.Join(empty, xenFile)) {
-		t.Errorf("of an empty folder: %v", err)
+		t.Errorf("of an empty directory: %v", err)
 	}
 	for _, name := range []string{xenFile, kernelFile, initramfsFile} {
 		if err := os.WriteFile(filepath.Join(empty, name), []byte("another agent"), 0o644); err != nil {

@@ -29,7 +29,7 @@
 // copied from another machine's cache.
 //
 // The device model of HVM guests is an optional part of the bundle: some twenty
-// more packages, 50 MB when unpacked. It is added for the first HVM guest.
+// more packages, of which 35 MB are needed. It is added for the first HVM guest.
 //
 // # How a boot takes seconds
 //

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// dial tries to connect, and tells how that went.
+// dial tries to connect and returns the result.
 func dial(address netip.AddrPort) error {
 	conn, err := net.DialTimeout("tcp4", address.String(), 5*time.Second)
 	if err == nil {
@@ -73,7 +73,7 @@ func TestGatedForwards(t *testing.T) {
 	if err := await(t, d, "http://:80/", 10*time.Second); err != nil {
 		t.Error(err)
 	}
-	wantRefused(t, at(18081), "where the guest doesn't listen")
+	wantRefused(t, at(18081), "while the guest doesn't listen")
 	probeAll(t, d)
 	if err := dial(at(18099)); err != nil {
 		t.Fatal(err)
@@ -103,7 +103,7 @@ func probeAll(t *testing.T, d *Domain) {
 		})
 		wg.Go(func() {
 			if err := d.Connect(ctx, 81); !errors.Is(err, syscall.ECONNREFUSED) {
-				t.Errorf("a probe of a port where nobody listens: %v", err)
+				t.Errorf("a probe of a closed port: %v", err)
 			}
 		})
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 )
 
-// linuxInit is a guest that serves a page: at the address of its command line,
-// or at the one that DHCP gives.
+// linuxInit is a guest that serves a page at the address in its command line, or
+// at the address from DHCP.
 const linuxInit = `#!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
@@ -36,8 +36,8 @@ const linuxDHCP = `#!/bin/sh
 exit 0
 `
 
-// linuxGuest makes the files of a Linux guest of packages that apt offers: the
-// kernel whose payload is packed with LZ4, which is fast to unpack, and BusyBox.
+// linuxGuest makes the files of a Linux guest from packages: BusyBox and the
+// kernel that is compressed with LZ4, which is fast to decompress.
 func linuxGuest(t *testing.T) map[string]string {
 	t.Helper()
 	needXen(t)
@@ -62,13 +62,13 @@ func linuxGuest(t *testing.T) map[string]string {
 	}
 }
 
-// linuxRamdisk makes the guest's initramfs of unpacked packages.
+// linuxRamdisk makes the guest's initramfs from unpacked packages.
 func linuxRamdisk(t *testing.T, packages string) string {
 	t.Helper()
 	var ramdisk bytes.Buffer
 	archive := cpio.NewWriter(&ramdisk)
-	for _, folder := range []string{"bin", "dev", "proc"} {
-		add(t, archive, folder, cpio.TypeDir|0o755, nil)
+	for _, directory := range []string{"bin", "dev", "proc"} {
+		add(t, archive, directory, cpio.TypeDir|0o755, nil)
 	}
 	add(t, archive, "init", cpio.TypeReg|0o755, []byte(linuxInit))
 	add(t, archive, "dhcp", cpio.TypeReg|0o755, []byte(linuxDHCP))
@@ -87,7 +87,7 @@ func linuxRamdisk(t *testing.T, packages string) string {
 	return ramdisk.String()
 }
 
-// find returns the one file in dir that the pattern names.
+// find returns the only file in dir that matches the pattern.
 func find(t testing.TB, dir, pattern string) string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(dir, pattern))

@@ -16,11 +16,11 @@ import (
 // bootLimit is ample for a boot on a machine that is busy with other tests.
 const bootLimit = 3 * time.Minute
 
-// needXen skips the test where dom0 can't be had, and where time can't.
+// needXen skips the test if dom0 isn't available, and in short mode.
 func needXen(t testing.TB) bundle {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("starts Xen, and the test is to be short")
+		t.Skip("starts Xen, which takes too long for -short")
 	}
 	oracle.Need(t, qemuProgram)
 	b, err := openBundle(t.Context(), func(line string) { t.Log(line) })
@@ -37,7 +37,7 @@ func run(t testing.TB, name string, args ...string) {
 	}
 }
 
-// assemble makes a paravirtual kernel of testdata/guest.S.
+// assemble makes a paravirtual kernel from testdata/guest.S.
 func assemble(t testing.TB, options ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -47,7 +47,7 @@ func assemble(t testing.TB, options ...string) string {
 	return kernel
 }
 
-// assemble32 makes a kernel of testdata/guest32.S.
+// assemble32 makes a 32-bit paravirtual kernel from testdata/guest32.S.
 func assemble32(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -57,8 +57,8 @@ func assemble32(t testing.TB) string {
 	return kernel
 }
 
-// disk makes a raw disk of files, given by their paths or contents, as mke2fs
-// does: an implementation of the file system that isn't ours.
+// disk makes a raw disk from files, given by their paths or contents, with
+// mke2fs: an independent implementation of the file system.
 func disk(t testing.TB, files map[string]string) string {
 	t.Helper()
 	return sizedDisk(t, "16M", files)
@@ -99,8 +99,8 @@ func guestDisk(t testing.TB, arguments string) string {
 	return disk(t, map[string]string{"boot/kernel": assemble(t), "boot/grub/menu.lst": menu(arguments)})
 }
 
-// boot boots, and destroys the domain with the test; it then looks that
-// nothing is left.
+// boot boots a domain, and destroys it at the end of the test. It then checks
+// that nothing is left.
 func boot(t testing.TB, spec Spec) (*Domain, error) {
 	t.Helper()
 	noLeftovers(t)
@@ -114,8 +114,8 @@ func boot(t testing.TB, spec Spec) (*Domain, error) {
 	return d, err
 }
 
-// noLeftovers fails the test if at its end more children of this process or
-// more temporary files are there than now.
+// noLeftovers fails the test if it ends with more child processes or temporary
+// files than there are now.
 func noLeftovers(t testing.TB) {
 	t.Helper()
 	temp := t.TempDir()
@@ -147,7 +147,7 @@ func children(t testing.TB) int {
 	return count
 }
 
-// wait waits for the domain's end, but not for ever.
+// wait waits for the domain to end, for a limited time.
 func wait(t testing.TB, d *Domain) (Exit, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -155,7 +155,7 @@ func wait(t testing.TB, d *Domain) (Exit, error) {
 	return d.Wait(ctx)
 }
 
-// buffer is a console that can be read while it is written.
+// buffer is a console that can be read while it is written to.
 type buffer struct {
 	mu   sync.Mutex
 	data strings.Builder

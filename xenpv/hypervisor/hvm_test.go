@@ -3,6 +3,7 @@ package hypervisor
 import (
 	"bytes"
 	"encoding/binary"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -92,8 +93,8 @@ func TestHVMWithTooLittleMemory(t *testing.T) {
 }
 
 // shimDisk makes a disk whose BIOS loader starts Xen's PV shim, which starts the
-// PV kernel.
-func shimDisk(t testing.TB, kernel, arguments string) string {
+// PV kernel, given by its path, with the arguments and further modules.
+func shimDisk(t testing.TB, kernel, arguments string, modules ...string) string {
 	t.Helper()
 	shim := xenShim(t)
 	header, err := bootsector.ParseMultiboot(bytes.NewReader(shim), int64(len(shim)))
@@ -112,10 +113,14 @@ func shimDisk(t testing.TB, kernel, arguments string) string {
 		files.Write(make([]byte, -len(data)&(sectorSize-1)))
 		return bootsector.File{Extents: []bootsector.Extent{extent}, Size: int64(len(data)), CommandLine: commandLine}
 	}
-	stage2, err := bootsector.Stage2(bootsector.Table{
+	table := bootsector.Table{
 		Header: header, Kernel: file(shim, "xen-shim console=xen"),
 		Modules: []bootsector.File{file(program, arguments)}, ModuleAddress: 64 << 20,
-	})
+	}
+	for _, module := range modules {
+		table.Modules = append(table.Modules, file([]byte(module), ""))
+	}
+	stage2, err := bootsector.Stage2(table)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,6 +175,27 @@ func TestPVShim(t *testing.T) {
 			t.Logf("%+v after %v", d.Times(), time.Since(d.Started()))
 		})
 	}
+}
+
+// TestHVMOnNetwork has a Linux guest in the PV shim serve a page at a gated port.
+func TestHVMOnNetwork(t *testing.T) {
+	needHVM(t)
+	files := linuxGuest(t)
+	console := new(buffer)
+	d, err := boot(t, Spec{
+		Virtualization: HVM, MemoryMiB: 256, Console: console,
+		Disk:     shimDisk(t, files["boot/kernel"], "console=hvc0 quiet", files["boot/ramdisk"]),
+		Forwards: []Forward{{Proto: "tcp", Host: netip.MustParseAddrPort("127.0.0.9:18083"), GuestPort: 80, Gated: true}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantRefused(t, d.spec.Forwards[0].Host, "before the guest listens")
+	if err := await(t, d, "http://:80/", 3*time.Minute); err != nil {
+		t.Fatalf("%v\n%s", err, console)
+	}
+	t.Logf("answered after %v: %+v", time.Since(d.Started()), d.Times())
+	probeAll(t, d)
 }
 
 func TestSkipBootMenu(t *testing.T) {

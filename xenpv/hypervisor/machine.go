@@ -34,8 +34,8 @@ const (
 	// dom0MiB leaves room for uncompressed kernels and ramdisks of 100 MiB and
 	// more in addition to dom0's own 60 MiB.
 	dom0MiB = 512
-	// hvmDom0MiB leaves room for the device model, a program of 50 MiB in an
-	// initramfs of 90, beside dom0 itself. No kernel passes through dom0.
+	// hvmDom0MiB leaves room for the device model: 35 MiB of files in memory, and
+	// QEMU's own memory.
 	hvmDom0MiB = 640
 	// xenMiB is for Xen itself, and for what a domain needs beyond its memory.
 	xenMiB        = 80

@@ -62,10 +62,10 @@ func TestSilentGuest(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	if exit, err := d.Shutdown(ctx); err != context.DeadlineExceeded {
-		t.Errorf("Shutdown says %q and %v of a guest that doesn't listen", exit, err)
+		t.Errorf("Shutdown returned %q and %v for a guest that doesn't listen", exit, err)
 	}
 	if d.ConsoleTail() != "" || d.Times().FirstConsoleByte != 0 {
-		t.Errorf("a silent guest said %q at %v", d.ConsoleTail(), d.Times().FirstConsoleByte)
+		t.Errorf("a silent guest wrote %q at %v", d.ConsoleTail(), d.Times().FirstConsoleByte)
 	}
 }
 
@@ -84,7 +84,7 @@ func TestQEMUKilled(t *testing.T) {
 	}
 	exit, err := wait(t, d)
 	if err == nil || !strings.Contains(err.Error(), "QEMU ended: signal: killed") {
-		t.Errorf("Wait says %q and %v", exit, err)
+		t.Errorf("Wait returned %q and %v", exit, err)
 	}
 	if err := d.Ping(t.Context()); err == nil {
 		t.Error("a domain without its QEMU answers a ping")

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// copyState lays a copy of the real saved state, with other device bytes, into
-// a cache of its own, and returns a machine that would use it.
+// copyState copies the real saved state, with changed device bytes, to a cache of
+// its own, and returns a machine that would use it.
 func copyState(t *testing.T, change func(devices []byte) []byte) (machineSpec, string) {
 	t.Helper()
 	users := machineSpec{bundle: needXen(t), memoryMiB: machineMiB(defaultMemoryMiB, false), netdev: "user,id=net"}
