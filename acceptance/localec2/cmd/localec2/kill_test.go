@@ -19,8 +19,8 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/judge"
 )
 
-// TestKill kills the program while an instance boots: no process is left, and
-// no file.
+// TestKill kills the program while an instance boots. No process and no file
+// may be left.
 func TestKill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a guest, and the test is to be short")
@@ -62,7 +62,7 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// launch runs an instance of a disk that pygrub needs some time to despair of.
+// launch runs an instance of a disk on which pygrub takes a while to fail.
 func launch(url string) error {
 	ctx := context.Background()
 	image, err := byhand.Register(ctx, url, bytes.Repeat([]byte{1}, 512<<10))
@@ -74,8 +74,8 @@ func launch(url string) error {
 	return err
 }
 
-// waitForUnnamed waits until QEMU has made the file for the guest's writes
-// (vl.XXXXXX in the temporary folder) and taken its name away.
+// waitForUnnamed waits until QEMU has created the file for the guest's writes
+// (vl.XXXXXX in the temporary directory) and unlinked it.
 func waitForUnnamed(qemu, temp string) bool {
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		open, _ := filepath.Glob("/proc/" + qemu + "/fd/*") // the pattern is well formed
@@ -89,8 +89,7 @@ func waitForUnnamed(qemu, temp string) bool {
 	return false
 }
 
-// waitForChild returns the QEMU process that a process starts, "" where it
-// starts none.
+// waitForChild returns the QEMU process that a process started, or "".
 func waitForChild(pid int) string {
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid)) // the pattern is well formed
