@@ -111,7 +111,7 @@ func TestDiskThatDoesNotBoot(t *testing.T) {
 	l := startXen(t, Defaults())
 	kernel := assemble(t)
 	for name, test := range map[string]struct {
-		replaced     []string
+		replaced   []string
 		says, ends string
 	}{
 		"no kernel": {
