@@ -92,7 +92,7 @@ func TestTokensOutlive(t *testing.T) {
 	first := must(l.ebs.StartSnapshot(l.ctx, in))(t).SnapshotId
 	l.drop(first)
 	if again := must(l.ebs.StartSnapshot(l.ctx, in))(t).SnapshotId; *again != *first {
-		t.Errorf("got %s, want the dead %s", *again, *first)
+		t.Errorf("got %s, want the deleted %s", *again, *first)
 	}
 	wantRefusal(t, l.put(first, 0, content('x')), "ResourceNotFoundException 404")
 }

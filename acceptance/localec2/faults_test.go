@@ -87,8 +87,8 @@ func TestDelay(t *testing.T) {
 	}
 }
 
-// TestLook checks what scripts see and do over HTTP.
-func TestLook(t *testing.T) {
+// TestInspect tests the paths for scripts.
+func TestInspect(t *testing.T) {
 	l := start(t, Options{})
 	ami := l.register("seen", l.snapshot())
 	get := func(path string) string {

@@ -22,8 +22,8 @@ import (
 // quiet ignores what every SDK struct has inside, and how nothing is written.
 var quiet = cmp.Options{cmpopts.IgnoreTypes(smithydocument.NoSerde{}), cmpopts.EquateEmpty()}
 
-// TestFlow goes the whole way with the AWS SDK: blocks up, snapshot, image,
-// blocks back, all taken away; and checks every answer in full.
+// TestFlow uploads blocks with the AWS SDK, creates a snapshot and an image, reads
+// the blocks back, and deletes everything. It checks every answer in full.
 func TestFlow(t *testing.T) {
 	clk := newClock()
 	l := start(t, Options{Now: clk.Now, SnapshotPending: time.Minute, ImagePending: time.Minute})

@@ -18,11 +18,12 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/boot"
 )
 
-// hello is where examples/hello/make-hello.sh puts the sample image.
+// hello is the directory in which examples/hello/make-hello.sh puts the sample
+// image.
 const hello = "../../build/hello"
 
-// startXen starts a server whose instances boot; the test is skipped where
-// they can't.
+// startXen starts a server whose instances boot. It skips the test if they
+// can't.
 func startXen(t *testing.T, opts Options) *lab {
 	t.Helper()
 	if testing.Short() {
@@ -45,9 +46,9 @@ func (l *lab) helloAMI(commandLine string) *string {
 	return l.bake(hello+"/kernel.gz", hello+"/ramdisk", commandLine)
 }
 
-// bake makes an AMI of a kernel. On its disk the texts in spoilt, in pairs, are
-// replaced.
-func (l *lab) bake(path, ramdisk, commandLine string, spoilt ...string) *string {
+// bake creates an AMI of a kernel. It replaces texts on the disk, given in
+// pairs.
+func (l *lab) bake(path, ramdisk, commandLine string, replaced ...string) *string {
 	l.t.Helper()
 	disk := must(xenpv.Wrap(l.ctx, xenpv.Spec{Image: path, CommandLine: &commandLine, Ramdisk: ramdisk, Compress: boot.CompressNone}))(l.t)
 	defer disk.Close()
@@ -58,7 +59,7 @@ func (l *lab) bake(path, ramdisk, commandLine string, spoilt ...string) *string 
 		if n, err := disk.ReadAt(data, int64(b.Index)*blockSize); err != nil && (err != io.EOF || n == 0) {
 			l.t.Fatal(err)
 		}
-		data = []byte(strings.NewReplacer(spoilt...).Replace(string(data)))
+		data = []byte(strings.NewReplacer(replaced...).Replace(string(data)))
 		if err := l.put(snapshot, b.Index, data); err != nil {
 			l.t.Fatal(err)
 		}
@@ -137,8 +138,8 @@ func machines(t *testing.T) int {
 	return count
 }
 
-// assemble makes the hypervisor's test guest: it says what its command line
-// is, and then powers off (p), crashes (c) or stays.
+// assemble builds the hypervisor's test guest. It prints its command line, then
+// powers off (p), crashes (c) or keeps running.
 func assemble(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -111,7 +111,7 @@ func TestDiskThatDoesNotBoot(t *testing.T) {
 	l := startXen(t, Defaults())
 	kernel := assemble(t)
 	for name, test := range map[string]struct {
-		spoilt     []string
+		replaced   []string
 		says, ends string
 	}{
 		"no kernel": {
@@ -126,7 +126,7 @@ func TestDiskThatDoesNotBoot(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			in := launching(l.bake(kernel, "", "", test.spoilt...))
+			in := launching(l.bake(kernel, "", "", test.replaced...))
 			in.InstanceType = types.InstanceTypeT1Micro
 			id := l.launch(in).InstanceId
 			l.says(id, test.ends)

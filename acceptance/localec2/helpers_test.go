@@ -27,7 +27,7 @@ import (
 
 const blockSize = snapshot.BlockSize
 
-// clock is a clock that tests turn by hand.
+// clock is a clock that tests set.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -75,7 +75,7 @@ func start(t testing.TB, opts Options) *lab {
 	return (&lab{Running: srv, t: t, ctx: context.Background()}).as("us-east-1", "AKIATEST")
 }
 
-// as returns a lab whose clients work in a region with an access key.
+// as returns a lab whose clients use a region and an access key.
 func (l *lab) as(region, key string) *lab {
 	cfg := aws.Config{
 		Region: region, BaseEndpoint: aws.String(l.URL()),
@@ -88,7 +88,7 @@ func (l *lab) as(region, key string) *lab {
 	return &lab{l.Running, l.t, l.ctx, ec2.NewFromConfig(cfg), ebs.NewFromConfig(cfg), sts.NewFromConfig(cfg)}
 }
 
-// refusal is an API error as "Code 400", "" where there is none.
+// refusal returns an API error as "Code 400", or "".
 func refusal(err error) string {
 	if err == nil {
 		return ""

@@ -115,9 +115,9 @@ func TestInterface(t *testing.T) {
 	wantRefusal(t, err, "InvalidNetworkInterfaceID.NotFound 400")
 }
 
-// TestConsoleOfTheDead reads the console of an instance that was terminated:
-// its time is not before the end, and after an hour it is gone.
-func TestConsoleOfTheDead(t *testing.T) {
+// TestConsoleAfterTermination reads the console of a terminated instance: its
+// time is not before the end, and after an hour it is gone.
+func TestConsoleAfterTermination(t *testing.T) {
 	clk := newClock()
 	clk.turn(time.Until(clk.Now()) * -1) // the console's time is real
 	l := start(t, Options{NoInstances: true, Now: clk.Now})

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
 
-// TestLaunchRefusals launches as AWS lets nobody, each time with one mistake.
+// TestLaunchRefusals makes launches that AWS rejects, each with one mistake.
 func TestLaunchRefusals(t *testing.T) {
 	l := start(t, Options{NoInstances: true})
 	ami := l.register("hello", l.snapshot())
@@ -27,8 +27,8 @@ func TestLaunchRefusals(t *testing.T) {
 	}{
 		{"HVM-only type", "InvalidParameterCombination 400", func(in *ec2.RunInstancesInput) { in.InstanceType = "t2.micro" }},
 		{"PV-only type", "InvalidParameterCombination 400", func(in *ec2.RunInstancesInput) { in.ImageId = hvmAMI }},
-		{"type that isn't there", "InvalidParameterValue 400", func(in *ec2.RunInstancesInput) { in.InstanceType = "m9.tiny" }},
-		{"image that isn't there", "InvalidAMIID.NotFound 400", func(in *ec2.RunInstancesInput) { in.ImageId = aws.String("ami-12345678") }},
+		{"unknown type", "InvalidParameterValue 400", func(in *ec2.RunInstancesInput) { in.InstanceType = "m9.tiny" }},
+		{"unknown image", "InvalidAMIID.NotFound 400", func(in *ec2.RunInstancesInput) { in.ImageId = aws.String("ami-12345678") }},
 		{"image that is none", "InvalidAMIID.Malformed 400", func(in *ec2.RunInstancesInput) { in.ImageId = aws.String("hello") }},
 		{"kernel as image", "InvalidAMIID.Malformed 400", func(in *ec2.RunInstancesInput) { in.ImageId = aws.String("aki-5c21674b") }},
 		{"unknown kernel", "InvalidAMIID.NotFound 400", func(in *ec2.RunInstancesInput) { in.KernelId = aws.String("aki-12345678") }},
@@ -76,7 +76,7 @@ func TestLaunchRefusals(t *testing.T) {
 	}
 }
 
-// TestRegionsWithoutPV asks for types where none are, and where few are.
+// TestRegionsWithoutPV tests regions with few or no paravirtual types.
 func TestRegionsWithoutPV(t *testing.T) {
 	l := start(t, Options{NoInstances: true})
 	offered := func(region, kind string) int {

@@ -152,7 +152,7 @@ func TestNetworkRefusals(t *testing.T) {
 		{"rule past the last port", allow("udp", 1, 65536, "0.0.0.0/0"), "InvalidParameterValue 400"},
 		{"rule of no protocol", allow("tcpip", 1, 2, "0.0.0.0/0"), "InvalidParameterValue 400"},
 		{"rule for no block", allow("tcp", 1, 2, "0.0.0.0"), "InvalidParameterValue 400"},
-		{"rule that isn't there", revoked, "InvalidPermission.NotFound 400"},
+		{"unknown rule", revoked, "InvalidPermission.NotFound 400"},
 		{"group again", group("web"), "InvalidGroup.Duplicate 400"},
 		{"reserved group", group("default"), "InvalidParameterValue 400"},
 		{"route again", routed, "RouteAlreadyExists 400"},

@@ -97,8 +97,8 @@ func TestEqualBlocksAreKeptOnce(t *testing.T) {
 	}
 }
 
-// TestLatency checks that every call takes its time: 24 blocks by 4 workers go
-// in six rounds. What they take beyond that is for benchmarks.
+// TestLatency checks the minimum duration of calls: 24 blocks by 4 workers take
+// six rounds. Benchmarks measure what they take beyond that.
 func TestLatency(t *testing.T) {
 	const latency, n, workers = 30 * time.Millisecond, 24, 4
 	l := start(t, Options{Latency: latency})

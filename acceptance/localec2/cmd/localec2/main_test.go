@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// TestMain makes the test binary the program where the environment says so, so
-// that signals and exit codes are real.
+// TestMain runs the program instead of the tests if the environment says so.
+// That makes signals and exit codes real.
 func TestMain(m *testing.M) {
 	if os.Getenv("LOCALEC2_TEST_MAIN") != "" {
 		main()
