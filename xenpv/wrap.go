@@ -176,7 +176,7 @@ func choose(name string, f *image.Facts) (boot.Method, error) {
 		}
 		return method, refused(method, f)
 	}
-	for _, method := range []boot.Method{boot.PVGRUB, boot.Multiboot, boot.Disk} {
+	for _, method := range boot.Automatic {
 		if len(method.Check(f)) == 0 {
 			return method, nil
 		}

@@ -8,8 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -130,31 +128,4 @@ func checkNameFree(ctx context.Context, s *cloud.Session, name string) error {
 		return NameTakenError{Name: name, Region: s.Region, ImageID: aws.ToString(image.ImageId)}
 	}
 	return nil
-}
-
-// ImageTags returns all tags of the AMI.
-func (r *Request) ImageTags() map[string]string { return r.tags(cloud.RoleImage, r.UserImageTags) }
-
-// SnapshotTags returns all tags of the snapshot.
-func (r *Request) SnapshotTags() map[string]string {
-	return r.tags(cloud.RoleSnapshot, r.UserSnapshotTags)
-}
-
-// tags joins the user's tags with this project's own.
-func (r *Request) tags(role string, users map[string]string) map[string]string {
-	all := maps.Clone(users)
-	if all == nil {
-		all = map[string]string{}
-	}
-	if r.Environment != "" {
-		all[cloud.EnvironmentTag] = r.Environment
-	}
-	all[cloud.BuildTag], all[cloud.RoleTag], all[cloud.SystemTag], all[cloud.ContentTag] = r.BuildID, role, r.System, r.Content
-	if r.BootMethod != "" {
-		all[cloud.BootMethodTag] = r.BootMethod
-	}
-	if r.MaxMemoryMiB != 0 {
-		all[cloud.MaxMemoryTag] = strconv.FormatInt(r.MaxMemoryMiB, 10)
-	}
-	return all
 }

@@ -1,6 +1,6 @@
 // Package boot knows the ways to boot an image from a disk on EC2. A [Method]
 // states what it requires of an image, what it puts on the disk, and how its AMI
-// is registered. PV-GRUB is the only one so far.
+// is registered.
 package boot
 
 import (
@@ -29,6 +29,29 @@ type Method interface {
 	Prepare(o Options) (*Content, error)
 	// Registration returns how an AMI of the disk is registered.
 	Registration() Registration
+}
+
+// Methods are all methods.
+var Methods = []Method{PVGRUB, PVShim, Multiboot, Disk}
+
+// Auto selects the first of [Automatic] that can boot an image.
+const Auto = "auto"
+
+// Automatic are the methods that [Auto] selects from, in this order. PVShim is
+// not among them, because it needs a copy of Xen's shim: the source
+// unikernel-ami falls back to it in regions without PV instances.
+var Automatic = []Method{PVGRUB, Multiboot, Disk}
+
+// Find returns the method of a name.
+func Find(name string) (Method, error) {
+	var names []string
+	for _, m := range Methods {
+		if m.Name() == name {
+			return m, nil
+		}
+		names = append(names, m.Name())
+	}
+	return nil, fmt.Errorf("boot method %q is unknown: use %s or one of %v", name, Auto, names)
 }
 
 // A Registration is how an AMI is registered.

@@ -2,7 +2,6 @@ package boot
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/image"
 )
@@ -39,22 +38,4 @@ func (bootableDisk) Warnings(*image.Facts) []image.Finding { return nil }
 // Prepare is not for disks: there is nothing to wrap.
 func (bootableDisk) Prepare(Options) (*Content, error) {
 	return nil, errors.New("prepare disk: a disk that boots by itself is not wrapped")
-}
-
-// Methods are all methods, in the order in which they are preferred.
-var Methods = []Method{PVGRUB, PVShim, Multiboot, Disk}
-
-// Auto chooses the first method that can boot an image.
-const Auto = "auto"
-
-// Find returns the method of a name.
-func Find(name string) (Method, error) {
-	var names []string
-	for _, m := range Methods {
-		if m.Name() == name {
-			return m, nil
-		}
-		names = append(names, m.Name())
-	}
-	return nil, fmt.Errorf("boot method %q is unknown: use %s or one of %v", name, Auto, names)
 }
