@@ -106,7 +106,9 @@
 // # Faults and inspection
 //
 // [Server.Inject] delays, throttles, refuses, fails or cuts calls, before or
-// after they take effect. [Server.Calls] returns the calls so far,
+// after they take effect. With the kind [EndPending], RunInstances succeeds, but
+// its instances go from pending to terminated with the state reason
+// Server.InternalError. [Server.Calls] returns the calls so far,
 // [Server.Resources] the resources that exist. Over HTTP: GET /_localec2/calls,
 // GET /_localec2/resources, POST /_localec2/faults with one fault per line (see
 // [ParseFault]), DELETE /_localec2/faults, and the ping above. These need no

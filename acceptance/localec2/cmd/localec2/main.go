@@ -37,7 +37,9 @@ on, and answers on the ports that its security groups open.
 Faults: ACTION=KIND[,from=N][,times=N][,nth=N][,delay=D][,service=S][,region=R][,code=C][,status=N]
   ACTION  an action such as PutSnapshotBlock, or * for all actions
   KIND    delay, throttle, refuse, fail (any error), cut or cut-after (close the
-          connection before or after the call takes effect)
+          connection before or after the call takes effect), or end-pending (with
+          RunInstances only: the call succeeds, but its instances go from pending
+          to terminated with the state reason Server.InternalError)
   from    first call it applies to, counted from 1
   times   number of calls it applies to; 0 means no limit
   nth     short for from=N,times=1
