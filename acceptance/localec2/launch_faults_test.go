@@ -19,6 +19,14 @@ func endingLab(t *testing.T) (*lab, *clock) {
 	return l, clk
 }
 
+// stateReason returns an instance's state reason as "code, message".
+func stateReason(in types.Instance) string {
+	if in.StateReason == nil {
+		return "none"
+	}
+	return aws.ToString(in.StateReason.Code) + ", " + aws.ToString(in.StateReason.Message)
+}
+
 // TestEndPending checks that a launch succeeds, that all of its instances go
 // from pending to terminated, and that the next launch works.
 func TestEndPending(t *testing.T) {
@@ -33,8 +41,8 @@ func TestEndPending(t *testing.T) {
 	clk.turn(59 * time.Second)
 	for _, in := range pair {
 		now := l.instance(in.InstanceId)
-		if in.State.Name != "pending" || now.State.Name != "pending" || *now.StateReason.Code != "pending" || now.PublicIpAddress != nil {
-			t.Errorf("launched as %s, then %s (%s) at %s", in.State.Name, now.State.Name, *now.StateReason.Code, aws.ToString(now.PublicIpAddress))
+		if in.State.Name != "pending" || now.State.Name != "pending" || stateReason(now) != "pending, pending" || now.PublicIpAddress != nil {
+			t.Errorf("launched as %s, then %s (%s) at %s", in.State.Name, now.State.Name, stateReason(now), aws.ToString(now.PublicIpAddress))
 		}
 	}
 	clk.turn(time.Second)
@@ -43,8 +51,8 @@ func TestEndPending(t *testing.T) {
 		if ended.State.Name != "terminated" || *ended.State.Code != 48 {
 			t.Errorf("it is %s (%d), want terminated", ended.State.Name, *ended.State.Code)
 		}
-		if r := ended.StateReason; *r.Code != "Server.InternalError" || *r.Message != "Server.InternalError: Internal error on launch" {
-			t.Errorf("state reason %s: %s", *r.Code, *r.Message)
+		if got := stateReason(ended); got != "Server.InternalError, Server.InternalError: Internal error on launch" {
+			t.Errorf("state reason %s", got)
 		}
 	}
 	if got := l.Resources()["us-east-1"].Instances; len(got) != 0 {
@@ -68,8 +76,8 @@ func TestEndPendingAtOnce(t *testing.T) {
 		t.Errorf("the fault affects other actions: %v", err)
 	}
 	in := l.launch(launching(l.register("second", l.snapshot())))
-	if in.State.Name != "pending" || *in.StateReason.Code != "pending" {
-		t.Errorf("launched as %s (%s)", in.State.Name, *in.StateReason.Code)
+	if in.State.Name != "pending" || stateReason(in) != "pending, pending" {
+		t.Errorf("launched as %s (%s)", in.State.Name, stateReason(in))
 	}
 	l.settle(in.InstanceId, "terminated")
 }
@@ -83,8 +91,8 @@ func TestChangeEndPending(t *testing.T) {
 	l.terminate(id)
 	for _, want := range []types.InstanceStateName{"shutting-down", "terminated"} {
 		in := l.instance(id)
-		if in.State.Name != want || *in.StateReason.Code != "Client.UserInitiatedShutdown" {
-			t.Errorf("terminated by its user, it is %s (%s), want %s", in.State.Name, *in.StateReason.Code, want)
+		if in.State.Name != want || stateReason(in) != "Client.UserInitiatedShutdown, Client.UserInitiatedShutdown: User initiated shutdown" {
+			t.Errorf("terminated by its user, it is %s (%s), want %s", in.State.Name, stateReason(in), want)
 		}
 		clk.turn(time.Minute)
 	}
