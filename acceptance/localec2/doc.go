@@ -32,9 +32,10 @@
 //
 // An instance reads its root volume from the image's snapshot, block by block,
 // through the EBS direct APIs, and boots it under Xen in QEMU (see package
-// xenpv/hypervisor for the requirements). The image's kernel decides how: an hd0
-// AKI finds menu.lst in PV-GRUB's documented places, an hd00 AKI only in the
-// first partition. Xen's pygrub reads the menu, or the pv-grub set in
+// xenpv/hypervisor for the requirements). An HVM image boots from its boot
+// sector. A paravirtual image boots as its kernel decides: an hd0 AKI finds
+// menu.lst in PV-GRUB's documented places, an hd00 AKI only in the first
+// partition. Xen's pygrub reads the menu, or the pv-grub set in
 // [Options].PVGRUB; the log and the first line of the console name the one in
 // use.
 //
@@ -106,7 +107,9 @@
 // # Faults and inspection
 //
 // [Server.Inject] delays, throttles, refuses, fails or cuts calls, before or
-// after they take effect. [Server.Calls] returns the calls so far,
+// after they take effect. With the kind [EndPending], RunInstances succeeds, but
+// its instances go from pending to terminated with the state reason
+// Server.InternalError. [Server.Calls] returns the calls so far,
 // [Server.Resources] the resources that exist. Over HTTP: GET /_localec2/calls,
 // GET /_localec2/resources, POST /_localec2/faults with one fault per line (see
 // [ParseFault]), DELETE /_localec2/faults, and the ping above. These need no
@@ -156,12 +159,13 @@
 //   - If pygrub finds more on a disk than PV-GRUB does (a grub.cfg next to
 //     menu.lst), it boots that. Xen decides whether it starts a 32-bit or a
 //     64-bit kernel: the AKI's architecture is compared only with the image's.
-//   - Instances of HVM images run, and never answer. There are no key pairs,
-//     no separate volumes and no separate network interfaces. The IAM instance
-//     profiles that exist are those in [Options].InstanceProfiles. Spot instances
-//     are launched at once, at a price of 0.001 dollars. Console output is there
-//     at once, not after minutes, and instance status checks ask the hypervisor,
-//     not the guest.
+//   - HVM images boot on types of the Xen system (t2, m4 and c4, for example).
+//     On Nitro types, their instances run but never answer.
+//   - There are no key pairs, no separate volumes and no separate network
+//     interfaces. The IAM instance profiles that exist are those in
+//     [Options].InstanceProfiles. Spot instances are launched at once, at a price
+//     of 0.001 dollars. Console output is available at once, not after minutes,
+//     and instance status checks ask the hypervisor, not the guest.
 //   - Instances are launched as long as three quarters of this machine's memory
 //     can hold them ([Options].MemoryMiB), then InsufficientInstanceCapacity.
 //   - A paravirtual image without a kernel can't be launched (MissingParameter);

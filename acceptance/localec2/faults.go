@@ -15,12 +15,13 @@ const (
 
 // Kinds of faults.
 const (
-	Delay    = fault.Delay
-	Throttle = fault.Throttle
-	Refuse   = fault.Refuse
-	Fail     = fault.Fail
-	Cut      = fault.Cut
-	CutAfter = fault.CutAfter
+	Delay      = fault.Delay
+	Throttle   = fault.Throttle
+	Refuse     = fault.Refuse
+	Fail       = fault.Fail
+	Cut        = fault.Cut
+	CutAfter   = fault.CutAfter
+	EndPending = fault.EndPending
 )
 
 // Fault is a fault to inject. Empty fields match any call.

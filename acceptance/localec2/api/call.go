@@ -18,6 +18,10 @@ type Call struct {
 	Resource  string    // id of the resource that the call is about, for the record
 	Request   *http.Request
 	Body      []byte
+
+	// EndPending is set by an injected fault: the instances that the call
+	// launches end while they are pending.
+	EndPending bool
 }
 
 // NewCall returns the call for a request that has just arrived.

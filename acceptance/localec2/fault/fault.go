@@ -19,6 +19,11 @@ const (
 	Fail     = "fail"      // the error in Code and Status; by default InternalError with status 500
 	Cut      = "cut"       // the connection is closed before the call takes effect
 	CutAfter = "cut-after" // the connection is closed after the call has taken effect
+
+	// EndPending lets RunInstances succeed, but the instances end while they
+	// are pending: they are terminated with the state reason
+	// Server.InternalError. It applies to no other action.
+	EndPending = "end-pending"
 )
 
 // Fault is a fault to inject. Empty fields match any call.
@@ -84,7 +89,13 @@ func (s *Set) strike(c *api.Call) (Fault, time.Duration) {
 	return first, delay
 }
 
+// launchAction is the only action that EndPending applies to.
+const launchAction = "RunInstances"
+
 func (f Fault) matches(c *api.Call) bool {
+	if f.Kind == EndPending && c.Action != launchAction {
+		return false
+	}
 	return (f.Service == "" || f.Service == c.Service) &&
 		(f.Action == "" || f.Action == c.Action) &&
 		(f.Region == "" || f.Region == c.Region)
@@ -114,6 +125,8 @@ func (s *Set) Run(c *api.Call, errs api.Errors, run api.Run) (any, error) {
 	case CutAfter:
 		_, _ = run() // the result is lost with the connection
 		return nil, ErrCut
+	case EndPending:
+		c.EndPending = true // package instance reads it
 	}
 	return run()
 }

@@ -13,9 +13,10 @@ import (
 //	ACTION=KIND[,from=N][,times=N][,nth=N][,delay=DURATION][,service=S][,region=R][,code=C][,status=N]
 //
 // ACTION is the name of an action, or * for all. KIND is delay, throttle, refuse,
-// fail, cut or cut-after. nth=N is short for from=N,times=1. times=0, the default,
-// means no limit. For example, "PutSnapshotBlock=refuse,from=3" refuses every
-// block from the third on.
+// fail, cut, cut-after or end-pending, which needs the action RunInstances. nth=N
+// is short for from=N,times=1. times=0, the default, means no limit. For example,
+// "PutSnapshotBlock=refuse,from=3" refuses every block from the third on, and
+// "RunInstances=end-pending,nth=1" ends the instances of the first launch.
 func Parse(text string) (Fault, error) {
 	head, rest, more := strings.Cut(text, ",")
 	name, kind, ok := strings.Cut(head, "=")
@@ -72,9 +73,13 @@ func (f *Fault) check() error {
 		if f.Delay <= 0 {
 			return errors.New("kind delay needs delay=DURATION, such as delay=2s")
 		}
+	case EndPending:
+		if f.Action != launchAction {
+			return errors.New("kind end-pending needs the action RunInstances: RunInstances=end-pending")
+		}
 	case Throttle, Refuse, Fail, Cut, CutAfter:
 	default:
-		return fmt.Errorf("unknown kind %q; the kinds are delay, throttle, refuse, fail, cut, cut-after", f.Kind)
+		return fmt.Errorf("unknown kind %q; the kinds are delay, throttle, refuse, fail, cut, cut-after, end-pending", f.Kind)
 	}
 	if f.From < 0 || f.Times < 0 || f.Delay < 0 {
 		return errors.New("from, times, nth and delay can't be negative")

@@ -16,6 +16,7 @@ func TestParse(t *testing.T) {
 		"*=throttle,service=ebs,times=4":             {Kind: Throttle, Service: "ebs", Times: 4},
 		"StartSnapshot=fail,status=503,code=Gone":    {Kind: Fail, Action: "StartSnapshot", Status: 503, Code: "Gone"},
 		"CompleteSnapshot=cut-after,delay=1ms,nth=1": {Kind: CutAfter, Action: "CompleteSnapshot", Delay: time.Millisecond, From: 1, Times: 1},
+		"RunInstances=end-pending,nth=2":             {Kind: EndPending, Action: "RunInstances", From: 2, Times: 1},
 	} {
 		got, err := Parse(text)
 		if err != nil {
@@ -26,17 +27,19 @@ func TestParse(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"":                     "must begin with ACTION=KIND",
-		"PutSnapshotBlock":     "must begin with ACTION=KIND",
-		"=cut":                 "must begin with ACTION=KIND",
-		"*=explode":            `unknown kind "explode"`,
-		"*=delay":              "needs delay=DURATION",
-		"*=cut,often=1":        `unknown option "often"`,
-		"*=cut,":               `unknown option ""`,
-		"*=cut,from=x":         "invalid syntax",
-		"*=cut,from=-1":        "can't be negative",
-		"*=fail,status=200":    "not an error",
-		"*=delay,delay=5weeks": "unknown unit",
+		"":                           "must begin with ACTION=KIND",
+		"PutSnapshotBlock":           "must begin with ACTION=KIND",
+		"=cut":                       "must begin with ACTION=KIND",
+		"*=explode":                  `unknown kind "explode"`,
+		"*=delay":                    "needs delay=DURATION",
+		"*=cut,often=1":              `unknown option "often"`,
+		"*=cut,":                     `unknown option ""`,
+		"*=cut,from=x":               "invalid syntax",
+		"*=cut,from=-1":              "can't be negative",
+		"*=fail,status=200":          "not an error",
+		"*=end-pending":              "needs the action RunInstances",
+		"StartInstances=end-pending": "needs the action RunInstances",
+		"*=delay,delay=5weeks":       "unknown unit",
 	} {
 		if _, err := Parse(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", text, err, want)

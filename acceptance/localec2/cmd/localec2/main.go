@@ -37,7 +37,9 @@ on, and answers on the ports that its security groups open.
 Faults: ACTION=KIND[,from=N][,times=N][,nth=N][,delay=D][,service=S][,region=R][,code=C][,status=N]
   ACTION  an action such as PutSnapshotBlock, or * for all actions
   KIND    delay, throttle, refuse, fail (any error), cut or cut-after (close the
-          connection before or after the call takes effect)
+          connection before or after the call takes effect), or end-pending (with
+          RunInstances only: the call succeeds, but its instances go from pending
+          to terminated with the state reason Server.InternalError)
   from    first call it applies to, counted from 1
   times   number of calls it applies to; 0 means no limit
   nth     short for from=N,times=1
@@ -92,6 +94,30 @@ func parse(args []string, stderr io.Writer) (localec2.Options, []localec2.Fault,
 		fmt.Fprint(stderr, usage)
 		fs.PrintDefaults()
 	}
+	defineOptions(fs, &opts)
+	quiet := fs.Bool("quiet", false, "do not log calls")
+	fs.Func("fault", "`fault` to inject, see above (repeatable)", func(text string) error {
+		f, err := localec2.ParseFault(text)
+		faults = append(faults, f)
+		return err
+	})
+	if err := fs.Parse(args); err != nil {
+		return opts, nil, err
+	}
+	if fs.NArg() > 0 {
+		fmt.Fprintf(stderr, "localec2: unexpected argument %q\n", fs.Arg(0))
+		return opts, nil, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	logger := log.New(stderr, "", log.Ltime|log.Lmicroseconds)
+	if !*quiet {
+		opts.OnCall = logCalls(logger)
+	}
+	opts.Log = func(line string) { logger.Print(line) }
+	return opts, faults, nil
+}
+
+// defineOptions defines the flags that set the server's options.
+func defineOptions(fs *flag.FlagSet, opts *localec2.Options) {
 	fs.StringVar(&opts.Listen, "listen", "127.0.0.1:0", "loopback `address` and port; port 0 picks a free one")
 	fs.StringVar(&opts.Account, "account", "123456789012", "`account` that owns the resources")
 	fs.DurationVar(&opts.Latency, "latency", 0, "minimum `time` for each call")
@@ -112,25 +138,6 @@ func parse(args []string, stderr io.Writer) (localec2.Options, []localec2.Fault,
 		return nil
 	})
 	fs.BoolVar(&opts.TokensOutlive, "tokens-outlive", false, "keep client tokens bound to deleted snapshots")
-	quiet := fs.Bool("quiet", false, "do not log calls")
-	fs.Func("fault", "`fault` to inject, see above (repeatable)", func(text string) error {
-		f, err := localec2.ParseFault(text)
-		faults = append(faults, f)
-		return err
-	})
-	if err := fs.Parse(args); err != nil {
-		return opts, nil, err
-	}
-	if fs.NArg() > 0 {
-		fmt.Fprintf(stderr, "localec2: unexpected argument %q\n", fs.Arg(0))
-		return opts, nil, fmt.Errorf("unexpected argument %q", fs.Arg(0))
-	}
-	logger := log.New(stderr, "", log.Ltime|log.Lmicroseconds)
-	if !*quiet {
-		opts.OnCall = logCalls(logger)
-	}
-	opts.Log = func(line string) { logger.Print(line) }
-	return opts, faults, nil
 }
 
 // logCalls logs one line per call.

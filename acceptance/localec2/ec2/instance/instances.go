@@ -90,6 +90,7 @@ type Instance struct {
 	launched    time.Time
 
 	target  string // running, stopped or terminated
+	aborted bool   // it goes from pending to terminated
 	reached bool   // the guest has started or ended
 	settles time.Time
 	reason  stateReason
@@ -129,6 +130,9 @@ type stateReason struct {
 func (in *Instance) state(now time.Time) string {
 	if in.reached && !now.Before(in.settles) {
 		return in.target
+	}
+	if in.aborted {
+		return pending
 	}
 	return transition[in.target]
 }

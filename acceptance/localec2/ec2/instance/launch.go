@@ -68,7 +68,11 @@ func (s *Instances) runInstances(c *query.Call) (any, error) {
 	if token != "" {
 		state.launches[token] = launched{mark, instances}
 	}
-	return s.reservationOf(c, instances), nil
+	out := s.reservationOf(c, instances)
+	for _, in := range instances {
+		in.reached = in.reached || in.aborted // only now: EC2's answer shows every instance as pending
+	}
+	return out, nil
 }
 
 // fingerprint returns a request's parameters in a canonical order.
@@ -115,7 +119,11 @@ func (s *Instances) start(c *query.Call, l *launch) ([]*Instance, error) {
 		s.regions[c.Region].instances[in.ID] = &in
 		s.networks.Attach(c.Region, in.nic)
 		instances = append(instances, &in)
-		s.powerOn(&in)
+		if c.EndPending {
+			s.endPending(&in)
+		} else {
+			s.powerOn(&in)
+		}
 	}
 	return instances, nil
 }

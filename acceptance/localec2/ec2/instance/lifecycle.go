@@ -15,6 +15,14 @@ func (s *Instances) powerOn(in *Instance) {
 	in.guest = s.host.Start(s.guestSpec(in), observer{s, in})
 }
 
+// endPending makes a new instance end while it is pending, as EC2 does if it
+// can't start one. It never has a guest or a public address.
+func (s *Instances) endPending(in *Instance) {
+	in.target, in.aborted, in.settles = terminated, true, s.acct.Now().Add(s.opts.Pending)
+	in.reason = stateReason{"Server.InternalError", "Server.InternalError: Internal error on launch"}
+	in.release()
+}
+
 // guestSpec describes the guest of an instance.
 func (s *Instances) guestSpec(in *Instance) guest.Spec {
 	cidr := in.nic.Subnet.CIDR
@@ -40,6 +48,7 @@ func (s *Instances) guestSpec(in *Instance) guest.Spec {
 // is gone.
 func (s *Instances) powerOff(in *Instance, target string) {
 	in.target, in.settles = target, s.acct.Now().Add(s.opts.Ending)
+	in.aborted = false
 	in.reached = in.guest == nil
 	if in.guest != nil {
 		in.guest.Stop()

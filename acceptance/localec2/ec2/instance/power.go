@@ -90,7 +90,7 @@ func (s *Instances) terminateInstances(c *query.Call) (any, error) {
 // kept, so it has nothing to save.
 func (s *Instances) stopInstances(c *query.Call) (any, error) {
 	check := func(in *Instance, state string) error {
-		if state == terminated || state == shuttingDown {
+		if state == terminated || state == shuttingDown || in.aborted {
 			return api.Bad("IncorrectInstanceState", "This instance '%s' is not in a state from which it can be stopped.", in.ID)
 		}
 		if in.spot {
