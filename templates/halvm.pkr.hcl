@@ -26,7 +26,7 @@ variable "image" {
 }
 
 variable "name" {
-  description = "The AMIs' name, before the environment and the time."
+  description = "The prefix of the AMIs' names; the environment and a timestamp are appended."
   type        = string
   default     = "web"
 }

@@ -35,7 +35,7 @@ variable "build_command" {
 }
 
 variable "name" {
-  description = "The AMI's name, before the environment and the time."
+  description = "The prefix of the AMI's name; the environment and a timestamp are appended."
   type        = string
   default     = "web"
 }
@@ -53,7 +53,7 @@ variable "cmdline" {
 }
 
 variable "environment" {
-  description = "The environment, which becomes part of the AMI's name, and a tag."
+  description = "The environment: part of the AMI's name, and a tag."
   type        = string
   default     = "dev"
 }

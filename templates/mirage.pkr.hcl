@@ -4,18 +4,18 @@
 #   packer build -var image=web.xen mirage.pkr.hcl
 #   packer build -var image=web.xen -only='*.dev' mirage.pkr.hcl
 #
-# Version: since 3.9, mirage builds images only for PVH, which PV-GRUB can't start,
-# and which are rejected. Either use 3.8, or make an HVM AMI that starts the image
-# with a multiboot loader such as GRUB 2.
+# Version: since 3.9, mirage builds images that PV-GRUB can't start. They boot by the
+# method multiboot, as an hvm AMI on HVM instance types of Xen (t2, m4, c4). Use 3.8
+# for a paravirtual AMI.
 #
 # Network: EC2 assigns addresses by DHCP. Unless an image is configured with
 # --dhcp=true, a fixed address is compiled in.
 #
-# Command line: MirageOS 2 and 3 read it from xenstore first, which may have
+# Command line: MirageOS 2 and 3 read it from xenstore first, which may contain
 # PV-GRUB's own instead of this one. Set important options with "mirage configure".
 # If they differ between environments, build an image for each.
 #
-# Instances: only types of the previous generation run PV: T1, M1, M2, M3, C1 and
+# Instances: paravirtual AMIs run only on types of the previous generation: T1, M1, M2, M3, C1 and
 # C3, if the region offers them.
 
 packer {
@@ -34,7 +34,7 @@ variable "image" {
 }
 
 variable "name" {
-  description = "The AMIs' name, before the environment and the time."
+  description = "The prefix of the AMIs' names; the environment and a timestamp are appended."
   type        = string
   default     = "web"
 }

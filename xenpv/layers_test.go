@@ -15,13 +15,15 @@ const module = "github.com/unikernel-ami/packer-plugin-unikernel/"
 // directly or not. That keeps facts (image), decisions (boot) and bytes (disk)
 // apart.
 var layers = map[string][]string{
-	"xenpv/internal/files": {},
-	"xenpv/image":          {"xenpv/internal/files"},
-	"xenpv/xlconfig":       {"xenpv/internal/files", "xenpv/image"},
-	"xenpv/disk/ext2":      {},
-	"xenpv/disk":           {"xenpv/internal/files", "xenpv/disk/ext2"},
-	"xenpv/boot":           {"xenpv/internal/files", "xenpv/image", "xenpv/disk", "xenpv/disk/ext2"},
-	"xenpv":                {"xenpv/internal/files", "xenpv/image", "xenpv/xlconfig", "xenpv/disk", "xenpv/disk/ext2", "xenpv/boot"},
+	"xenpv/internal/files":  {},
+	"xenpv/disk/bootsector": {},
+	// The multiboot header is one of the facts: the loader's package reads it.
+	"xenpv/image":     {"xenpv/internal/files", "xenpv/disk/bootsector"},
+	"xenpv/xlconfig":  {"xenpv/internal/files", "xenpv/disk/bootsector", "xenpv/image"},
+	"xenpv/disk/ext2": {},
+	"xenpv/disk":      {"xenpv/internal/files", "xenpv/disk/ext2", "xenpv/disk/bootsector"},
+	"xenpv/boot":      {"xenpv/internal/files", "xenpv/disk/bootsector", "xenpv/image", "xenpv/disk", "xenpv/disk/ext2"},
+	"xenpv":           {"xenpv/internal/files", "xenpv/disk/bootsector", "xenpv/image", "xenpv/xlconfig", "xenpv/disk", "xenpv/disk/ext2", "xenpv/boot"},
 }
 
 func TestLayers(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -17,13 +18,16 @@ func TestReportOfNotes(t *testing.T) {
 	want := &Report{
 		Format: "elf64", Arch: "x86_64", Boot: "pv", GuestOS: "Unikraft", Loader: "generic", XenVersion: "xen-3.0",
 		Source: "notes", System: "unikraft", Compression: "none", Payload: "elf", KernelSize: int64(len(kerneltest.PV().Bytes())),
-		PVGRUB: true, Problems: []image.Finding{}, Warnings: got.Warnings,
+		PVGRUB: true, Problems: []image.Finding{}, Warnings: got.Warnings, Methods: got.Methods,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if err := got.Err(); err != nil {
 		t.Error(err)
+	}
+	if got := bootsBy(got); got != "pv-grub pv-shim" {
+		t.Errorf("boots by %q", got)
 	}
 }
 
@@ -34,7 +38,7 @@ func TestReportOfLegacySection(t *testing.T) {
 	want := &Report{
 		Format: "elf32", Arch: "i386", Boot: "pv", GuestOS: "Mirage", Loader: "generic", XenVersion: "xen-3.0",
 		Source: "section", System: "mirage", Compression: "none", Payload: "elf", KernelSize: int64(len(k.Bytes())),
-		PVGRUB: true, Problems: []image.Finding{}, Warnings: got.Warnings,
+		PVGRUB: true, Problems: []image.Finding{}, Warnings: got.Warnings, Methods: got.Methods,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -52,18 +56,19 @@ func TestDebianImages(t *testing.T) {
 		file, arch, boot      string
 		report                Report
 		problem, compressedBy string
+		methods               string
 	}{
-		{"gnumach-amd64.gz", "x86_64", "pv", mach, "", ""},
-		{"gnumach-i386.gz", "i386", "pv", mach, "", ""},
-		{"grub-x86_64-xen.bin", "x86_64", "pv", grub, "", ""},
-		{"grub-i386-xen.bin", "i386", "pv", grub, "", ""},
-		{"grub-i386-xen_pvh.bin", "i386", "pvh", Report{Source: "notes", System: "grub", Compression: "none", Payload: "elf"}, "pvh-only", ""},
-		{"vmlinuz-amd64", "x86_64", "pv", linux, "", "xz"},
-		{"vmlinuz-cloud-amd64", "x86_64", "pv", linux, "", "lz4"},
-		{"vmlinuz-686-pae", "i386", "pvh", linux, "pvh-only", "xz"},
-		{"xen-shim", "i386", "pvh", Report{Source: "notes", System: "unknown", Compression: "none", Payload: "elf"}, "pvh-only", ""},
-		{"xen-hypervisor.gz", "i386", "none", Report{System: "unknown", Compression: "gzip", Payload: "elf"}, "not-xen", ""},
-		{"hvmloader", "i386", "none", Report{System: "unknown", Compression: "none", Payload: "elf"}, "not-xen", ""},
+		{"gnumach-amd64.gz", "x86_64", "pv", mach, "", "", "pv-grub pv-shim"},
+		{"gnumach-i386.gz", "i386", "pv", mach, "", "", "pv-grub pv-shim"},
+		{"grub-x86_64-xen.bin", "x86_64", "pv", grub, "", "", "pv-grub pv-shim"},
+		{"grub-i386-xen.bin", "i386", "pv", grub, "", "", "pv-grub pv-shim"},
+		{"grub-i386-xen_pvh.bin", "i386", "pvh", Report{Source: "notes", System: "grub", Compression: "none", Payload: "elf"}, "pvh-only", "", ""},
+		{"vmlinuz-amd64", "x86_64", "pv", linux, "", "xz", "pv-grub pv-shim"},
+		{"vmlinuz-cloud-amd64", "x86_64", "pv", linux, "", "lz4", "pv-grub pv-shim"},
+		{"vmlinuz-686-pae", "i386", "pvh", linux, "pvh-only", "xz", ""},
+		{"xen-shim", "i386", "pvh", Report{Source: "notes", System: "unknown", Compression: "none", Payload: "elf"}, "pvh-only", "", "multiboot"},
+		{"xen-hypervisor.gz", "i386", "none", Report{System: "unknown", Compression: "gzip", Payload: "elf"}, "not-xen", "", "multiboot"},
+		{"hvmloader", "i386", "none", Report{System: "unknown", Compression: "none", Payload: "elf"}, "not-xen", "", ""},
 	} {
 		t.Run(test.file, func(t *testing.T) {
 			report, err := Inspect(t.Context(), filepath.Join(dir, test.file), image.OpenOptions{})
@@ -77,12 +82,26 @@ func TestDebianImages(t *testing.T) {
 			if problems := codes(got.Problems); len(problems) > 1 || !want.PVGRUB && !slices.Equal(problems, []string{test.problem}) {
 				t.Errorf("problems %q, want %q", problems, test.problem)
 			}
-			want.KernelSize, want.Problems, want.Warnings = got.KernelSize, got.Problems, got.Warnings
+			if got := bootsBy(report); got != test.methods {
+				t.Errorf("boots by %q, want %q", got, test.methods)
+			}
+			want.KernelSize, want.Problems, want.Warnings, want.Methods = got.KernelSize, got.Problems, got.Warnings, got.Methods
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}
+}
+
+// bootsBy returns the names of the methods that can boot an image.
+func bootsBy(r *Report) string {
+	var names []string
+	for _, m := range r.Methods {
+		if m.OK {
+			names = append(names, m.Method)
+		}
+	}
+	return strings.Join(names, " ")
 }
 
 // reportOf inspects an image in memory.

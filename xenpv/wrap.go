@@ -107,7 +107,7 @@ func (e *RefusedError) Unwrap() error { return e.Problems }
 // Wrap opens and checks an image and lays out its disk. It writes nothing but
 // temporary files, and compresses the kernel only after all other checks.
 //
-// It fails with a [RefusedError] if PV-GRUB can't start the image. It also fails
+// It fails with a [RefusedError] if the boot method can't start the image. It also fails
 // if the command line or a module's arguments would not reach the guest, if the
 // ramdisk or a module is empty or not a regular file, if one of Files can't be
 // read or would shadow what boots, if the files are more than 128 MiB with all

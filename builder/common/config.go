@@ -35,20 +35,21 @@ type Config struct {
 	// digits. It is required if `image` is a URL, and also checked for local files.
 	// If `image` is a domain configuration, it is the checksum of the kernel.
 	ImageChecksum string `mapstructure:"image_checksum"`
-	// The path of the kernel in `image`, if that is an archive with more than one.
+	// The path of the kernel in `image`, if `image` is an archive that contains
+	// more than one.
 	ImageMember string `mapstructure:"image_member"`
 	// The maximum size of a download and of a decompressed image, in MiB. Default:
 	// 1024.
 	MaxImageSize int64 `mapstructure:"max_image_size"`
 	// A command that builds the image, for example `railing image`. It runs with
-	// `sh -e -c` before the image is opened: if it has several lines, the first one
-	// that fails ends it. Its output is shown as it is written. It must write the
+	// `sh -e -c` before the image is opened: a multi-line command stops at
+	// the first line that fails. Its output is shown as it is written. It must write the
 	// file that `image` names, or the kernel that this file names; if it leaves an
 	// up-to-date image unchanged, end the command with `touch`. Builds in the same
 	// `build_directory` run one after the other.
 	BuildCommand string `mapstructure:"build_command"`
-	// The directory that `build_command` runs in. Default: the current directory of
-	// Packer. All paths in other options are relative to the latter.
+	// The directory that `build_command` runs in. Default: Packer's current
+	// directory, which the paths in all other options are relative to.
 	BuildDirectory string `mapstructure:"build_directory"`
 	// The time limit of `build_command`, for example `1h`. When it is reached, the
 	// command and all processes it started are terminated. Default: `30m`.
@@ -86,9 +87,9 @@ type Config struct {
 	// the image: pv-grub, but pv-shim if the region has no PV instance types; then
 	// multiboot; then disk.
 	BootMethod string `mapstructure:"boot_method"`
-	// The file of Xen's PV shim (`xen-shim`), for `pv-shim`. Default: the one of
-	// Debian's package xen-utils-4.17, installed or downloaded with apt; nothing is
-	// installed.
+	// The file of Xen's PV shim (`xen-shim`), for `pv-shim`. Default: the shim
+	// in Debian's package xen-utils-4.17. If the package isn't installed, it is
+	// downloaded with apt, but not installed.
 	Shim string `mapstructure:"shim"`
 }
 

@@ -119,7 +119,7 @@ func (w *Wrapped) describe(ui packersdk.Ui, image string) {
 		ui.Say(fmt.Sprintf("%s: %s kernel for Xen PV, %s, %.1f MiB", image, w.Report.System, w.Report.Arch, mib(w.Report.KernelSize)))
 	}
 	if w.MemoryMiB > 0 {
-		ui.Say(fmt.Sprintf("%s gives it %d MiB of memory; an instance has the memory of its type", image, w.MemoryMiB))
+		ui.Say(fmt.Sprintf("%s sets %d MiB of memory; on EC2, the instance type determines the memory", image, w.MemoryMiB))
 	}
 	for _, warning := range w.Advice {
 		ui.Say("warning: " + warning.Text)

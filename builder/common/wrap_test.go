@@ -51,7 +51,7 @@ func TestWrapDomainConfig(t *testing.T) {
 		if line := strings.TrimRight("kernel /boot/kernel "+test.want, " ") + "\n"; w.CommandLine != test.want || !strings.Contains(string(disk), line) {
 			t.Errorf("%s: command line %q, want %q", name, w.CommandLine, test.want)
 		}
-		if w.MemoryMiB != 64 || !u.said("domain_config gives it 64 MiB of memory") {
+		if w.MemoryMiB != 64 || !u.said("domain_config sets 64 MiB of memory") {
 			t.Errorf("%s: %d MiB of memory, %q", name, w.MemoryMiB, u.lines)
 		}
 		if err := w.Close(); err != nil {

@@ -23,7 +23,7 @@ type Config struct {
 	// An existing file is replaced only with `packer build -force`.
 	Output string `mapstructure:"output"`
 	// The size of the disk in GiB. Default: as small as possible, in whole MiB. The
-	// disk is a sparse file: its free space takes no space.
+	// disk is a sparse file: unused space is not allocated.
 	DiskSize int64 `mapstructure:"disk_size"`
 }
 

@@ -1,4 +1,4 @@
-# Makes an AMI of a unikernel image, and keeps it only if an instance of it responds
+# Creates an AMI from a unikernel image, and keeps it only if an instance of it responds
 # on the network.
 #
 #   packer build -var image=web.xen.gz -var region=eu-west-1 unikernel.pkr.hcl

@@ -112,7 +112,7 @@ func TestPlanAgainstABrokenEndpoint(t *testing.T) {
 
 	for name, test := range map[string]struct{ url, want string }{
 		"refuses":          {refusing, "connection refused"},
-		"hangs":            {hanging.URL, "AWS has not answered within 2s"},
+		"hangs":            {hanging.URL, "no response from AWS within 2s"},
 		"answers nonsense": {nonsense.URL, "check aws credentials"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -141,7 +141,7 @@ func waitForImage(ctx context.Context, s *cloud.Session, id string) error {
 // StateReason returns EC2's reason for the state of an image.
 func StateReason(image types.Image) string {
 	if image.StateReason == nil {
-		return "EC2 gives no reason"
+		return "EC2 returned no reason"
 	}
 	return aws.ToString(image.StateReason.Message)
 }

@@ -73,7 +73,7 @@ type boundedBody struct {
 func (b *boundedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if b.left -= n; b.left < 0 {
-		return n, fmt.Errorf("read answer: longer than %d MiB, which no AWS answer is", maxAnswer>>20)
+		return n, fmt.Errorf("read response: larger than %d MiB, which no response of AWS is", maxAnswer>>20)
 	}
 	return n, err
 }

@@ -98,7 +98,7 @@ func (s *Session) Account(ctx context.Context) (string, error) {
 // questions and creates nothing. Both share the Plan budget.
 func (s *Session) Preflight(ctx context.Context, ask func(context.Context) error) (account string, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.Waits.Plan,
-		fmt.Errorf("AWS has not answered within %s", s.Waits.Plan))
+		fmt.Errorf("no response from AWS within %s", s.Waits.Plan))
 	defer cancel()
 	account, err = s.Account(ctx)
 	if err == nil {

@@ -15,8 +15,8 @@ type Access struct {
 	// region of the artifact; otherwise `AWS_REGION`, or the region of the
 	// profile.
 	Region string `mapstructure:"region"`
-	// The profile in the AWS configuration files to take credentials and the
-	// region from. Default: in a post-processor, the profile of the source;
+	// The profile in the AWS configuration files that supplies credentials and
+	// the region. Default: in a post-processor, the profile of the source;
 	// otherwise the AWS SDK's default credential chain: environment variables,
 	// the default profile, and the role of the machine.
 	Profile string `mapstructure:"profile"`

@@ -130,7 +130,7 @@ func endError(i types.Instance) EndedError {
 		reason = aws.ToString(i.StateReason.Message)
 	}
 	if reason == "" {
-		reason = "EC2 gives no reason"
+		reason = "EC2 returned no reason"
 	}
 	code := ""
 	if i.StateReason != nil {

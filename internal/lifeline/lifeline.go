@@ -17,7 +17,7 @@ var (
 )
 
 // ErrGone is the cause with which contexts end when Packer has died.
-var ErrGone = errors.New("packer has died")
+var ErrGone = errors.New("the packer process has exited")
 
 // Hold returns a context that also ends when Packer has died. The process stays
 // alive until done is called.

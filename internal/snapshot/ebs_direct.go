@@ -73,7 +73,7 @@ func (s *EBSDirect) start(ctx context.Context, request Request, ledger *cloud.Le
 		return aws.ToString(answer.SnapshotId), nil
 	})
 	if err == nil && blockSize != disk.BlockSize {
-		err = fmt.Errorf("EBS asks for blocks of %d bytes: this plugin sends %d", blockSize, disk.BlockSize)
+		err = fmt.Errorf("EBS requires blocks of %d bytes, but this plugin sends %d", blockSize, disk.BlockSize)
 	}
 	return id, err
 }

@@ -100,6 +100,6 @@ type ConsoleCheck struct {
 	// Text that the console must contain.
 	Contains string `mapstructure:"contains"`
 	// A [regular expression](https://pkg.go.dev/regexp/syntax) that the console
-	// must match; `(?m)` makes `^` and `$` those of lines.
+	// must match; With `(?m)`, `^` and `$` match at each line.
 	Matches string `mapstructure:"matches"`
 }

@@ -33,9 +33,9 @@ type Config struct {
 	DNS []DNSCheck `mapstructure:"dns"`
 	// The guest must respond to a ping.
 	ICMP []ICMPCheck `mapstructure:"icmp"`
-	// Text that must appear on the guest's console. EC2 shows the console of a
-	// paravirtual instance some minutes after it started, and after it ended. So
-	// if only console checks are still open when the time is up, the instance is
+	// Text that must appear on the guest's console. EC2 publishes the
+	// console's output some minutes after the instance starts and again after it
+	// stops. If only console checks are pending at the timeout, the instance is
 	// terminated and they run once more (not with `keep_on_failure`).
 	Console []ConsoleCheck `mapstructure:"console"`
 
@@ -45,10 +45,10 @@ type Config struct {
 	// How long all checks must continue to pass after that, so that a guest which
 	// crashes shortly after its start fails. Default: no hold time.
 	Hold time.Duration `mapstructure:"hold"`
-	// A file for the result as JSON. It is written whatever the result is.
+	// The file to write the result to, as JSON, whether or not the test passes.
 	Result string `mapstructure:"result"`
-	// A file for the report, a self-contained HTML page. It is written whatever
-	// the result is. If the build has several sources, give each its own file, for
+	// The file to write the report to, a self-contained HTML page, whether or not
+	// the test passes. If the build has several sources, give each its own file, for
 	// example `"${source.name}.html"`; the same applies to `result`.
 	Report string `mapstructure:"report"`
 

@@ -98,7 +98,7 @@ func (g *domain) console(context.Context) (string, error) { return g.screen.Stri
 
 func (g *domain) end(_ context.Context, t *trial, keep bool) error {
 	if keep {
-		t.ui.Say("keep_on_failure has no effect on disks: the domain ends with the test")
+		t.ui.Say("keep_on_failure has no effect on disks: the domain is destroyed when the test finishes")
 	}
 	if g.running != nil {
 		g.running.Destroy()

@@ -79,7 +79,7 @@ func checkFeatures(f *image.Facts) *image.Finding {
 		case ok && required == "dom0":
 			return fault("dom0-only", "the kernel requires being Xen's dom0 (FEATURES %q), but EC2 runs domU kernels: build it for domU", f.Guest.Features)
 		case ok && !slices.Contains(xenFeatures, required):
-			return fault("unknown-feature", "the kernel requires %q (FEATURES %q), which Xen doesn't know: build it without that", required, f.Guest.Features)
+			return fault("unknown-feature", "the kernel requires %q (FEATURES %q), which Xen doesn't support: build it without that", required, f.Guest.Features)
 		}
 	}
 	return nil

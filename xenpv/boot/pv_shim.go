@@ -132,7 +132,7 @@ func placeholder(t bootsector.Table) bootsector.Table {
 
 func place(f *bootsector.File, d *disk.Disk, path string) error {
 	if f.Extents = sectors(d.Extents(path)); len(f.Extents) == 0 {
-		return fmt.Errorf("find %s on the disk: it has no place", path)
+		return fmt.Errorf("find %s on the disk: it has no allocated blocks", path)
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func gather(all []setting) (settingMap, []image.Finding, error) {
 		case twice:
 			warnings = append(warnings, image.Findingf("config-duplicate-key", "line %d of the domain configuration sets %q again, after line %d: the later line takes effect; remove the other one", s.line, s.key, before.line))
 		case !slices.Contains(keys, s.key):
-			warnings = append(warnings, image.Findingf("config-unknown-key", "line %d of the domain configuration sets %q, which xl doesn't know: correct the key, or remove the line", s.line, s.key))
+			warnings = append(warnings, image.Findingf("config-unknown-key", "line %d of the domain configuration sets %q, which xl doesn't recognize: correct the key, or remove the line", s.line, s.key))
 		}
 		settings[s.key] = s
 	}

@@ -27,7 +27,7 @@ func subjectLine(s Subject) string {
 }
 
 func figures(s Seconds) []fact {
-	facts := []fact{{"Running", ""}, {"First answer", ""}, {"Passed", ""}, {"Total", ""}}
+	facts := []fact{{"Running", ""}, {"First response", ""}, {"Passed", ""}, {"Total", ""}}
 	for i, seconds := range []float64{s.Running, s.FirstAnswer, s.Passed, s.Total} {
 		if seconds > 0 {
 			facts[i].Value = elapsed(seconds)

@@ -64,8 +64,7 @@ func bootCommand() *cobra.Command {
 		Long: `Boot a kernel or a wrapped disk under Xen in QEMU.
 
 A kernel, or the kernel of a domain configuration, is wrapped first, as with
-"xenpv wrap". Xen's own pygrub reads the menu on the disk; the disk's file never
-changes. Requires QEMU and, on first use, Debian 12's packages from apt, or a dom0
+"xenpv wrap". Xen's own pygrub reads the menu on the disk; the disk's file is not modified. Requires QEMU and, on first use, Debian 12's packages from apt, or a dom0
 bundle made elsewhere, in the directory in XENPV_DOM0. Root and KVM are not needed.
 
 The guest's console goes to standard output, with --json to standard error. With
@@ -73,7 +72,7 @@ The guest's console goes to standard output, with --json to standard error. With
 it, the command runs until the guest ends.
 
 Exit status: 0 if the check passed, or without a check, if the guest powered off
-or rebooted; 3 if PV-GRUB can't start IMAGE; else 2.`,
+or rebooted; 3 if the boot method can't start IMAGE; otherwise 2.`,
 		Example: `  xenpv boot disk.raw --publish 127.0.0.5:8080:80 --check http://:80/
   xenpv boot ling.img --cmdline '-dhcp -pz /app/ebin' --memory 128 --check tcp://:22
   xenpv boot mir-www.xen --address 10.0.0.2/24 --gateway 10.0.0.1 --check icmp://`,

@@ -1,7 +1,7 @@
 // Command xenpv inspects Xen PV kernels and wraps them in disks that PV-GRUB
 // boots, without Packer. It also prints templates for Packer to start from.
 //
-// Its exit status is 0 on success, 3 if an image was read but PV-GRUB can't start
+// Its exit status is 0 on success, 3 if an image was read but no boot method can start
 // it, and 2 for all other errors, such as an image that can't be read, a disk that
 // can't be written, or a usage error.
 //
@@ -27,9 +27,9 @@ const (
 	exitRefused = 3
 )
 
-// errRefused ends a command that has already printed why PV-GRUB can't start the
+// errRefused ends a command that has already printed why no boot method can start the
 // image.
-var errRefused = errors.New("PV-GRUB can't start the image")
+var errRefused = errors.New("no boot method can start the image")
 
 func main() {
 	// Decompressing the kernel with its dictionary may take 48 MiB. Above that,
@@ -70,7 +70,7 @@ Results go to stdout. Errors, warnings and the progress of tasks that take more
 than a second go to stderr: as a bar on a terminal, else as a line every ten
 seconds.
 
-Exit status: 0 on success; 3 if an image was read but PV-GRUB can't start it; 2
+Exit status: 0 on success; 3 if an image was read but can't be booted; 2
 for all other errors.`,
 		Example: `  xenpv inspect web.img
   xenpv wrap web.img -o disk.raw --cmdline '-dhcp'

@@ -64,13 +64,12 @@ configuration sets the kernel, its command line (extra) and its ramdisk; options
 override it.
 
 DISK becomes a sparse raw disk: an ext2 file system with /boot/kernel and the
-boot loader's menu, followed by at least 1 MiB of free space. The same input gives
-the same bytes. An existing regular file is replaced.
+boot loader's menu, followed by at least 1 MiB of free space. Identical input produces an identical disk. An existing regular file is replaced.
 
 Prints the disk's path, its SHA-256, its size in bytes, and the number of its
 512 KiB blocks that are not all zeros, which an EBS snapshot stores.
 
-Exit status: 0 if the disk is written; 3 if PV-GRUB can't start IMAGE; 2 if a
+Exit status: 0 if the disk is written; 3 if the boot method can't start IMAGE; 2 if a
 file can't be read or written. After an error, no files are left.`,
 		Example: `  xenpv wrap ling.img -o disk.raw --cmdline '-dhcp -pz /app/ebin'
   xenpv wrap vmlinuz -o disk.raw --ramdisk initrd.img --cmdline 'console=hvc0 quiet'
@@ -108,7 +107,7 @@ func (o *wrapOptions) addFlags(cmd *cobra.Command) {
 // methodVars adds the options that choose a boot method.
 func methodVars(flags *pflag.FlagSet, method, shim *string) {
 	flags.StringVar(method, "method", boot.Auto, "boot `method`: auto, pv-grub, pv-shim, multiboot or disk")
-	flags.StringVar(shim, "shim", "", "`file` of Xen's PV shim for pv-shim (default: the one of Debian's xen-utils-4.17)")
+	flags.StringVar(shim, "shim", "", "`file` of Xen's PV shim for pv-shim (default: the one in Debian's xen-utils-4.17)")
 }
 
 // commandLineVar adds the option --cmdline. Without it, p stays nil.
