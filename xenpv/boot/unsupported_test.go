@@ -88,7 +88,7 @@ func TestOwnProgram(t *testing.T) {
 // A PVH kernel has no GUEST_OS.
 func TestSystemOfPVH(t *testing.T) {
 	for text, want := range map[string]struct{ system, remedy string }{
-		"Solo5 Undefined_recursive_module": {"mirage", "rebuild it with mirage before 3.9, or make an HVM AMI"},
+		"Solo5 Undefined_recursive_module": {"mirage", "rebuild it with mirage before 3.9, or use the boot method multiboot"},
 		"Solo5":                            {"solo5", "build the program with mirage before 3.9"},
 		"Welcome to GRUB!":                 {"grub", "grub-mkimage -O x86_64-xen"},
 	} {

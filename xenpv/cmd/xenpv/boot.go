@@ -64,12 +64,14 @@ func bootCommand() *cobra.Command {
 		Long: `Boot a kernel or a wrapped disk under Xen in QEMU.
 
 A kernel, or the kernel of a domain configuration, is wrapped first, as with
-"xenpv wrap". Xen's own pygrub reads the menu on the disk; the disk's file is not modified. Requires QEMU and, on first use, Debian 12's packages from apt, or a dom0
-bundle made elsewhere, in the directory in XENPV_DOM0. Root and KVM are not needed.
+"xenpv wrap". For the method pv-grub, Xen's own pygrub reads the menu on the disk;
+for the others, the disk boots by BIOS. The disk's file is not modified. Requires
+QEMU and, on first use, Debian 12's packages from apt, or a dom0 bundle from another
+machine, in the directory in XENPV_DOM0. Root and KVM are not needed.
 
 The guest's console goes to standard output, with --json to standard error. With
---check, the command waits until the check passes and then ends the guest. Without
-it, the command runs until the guest ends.
+--check, the command waits until the check passes and then stops the guest. Without
+it, the command runs until the guest exits.
 
 Exit status: 0 if the check passed, or without a check, if the guest powered off
 or rebooted; 3 if the boot method can't start IMAGE; otherwise 2.`,
