@@ -14,8 +14,8 @@ elif [ $status != 3 ]; then
 fi
 
 # Count 1 disables the cache of test results, which ignores changes of oracles and of bin.
-# All tests take a few minutes on two cores; the timeout ends a test that hangs, with its stacks.
-go test -count 1 -timeout 10m "$@"
+# All tests take some ten minutes on two cores; the timeout ends a test that hangs, with its stacks.
+go test -count 1 -timeout 25m "$@"
 
 # Concurrent packages run again with the race detector, which needs a C linker; -short boots no guests.
 concurrent=$(go list "$@" | grep -E '/(internal/(check|cloud|ami|snapshot|instance)|builder|postprocessors|acceptance/localec2)(/|$)' || true)

@@ -63,14 +63,15 @@ the domain_config that LING's railing writes or an xl configuration. A domain
 configuration sets the kernel, its command line (extra) and its ramdisk; options
 override it.
 
-DISK becomes a sparse raw disk: an ext2 file system with /boot/kernel and the
-boot loader's menu, followed by at least 1 MiB of free space. Identical input produces an identical disk. An existing regular file is replaced.
+DISK is written as a sparse raw disk: an ext2 file system with /boot/kernel and the
+boot loader's menu, followed by at least 1 MiB of free space. Identical input
+produces an identical disk. An existing regular file is replaced.
 
 Prints the disk's path, its SHA-256, its size in bytes, and the number of its
 512 KiB blocks that are not all zeros, which an EBS snapshot stores.
 
-Exit status: 0 if the disk is written; 3 if the boot method can't start IMAGE; 2 if a
-file can't be read or written. After an error, no files are left.`,
+Exit status: 0 if the disk is written; 3 if the boot method can't start IMAGE; 2
+if a file can't be read or written. On error, partial files are removed.`,
 		Example: `  xenpv wrap ling.img -o disk.raw --cmdline '-dhcp -pz /app/ebin'
   xenpv wrap vmlinuz -o disk.raw --ramdisk initrd.img --cmdline 'console=hvc0 quiet'
   xenpv wrap domain_config -o disk.raw --layout partitioned
