@@ -12,8 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-
-	"github.com/rogpeppe/go-internal/lockedfile"
 )
 
 // The files of a bundle. The kernel may be compressed, but boots faster if not.
@@ -68,9 +66,9 @@ func openBundle(ctx context.Context, progress func(string)) (bundle, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return bundle{}, fmt.Errorf("create the cache directory: %w", err)
 	}
-	unlock, err := lockedfile.MutexAt(filepath.Join(dir, "lock")).Lock()
+	unlock, err := lock(ctx, filepath.Join(dir, "lock"))
 	if err != nil {
-		return bundle{}, fmt.Errorf("lock the cache: %w", err)
+		return bundle{}, fmt.Errorf("wait for another process that uses the cache: %w", err)
 	}
 	defer unlock()
 	if b, ok := stampedBundle(dir, stamp); ok {

@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/cavaliergopher/cpio"
-	"github.com/rogpeppe/go-internal/lockedfile"
 )
 
 // hvmInitramfsFile is a bundle's optional part: dom0's initramfs followed by a
@@ -54,9 +53,9 @@ func (b bundle) withDeviceModel(ctx context.Context, progress func(string)) (bun
 		return b, fmt.Errorf("the bundle %s, which XENPV_DOM0 names, has no %s: boot an HVM domain on the machine that made the bundle, then copy it again",
 			b.dir, hvmInitramfsFile)
 	}
-	unlock, err := lockedfile.MutexAt(filepath.Join(b.dir, "lock")).Lock()
+	unlock, err := lock(ctx, filepath.Join(b.dir, "lock"))
 	if err != nil {
-		return b, fmt.Errorf("lock the cache: %w", err)
+		return b, fmt.Errorf("wait for another process that uses the cache: %w", err)
 	}
 	defer unlock()
 	if _, err := os.Stat(b.file(hvmInitramfsFile)); err == nil {

@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/rogpeppe/go-internal/lockedfile"
 )
 
 // A saved state is a directory with the machine's memory, which QEMU maps
@@ -89,7 +87,7 @@ func (s machineSpec) savedState(ctx context.Context, progress func(string)) (str
 	if err := os.MkdirAll(s.bundle.states, 0o755); err != nil {
 		return "", fmt.Errorf("make a saved state: %w", err)
 	}
-	unlock, err := lockedfile.MutexAt(filepath.Join(s.bundle.states, "lock")).Lock()
+	unlock, err := lock(ctx, filepath.Join(s.bundle.states, "lock"))
 	if err != nil {
 		return "", fmt.Errorf("make a saved state: %w", err)
 	}
