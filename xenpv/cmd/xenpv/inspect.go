@@ -51,7 +51,7 @@ method can start one of them; 2 if one of them can't be read.`,
 			return inspect(cmd.Context(), cmd.OutOrStdout(), args[0], options, asJSON)
 		},
 	}
-	cmd.Flags().StringVar(&options.Member, "member", "", "`path` of the kernel in FILE, an archive with several")
+	cmd.Flags().StringVar(&options.Member, "member", "", "`path` of the kernel in FILE, if FILE is an archive with several kernels")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object, or an array of them")
 	return cmd
 }

@@ -1,5 +1,5 @@
-// Command xenpv inspects Xen PV kernels and wraps them in disks that PV-GRUB
-// boots, without Packer. It also prints templates for Packer to start from.
+// Command xenpv inspects Xen PV kernels and wraps them in disks that boot
+// on EC2, without Packer. It also prints templates for Packer to start from.
 //
 // Its exit status is 0 on success, 3 if an image was read but no boot method can start
 // it, and 2 for all other errors, such as an image that can't be read, a disk that
@@ -63,11 +63,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "xenpv",
-		Short: "Inspect Xen PV kernels, and wrap them in disks that PV-GRUB boots",
-		Long: `Inspect Xen PV kernels, and wrap them in disks that PV-GRUB boots.
+		Short: "Inspect Xen PV kernels, and wrap them in disks that boot on EC2",
+		Long: `Inspect Xen PV kernels, and wrap them in disks that boot on EC2.
 
 Results go to stdout. Errors, warnings and the progress of tasks that take more
-than a second go to stderr: as a bar on a terminal, else as a line every ten
+than a second go to stderr: as a bar on a terminal, otherwise as a line every ten
 seconds.
 
 Exit status: 0 on success; 3 if an image was read but can't be booted; 2

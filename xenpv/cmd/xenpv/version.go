@@ -28,7 +28,7 @@ func versionCommand() *cobra.Command {
 		Short: "Print the version",
 		Long: `Print the version, the commit if it is known, and the version of Go.
 
-Exit status: 0 on success, else 2.`,
+Exit status: 0 on success, otherwise 2.`,
 		Example: `  xenpv version
   xenpv version --json | jq -r .version`,
 		Args: cobra.NoArgs,

@@ -91,7 +91,7 @@ func (o *wrapOptions) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVarP(&o.output, "output", "o", "", "`file` to write the disk to (required)")
 	commandLineVar(flags, &o.cmdline)
-	flags.StringVar(&o.member, "member", "", "`path` of the kernel in IMAGE, if that is an archive with several")
+	flags.StringVar(&o.member, "member", "", "`path` of the kernel in IMAGE, if IMAGE is an archive with several kernels")
 	flags.StringVar(&o.ramdisk, "ramdisk", "", "`file` for the kernel's ramdisk")
 	flags.StringArrayVar(&o.modules, "module", nil, "`\"file arguments\"` of a multiboot module for the kernel; may be repeated")
 	flags.StringArrayVar(&o.files, "file", nil, "`path=local`: a path on the disk and the local file or directory to put there; may be repeated")

@@ -31,8 +31,8 @@ call is logged to standard error. The server runs until it is interrupted.
 Any access key works. A key that begins with AKIDENIED has no permissions; a key
 that begins with AKIUNKNOWN is unknown.
 
-Instances boot under Xen in QEMU. Each has an address of its own, from 127.0.0.2
-on, and answers on the ports that its security groups open.
+Instances boot under Xen in QEMU. Each gets its own address, starting at
+127.0.0.2, and accepts connections on the ports that its security groups allow.
 
 Faults: ACTION=KIND[,from=N][,times=N][,nth=N][,delay=D][,service=S][,region=R][,code=C][,status=N]
   ACTION  an action such as PutSnapshotBlock, or * for all actions
@@ -123,10 +123,10 @@ func defineOptions(fs *flag.FlagSet, opts *localec2.Options) {
 	fs.DurationVar(&opts.Latency, "latency", 0, "minimum `time` for each call")
 	fs.DurationVar(&opts.SnapshotPending, "snapshot-pending", opts.SnapshotPending, "`time` a snapshot stays pending after CompleteSnapshot")
 	fs.DurationVar(&opts.ImagePending, "image-pending", opts.ImagePending, "`time` an image stays pending after RegisterImage")
-	fs.DurationVar(&opts.Invisible, "invisible", opts.Invisible, "`time` that other calls don't find a new resource")
+	fs.DurationVar(&opts.Invisible, "invisible", opts.Invisible, "`time` before a new resource is visible to other calls")
 	fs.DurationVar(&opts.InstancePending, "instance-pending", opts.InstancePending, "minimum `time` an instance is pending")
 	fs.DurationVar(&opts.InstanceEnding, "instance-ending", opts.InstanceEnding, "minimum `time` an instance is stopping or shutting down")
-	fs.BoolVar(&opts.NoInstances, "no-instances", false, "start no guests; instances pass through their states but never answer")
+	fs.BoolVar(&opts.NoInstances, "no-instances", false, "do not start guests; instances change state but never respond")
 	fs.IntVar(&opts.MemoryMiB, "memory", 0, "memory for all instances in `MiB` (default three quarters of the machine's)")
 	fs.StringVar(&opts.PVGRUB, "pvgrub", "", "path of a pv-grub `file` that reads menu.lst instead of pygrub")
 	fs.Func("public-addresses", "public addresses of instances, a `CIDR` block in 127.0.0.0/8 (default 127.0.0.0/24)", func(text string) (err error) {
