@@ -1,4 +1,4 @@
-// Package xenpv makes disks that PV-GRUB boots from images of Xen PV kernels. It
+// Package xenpv makes disks that boot on EC2 from images of unikernels. It
 // knows nothing of AWS or Packer.
 //
 // [Inspect] reports what an image is and whether PV-GRUB can start it. [Wrap] puts

@@ -52,7 +52,7 @@ type Config struct {
 	VolumeSize int32 `mapstructure:"volume_size"`
 	// The type of the root volume: `gp2` (the default), `gp3` or `standard`.
 	VolumeType string `mapstructure:"volume_type"`
-	// Boot method `disk` only: the disk has a driver for ENA, the network cards of
+	// Boot method `disk` only: the disk has a driver for ENA, the network adapter of
 	// Nitro instance types.
 	ENASupport bool `mapstructure:"ena_support"`
 	// Boot method `disk` only: the disk has a driver for enhanced networking with
@@ -183,7 +183,7 @@ func (c *Config) checkEnvironmentTag(option string, tags map[string]string) erro
 }
 
 // checkHVM checks the options that only a disk which boots by itself can have:
-// EC2's network cards and boot modes are nothing that a Xen guest knows.
+// EC2's network adapters and boot modes mean nothing to a Xen guest.
 func (c *Config) checkHVM() []error {
 	var errs []error
 	modes := []string{"", "legacy-bios", "uefi", "uefi-preferred"}

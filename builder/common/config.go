@@ -22,7 +22,7 @@ import (
 // Config holds the options for the contents of the disk.
 type Config struct {
 	// The image of the unikernel: an ELF or Linux bzImage, uncompressed or
-	// compressed with gzip, bzip2, xz, lzma, lz4 or zstd, or an archive (tar,
+	// compressed with gzip, bzip2, xz, lzma, lzo, lz4 or zstd, or an archive (tar,
 	// optionally compressed, or zip) that contains one. It can also be a domain
 	// configuration, such as the `domain_config` that LING's `railing` writes or
 	// one for `xl`: then the kernel, the command line (`extra`) and the ramdisk are
@@ -56,8 +56,8 @@ type Config struct {
 	BuildTimeout time.Duration `mapstructure:"build_timeout"`
 	// The kernel's command line, at most 1023 bytes, passed unchanged. Whatever
 	// PV-GRUB would change is refused: newlines, tabs, spaces at either end, and a
-	// backslash at the end. Default, also if it is empty: `extra` of a domain
-	// configuration, otherwise none.
+	// backslash at the end. Default, also for an empty string: the domain
+	// configuration's `extra`, if there is one.
 	Cmdline string `mapstructure:"cmdline"`
 	// A ramdisk for the kernel, for example an initramfs. PV-GRUB decompresses it
 	// if it is compressed with gzip.
@@ -72,9 +72,9 @@ type Config struct {
 	// refused, so that nothing from elsewhere gets into an AMI unnoticed. All files,
 	// including the kernel, must fit in 128 MiB.
 	Files map[string]string `mapstructure:"files"`
-	// The layout of the disk: `whole-disk` (the default) has no partitions, which
-	// every PV-GRUB hd0 image boots and Rumprun requires; `partitioned` has an MBR
-	// with one Linux partition.
+	// The layout of the disk: `whole-disk` (the default) has no partitions
+	// (every PV-GRUB hd0 image can boot it, and Rumprun requires it); `partitioned`
+	// has an MBR with one Linux partition.
 	Layout string `mapstructure:"layout"`
 	// The compression of the kernel on the disk: `auto` (the default) uses gzip if
 	// that makes it smaller, `gzip` always does, `none` never does.

@@ -88,18 +88,18 @@ type DNSCheck struct {
 // ICMPCheck pings the guest.
 type ICMPCheck struct {
 	Patience `mapstructure:",squash"`
-	// The name of the check in the report. Default: its type and port.
+	// The name of the check in the report. Default: its type.
 	Name string `mapstructure:"name"`
 }
 
 // ConsoleCheck reads the guest's console.
 type ConsoleCheck struct {
 	Patience `mapstructure:",squash"`
-	// The name of the check in the report. Default: its type and port.
+	// The name of the check in the report. Default: its type.
 	Name string `mapstructure:"name"`
 	// Text that the console must contain.
 	Contains string `mapstructure:"contains"`
 	// A [regular expression](https://pkg.go.dev/regexp/syntax) that the console
-	// must match; With `(?m)`, `^` and `$` match at each line.
+	// must match. With `(?m)`, `^` and `$` match at each line.
 	Matches string `mapstructure:"matches"`
 }

@@ -34,7 +34,7 @@ type Config struct {
 	// The guest must respond to a ping.
 	ICMP []ICMPCheck `mapstructure:"icmp"`
 	// Text that must appear on the guest's console. EC2 publishes the
-	// console's output some minutes after the instance starts and again after it
+	// console's output a few minutes after the instance starts and again after it
 	// stops. If only console checks are pending at the timeout, the instance is
 	// terminated and they run once more (not with `keep_on_failure`).
 	Console []ConsoleCheck `mapstructure:"console"`
@@ -103,7 +103,7 @@ type Config struct {
 	// show how to remove them.
 	KeepOnFailure bool `mapstructure:"keep_on_failure"`
 	// Keep an AMI that this build made if its test fails. It gets the tag
-	// `unikernel:smoke-test` with the value `failed`. Default: it is removed, see
+	// `unikernel:smoke-test` with the value `failed`. Default: it is removed; see
 	// [Which AMIs are removed](#which-amis-are-removed).
 	KeepAMIOnFailure bool `mapstructure:"keep_ami_on_failure"`
 	// Deregister the AMI and delete its snapshots if the test fails, even if this

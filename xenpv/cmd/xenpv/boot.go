@@ -65,15 +65,15 @@ func bootCommand() *cobra.Command {
 
 A kernel, or the kernel of a domain configuration, is wrapped first, as with
 "xenpv wrap". For the method pv-grub, Xen's own pygrub reads the menu on the disk;
-for the others, the disk boots by BIOS. The disk's file is not modified. Requires
+for the others, the BIOS boots the disk. The disk's file is not modified. Requires
 QEMU and, on first use, Debian 12's packages from apt, or a dom0 bundle from another
-machine, in the directory in XENPV_DOM0. Root and KVM are not needed.
+machine, in the directory that XENPV_DOM0 names. Root and KVM are not needed.
 
 The guest's console goes to standard output, with --json to standard error. With
 --check, the command waits until the check passes and then stops the guest. Without
 it, the command runs until the guest exits.
 
-Exit status: 0 if the check passed, or without a check, if the guest powered off
+Exit status: 0 if the check passed or, without a check, if the guest powered off
 or rebooted; 3 if the boot method can't start IMAGE; otherwise 2.`,
 		Example: `  xenpv boot disk.raw --publish 127.0.0.5:8080:80 --check http://:80/
   xenpv boot ling.img --cmdline '-dhcp -pz /app/ebin' --memory 128 --check tcp://:22
@@ -99,7 +99,7 @@ func (o *bootOptions) addFlags(cmd *cobra.Command) {
 	flags.StringVar(&o.ramdisk, "ramdisk", "", "`file` for the kernel's ramdisk")
 	flags.IntVar(&o.spec.MemoryMiB, "memory", 0, "memory of the guest in `MiB` (default: that of a domain configuration, otherwise 128)")
 	flags.StringVar(&o.address, "address", "", "`CIDR` of the address that is compiled into the image, such as 10.0.0.2/24 (default: DHCP)")
-	flags.StringVar(&o.gateway, "gateway", "", "`IP` of the image's gateway (default: the first address of its subnet)")
+	flags.StringVar(&o.gateway, "gateway", "", "`IP` of the image's gateway (default: the first address of the subnet that isn't the guest's)")
 	flags.StringVar(&o.spec.PVGRUB, "pvgrub", os.Getenv("XENPV_PVGRUB"), "boot with this pv-grub `file` instead of pygrub (also: XENPV_PVGRUB)")
 	methodVars(flags, &o.method, &o.shim)
 	flags.BoolVar(&o.spec.KVM, "kvm", false, "use KVM instead of emulation")

@@ -22,8 +22,8 @@ func inspectCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "inspect FILE...",
-		Short: "Show what kernels are and which boot methods can start them",
-		Long: `Show what kernels are and which boot methods can start them.
+		Short: "Identify kernels and show which boot methods can start them",
+		Long: `Identify kernels and show which boot methods can start them.
 
 FILE is an ELF or a Linux bzImage, plain or compressed with gzip, bzip2, xz,
 lzma, lzo, lz4 or zstd, or a tar (plain or compressed) or zip archive of one.
@@ -33,8 +33,9 @@ table with one line for each: whether it boots, is refused or is unreadable, and
 the first reason. With --json, prints an array of such objects with the path in
 "file" and, if the file can't be read, the reason in "error".
 
-Exit status: 0 if all kernels can be started once they are wrapped; 3 if no
-method can start one of them; 2 if one of them can't be read.`,
+Exit status: 0 if all kernels can be started once they are wrapped; 3 if
+there is one that no method can start; 2 if one can't be read, whatever the
+others are.`,
 		Example: `  xenpv inspect mir-www.xen.bz2
   xenpv inspect --json hello.img | jq -r .system
   xenpv inspect images/*

@@ -55,8 +55,8 @@ func wrapCommand() *cobra.Command {
 	var o wrapOptions
 	cmd := &cobra.Command{
 		Use:   "wrap IMAGE -o DISK",
-		Short: "Put a kernel on a raw disk that PV-GRUB boots",
-		Long: `Put a kernel on a raw disk that PV-GRUB boots.
+		Short: "Put a kernel on a raw disk that boots on EC2",
+		Long: `Put a kernel on a raw disk that boots on EC2.
 
 IMAGE is a file that "xenpv inspect" accepts, or a domain configuration, such as
 the domain_config that LING's railing writes or an xl configuration. A domain

@@ -128,7 +128,7 @@ func defineOptions(fs *flag.FlagSet, opts *localec2.Options) {
 	fs.DurationVar(&opts.InstanceEnding, "instance-ending", opts.InstanceEnding, "minimum `time` an instance is stopping or shutting down")
 	fs.BoolVar(&opts.NoInstances, "no-instances", false, "do not start guests; instances change state but never respond")
 	fs.IntVar(&opts.MemoryMiB, "memory", 0, "memory for all instances in `MiB` (default three quarters of the machine's)")
-	fs.StringVar(&opts.PVGRUB, "pvgrub", "", "path of a pv-grub `file` that reads menu.lst instead of pygrub")
+	fs.StringVar(&opts.PVGRUB, "pvgrub", "", "pv-grub `file` to boot with, instead of pygrub")
 	fs.Func("public-addresses", "public addresses of instances, a `CIDR` block in 127.0.0.0/8 (default 127.0.0.0/24)", func(text string) (err error) {
 		opts.PublicAddresses, err = netip.ParsePrefix(text)
 		return err
