@@ -32,7 +32,7 @@ var diskFormats = []struct {
 	{64, "\x7f\x10\xda\xbe", "vdi"},
 }
 
-// diskImage looks at a file that is not a kernel.
+// diskImage inspects a file that is not a kernel.
 func diskImage(b *blob) DiskImage {
 	for _, f := range diskFormats {
 		if b.hasAt(f.at, f.magic) {

@@ -91,7 +91,7 @@ func TestBootInterrupted(t *testing.T) {
 	noFiles(t)
 }
 
-// noFiles fails the test where files are left in the temporary directory, or
+// noFiles fails the test if files are left in the temporary directory, or
 // children of this process.
 func noFiles(t *testing.T) {
 	t.Helper()
@@ -159,7 +159,7 @@ func TestBootRefuses(t *testing.T) {
 		"--address 10.0.0.2":                  {disk, "--address", "10.0.0.2"},
 		"--gateway 10.0.0.1":                  {disk, "--gateway", "10.0.0.1"},
 		"specify http://:80/path":             {disk, "--check", "ssh://:22"},
-		"not a host address in the guest's":      {disk, "--address", "10.0.0.2/24", "--gateway", "10.1.0.1"},
+		"not a host address in the guest's":   {disk, "--address", "10.0.0.2/24", "--gateway", "10.1.0.1"},
 		"no such file or directory":           {disk + ".none"},
 		"memory must be 1 to":                 {disk, "--memory", "99999"},
 		"--publish 80":                        {disk, "--publish", "80"},
