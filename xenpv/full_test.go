@@ -28,7 +28,7 @@ func fullDir(t *testing.T) string {
 	return dir
 }
 
-// Where the file system is full, the error says what to do, nothing half-written
+// If the file system is full, the error names the remedy, nothing half-written
 // stays, and an older file is as it was.
 func TestDiskFull(t *testing.T) {
 	d := newDisk(t, Spec{Image: writeKernel(t, 3<<20), Compress: boot.CompressNone})
@@ -46,16 +46,16 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// Where the dir for temporary files is full, neither unpacking nor packing
+// If the directory for temporary files is full, neither decompression nor compression
 // leaves anything there.
 func TestTemporaryDirFull(t *testing.T) {
 	kernel := writeKernel(t, 3<<20)
-	packed := gzipped(t, kernel)
+	compressed := gzipped(t, kernel)
 	dir := fullDir(t)
 	t.Setenv("TMPDIR", dir)
-	_, unpackErr := Wrap(t.Context(), Spec{Image: packed})
-	_, packErr := Wrap(t.Context(), Spec{Image: kernel})
-	for what, err := range map[string]error{"unpack": unpackErr, "pack": packErr} {
+	_, decompressErr := Wrap(t.Context(), Spec{Image: compressed})
+	_, compressErr := Wrap(t.Context(), Spec{Image: kernel})
+	for what, err := range map[string]error{"decompress": decompressErr, "compress": compressErr} {
 		if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "free up space there, or set TMPDIR to a directory") {
 			t.Errorf("%s: error %v", what, err)
 		}

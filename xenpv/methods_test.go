@@ -94,7 +94,7 @@ func wrapped(t *testing.T, spec Spec) *Disk {
 func TestDiskMethod(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "disk.raw")
 	data := make([]byte, 3<<20+512)
-	data[0], data[510], data[511], data[len(data)-1] = 0xeb, 0x55, 0xaa, 7
+	data[0], data[510], data[511], data[len(data)-1] = 0xfa, 0x55, 0xaa, 7
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -166,8 +166,17 @@ func TestAutoMethod(t *testing.T) {
 			t.Errorf("%s: %s; want %s", image, d.Method.Name(), want)
 		}
 	}
-	_, err := Wrap(t.Context(), Spec{Image: debian(t, "grub-i386-xen_pvh.bin")})
-	if refused, ok := errors.AsType[*RefusedError](err); !ok || refused.Method != "pv-grub" {
-		t.Errorf("error %v", err)
+	volume := filepath.Join(t.TempDir(), "fat.img") // a volume for data
+	sector := make([]byte, 512)
+	copy(sector, "\x00\x00\x00ocamlfat")
+	sector[510], sector[511] = 0x55, 0xaa
+	if err := os.WriteFile(volume, sector, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, image := range []string{debian(t, "grub-i386-xen_pvh.bin"), volume} {
+		_, err := Wrap(t.Context(), Spec{Image: image})
+		if refused, ok := errors.AsType[*RefusedError](err); !ok || refused.Method != "pv-grub" {
+			t.Errorf("%s: error %v", image, err)
+		}
 	}
 }

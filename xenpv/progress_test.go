@@ -16,12 +16,12 @@ import (
 // Unpacking, compressing and writing each report from 0 to their end.
 func TestProgress(t *testing.T) {
 	const size = 3 << 20
-	var packed bytes.Buffer
-	zw := gzip.NewWriter(&packed)
+	var compressed bytes.Buffer
+	zw := gzip.NewWriter(&compressed)
 	zw.Write(append(kerneltest.Start(size), make([]byte, size)...)[:size])
 	zw.Close()
 	path := filepath.Join(t.TempDir(), "kernel.gz")
-	if err := os.WriteFile(path, packed.Bytes(), 0o600); err != nil {
+	if err := os.WriteFile(path, compressed.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var got []string
@@ -46,7 +46,7 @@ func TestProgress(t *testing.T) {
 	for _, work := range []struct {
 		what string
 		size int
-	}{{"decompress image", packed.Len()}, {"compress kernel", size}, {"write disk", int(disk.Size())}} {
+	}{{"decompress image", compressed.Len()}, {"compress kernel", size}, {"write disk", int(disk.Size())}} {
 		want = append(want, fmt.Sprintf("%s 0/%d", work.what, work.size), fmt.Sprintf("%s %d/%[2]d", work.what, work.size))
 	}
 	if diff := cmp.Diff(want, dedupe(got)); diff != "" {

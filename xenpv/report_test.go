@@ -45,7 +45,7 @@ func TestReportOfLegacySection(t *testing.T) {
 	}
 }
 
-// TestDebianImages holds the reports on real kernels against what Xen makes of
+// TestDebianImages compares the reports on real kernels with what Xen does with
 // them: each one that is PV here starts as PV, the others don't.
 func TestDebianImages(t *testing.T) {
 	dir := oracle.DebianImages(t)

@@ -56,11 +56,11 @@ func LoadShim(path, version string) (*Shim, error) {
 	if !bytes.Contains(data, []byte(shimMark)) {
 		return nil, fmt.Errorf("read shim %s: it is a multiboot kernel, but not Xen's PV shim: specify the file xen-shim of Xen 4.10 or later", path)
 	}
-	var packed bytes.Buffer
-	if err := gzipTo(&packed, bytes.NewReader(data)); err != nil {
+	var compressed bytes.Buffer
+	if err := gzipTo(&compressed, bytes.NewReader(data)); err != nil {
 		return nil, fmt.Errorf("compress shim: %w", err)
 	}
-	s.Compressed = packed.Bytes()
+	s.Compressed = compressed.Bytes()
 	return s, nil
 }
 

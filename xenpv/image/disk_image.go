@@ -1,6 +1,7 @@
 package image
 
 import (
+	"bytes"
 	"encoding/binary"
 	"io"
 )
@@ -31,7 +32,7 @@ var diskFormats = []struct {
 	{64, "\x7f\x10\xda\xbe", "vdi"},
 }
 
-// diskImage looks at a file that is not a kernel.
+// diskImage inspects a file that is not a kernel.
 func diskImage(b *blob) DiskImage {
 	for _, f := range diskFormats {
 		if b.hasAt(f.at, f.magic) {
@@ -48,14 +49,26 @@ func diskImage(b *blob) DiskImage {
 	d := DiskImage{GPT: len(head) >= 2*sectorSize && string(head[sectorSize:sectorSize+8]) == "EFI PART"}
 	if binary.LittleEndian.Uint16(head[sectorSize-2:]) == bootMagic {
 		d.Format = "raw"
-		for _, c := range head[:bootCodeSize] {
-			d.BootCode = d.BootCode || c != 0
-		}
+		d.BootCode = hasBootCode(head[:sectorSize])
 	}
 	if d.GPT {
 		d.Format = "raw"
 	}
 	return d
+}
+
+// hasBootCode reports whether a first sector has code that may start a system. A
+// volume for data, such as FAT, has a signature and parameters there, too. What
+// follows then, or follows the jump over the parameters, is zeros or mkfs.fat's
+// message.
+func hasBootCode(sector []byte) bool {
+	const jumpShort = 0xeb // and a signed distance, from the next instruction
+	start := 0
+	if sector[0] == jumpShort && sector[1] < 0x80 {
+		start = 2 + int(sector[1])
+	}
+	code := sector[start:bootCodeSize]
+	return (code[0] != 0 || code[1] != 0) && !bytes.Contains(code, []byte("This is not a bootable disk"))
 }
 
 // Raw returns the file as it is, for an image that is a disk.

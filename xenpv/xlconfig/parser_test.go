@@ -53,7 +53,7 @@ func TestXlConfigAsXl(t *testing.T) {
 	}
 }
 
-// readByXl returns the values that xl's library reads, nil where it refuses a
+// readByXl returns the values that xl's library reads, nil if it rejects a
 // text.
 func readByXl(t *testing.T, python string, texts []string) []map[string]any {
 	t.Helper()

@@ -91,7 +91,7 @@ func TestBootInterrupted(t *testing.T) {
 	noFiles(t)
 }
 
-// noFiles fails the test where files are left in the temporary directory, or
+// noFiles fails the test if files are left in the temporary directory, or
 // children of this process.
 func noFiles(t *testing.T) {
 	t.Helper()

@@ -71,7 +71,7 @@ func TestInspectSeveralStatus(t *testing.T) {
 	}
 }
 
-// An element of the array is the object that the file alone gives, and its path.
+// An element of the array is the object that inspect prints for the file alone, and its path.
 func TestInspectSeveralHasTheSameReports(t *testing.T) {
 	writeImages(t)
 	_, stdout, _ := runXenpv(t, "inspect", "--json", "web.bz2", "text")

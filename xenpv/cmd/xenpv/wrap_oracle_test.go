@@ -84,11 +84,11 @@ func tarball(w io.Writer, kernel []byte) error {
 func images(t *testing.T) map[string][2]string {
 	t.Helper()
 	dir := t.TempDir()
-	packed, err := os.ReadFile(mirageKernel)
+	compressed, err := os.ReadFile(mirageKernel)
 	if err != nil {
 		t.Fatal(err)
 	}
-	kernel, err := io.ReadAll(bzip2.NewReader(bytes.NewReader(packed)))
+	kernel, err := io.ReadAll(bzip2.NewReader(bytes.NewReader(compressed)))
 	if err != nil {
 		t.Fatal(err)
 	}
