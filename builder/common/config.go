@@ -56,8 +56,8 @@ type Config struct {
 	BuildTimeout time.Duration `mapstructure:"build_timeout"`
 	// The kernel's command line, at most 1023 bytes, passed unchanged. Whatever
 	// PV-GRUB would change is refused: newlines, tabs, spaces at either end, and a
-	// backslash at the end. Default, also for an empty string: the domain
-	// configuration's `extra`, if there is one.
+	// backslash at the end. Default: the domain configuration's
+	// `extra`, if there is one. An empty string also selects the default.
 	Cmdline string `mapstructure:"cmdline"`
 	// A ramdisk for the kernel, for example an initramfs. PV-GRUB decompresses it
 	// if it is compressed with gzip.

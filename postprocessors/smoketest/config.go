@@ -39,11 +39,12 @@ type Config struct {
 	// terminated and they run once more (not with `keep_on_failure`).
 	Console []ConsoleCheck `mapstructure:"console"`
 
-	// The time in which all checks must pass, from the moment the instance runs.
+	// The time within which all checks must pass, counted from when the instance
+	// starts running.
 	// Default: `10m`.
 	Timeout time.Duration `mapstructure:"timeout"`
-	// How long all checks must continue to pass after that, so that a guest which
-	// crashes shortly after its start fails. Default: no hold time.
+	// How long all checks must continue to pass after they have all passed once, so
+	// that a guest that crashes shortly after starting fails. Default: no hold time.
 	Hold time.Duration `mapstructure:"hold"`
 	// The file to write the result to, as JSON, whether or not the test passes.
 	Result string `mapstructure:"result"`

@@ -69,7 +69,7 @@ for the others, the BIOS boots the disk. The disk's file is not modified. Requir
 QEMU and, on first use, Debian 12's packages from apt, or a dom0 bundle from another
 machine, in the directory that XENPV_DOM0 names. Root and KVM are not needed.
 
-The guest's console goes to standard output, with --json to standard error. With
+The guest's console goes to standard output or, with --json, to standard error. With
 --check, the command waits until the check passes and then stops the guest. Without
 it, the command runs until the guest exits.
 

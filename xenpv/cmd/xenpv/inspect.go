@@ -28,14 +28,14 @@ func inspectCommand() *cobra.Command {
 FILE is an ELF or a Linux bzImage, plain or compressed with gzip, bzip2, xz,
 lzma, lzo, lz4 or zstd, or a tar (plain or compressed) or zip archive of one.
 
-For one FILE, prints all details, with --json as an object. For several, prints a
+For one FILE, prints all details or, with --json, an object. For several, prints a
 table with one line for each: whether it boots, is refused or is unreadable, and
 the first reason. With --json, prints an array of such objects with the path in
 "file" and, if the file can't be read, the reason in "error".
 
 Exit status: 0 if all kernels can be started once they are wrapped; 3 if
-there is one that no method can start; 2 if one can't be read, whatever the
-others are.`,
+any kernel can't be started by any method; 2 if any file can't be read,
+regardless of the others.`,
 		Example: `  xenpv inspect mir-www.xen.bz2
   xenpv inspect --json hello.img | jq -r .system
   xenpv inspect images/*

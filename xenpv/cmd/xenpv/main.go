@@ -66,9 +66,9 @@ func rootCommand() *cobra.Command {
 		Short: "Inspect Xen PV kernels, and wrap them in disks that boot on EC2",
 		Long: `Inspect Xen PV kernels, and wrap them in disks that boot on EC2.
 
-Results go to stdout. Errors, warnings and the progress of tasks that take more
-than a second go to stderr: as a bar on a terminal, otherwise as a line every ten
-seconds.
+Results go to stdout. Errors and warnings go to stderr, as does the progress
+of tasks that take more than a second: a bar on a terminal, otherwise a line every
+ten seconds.
 
 Exit status: 0 on success; 3 if an image was read but can't be booted; 2
 for all other errors.`,
