@@ -16,6 +16,7 @@ const module = "github.com/unikernel-ami/packer-plugin-unikernel/"
 // apart.
 var layers = map[string][]string{
 	"xenpv/internal/files":  {},
+	"xenpv/internal/debian": {},
 	"xenpv/disk/bootsector": {},
 	// The multiboot header is one of the facts: the loader's package reads it.
 	"xenpv/image":     {"xenpv/internal/files", "xenpv/disk/bootsector"},
@@ -23,7 +24,7 @@ var layers = map[string][]string{
 	"xenpv/disk/ext2": {},
 	"xenpv/disk":      {"xenpv/internal/files", "xenpv/disk/ext2", "xenpv/disk/bootsector"},
 	"xenpv/boot":      {"xenpv/internal/files", "xenpv/disk/bootsector", "xenpv/image", "xenpv/disk", "xenpv/disk/ext2"},
-	"xenpv":           {"xenpv/internal/files", "xenpv/disk/bootsector", "xenpv/image", "xenpv/xlconfig", "xenpv/disk", "xenpv/disk/ext2", "xenpv/boot"},
+	"xenpv":           {"xenpv/internal/debian", "xenpv/internal/files", "xenpv/disk/bootsector", "xenpv/image", "xenpv/xlconfig", "xenpv/disk", "xenpv/disk/ext2", "xenpv/boot"},
 }
 
 func TestLayers(t *testing.T) {

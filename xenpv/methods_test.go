@@ -16,7 +16,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk/bootsector"
 )
 
-func debian(t *testing.T, name string) string {
+func debianImage(t *testing.T, name string) string {
 	t.Helper()
 	return filepath.Join(oracle.DebianImages(t), name)
 }
@@ -24,7 +24,7 @@ func debian(t *testing.T, name string) string {
 // shim is Debian's xen-shim, as the tests of images have it.
 func shim(t *testing.T) string {
 	t.Helper()
-	return debian(t, "xen-shim")
+	return debianImage(t, "xen-shim")
 }
 
 // content is the SHA-256 of the used part of a disk.
@@ -52,7 +52,7 @@ func TestBIOSMethods(t *testing.T) {
 	} {
 		t.Run(test.method+" "+test.image+" "+string(test.layout), func(t *testing.T) {
 			line := "hello world"
-			spec := Spec{Image: debian(t, test.image), Method: test.method, Shim: shim(t), Layout: test.layout, CommandLine: &line}
+			spec := Spec{Image: debianImage(t, test.image), Method: test.method, Shim: shim(t), Layout: test.layout, CommandLine: &line}
 			d := wrapped(t, spec)
 			if d.Method.Name() != test.method || d.Registration.VirtualizationType != "hvm" || d.Registration.NeedsAKI {
 				t.Errorf("method %s, registration %+v", d.Method.Name(), d.Registration)
@@ -127,7 +127,7 @@ func TestMethodsRefuse(t *testing.T) {
 	gpt := file("gpt.raw", func(d []byte) { d[510], d[511] = 0x55, 0xaa; copy(d[512:], "EFI PART") })
 	qcow := file("disk.qcow2", func(d []byte) { copy(d, "QFI\xfb") })
 	empty := file("empty.raw", func(d []byte) { d[510], d[511] = 0x55, 0xaa })
-	pv, mach := debian(t, "grub-x86_64-xen.bin"), debian(t, "gnumach-486.gz")
+	pv, mach := debianImage(t, "grub-x86_64-xen.bin"), debianImage(t, "gnumach-486.gz")
 	for name, test := range map[string]struct {
 		spec Spec
 		want string
@@ -144,7 +144,7 @@ func TestMethodsRefuse(t *testing.T) {
 		"a shim without a header":     {Spec{Image: pv, Method: "pv-shim", Shim: qcow}, "no multiboot header"},
 		"modules by the shim":         {Spec{Image: pv, Method: "pv-shim", Shim: shim(t), Modules: []boot.Module{{Path: mach}}}, "remove them, or use pv-grub"},
 		"a command line for a disk":   {Spec{Image: file("boots.raw", func(d []byte) { d[0], d[510], d[511] = 1, 0x55, 0xaa }), CommandLine: new(string), Ramdisk: pv}, "used as it is"},
-		"a kernel larger than memory": {Spec{Image: debian(t, "vmlinuz-amd64"), Method: "multiboot"}, "multiboot"},
+		"a kernel larger than memory": {Spec{Image: debianImage(t, "vmlinuz-amd64"), Method: "multiboot"}, "multiboot"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, err := Wrap(context.Background(), test.spec)
@@ -162,7 +162,7 @@ func TestMethodsRefuse(t *testing.T) {
 // PV-GRUB.
 func TestAutoMethod(t *testing.T) {
 	for image, want := range map[string]string{"grub-x86_64-xen.bin": "pv-grub", "gnumach-486.gz": "multiboot", "gnumach-i386.gz": "pv-grub"} {
-		if d := wrapped(t, Spec{Image: debian(t, image)}); d.Method.Name() != want {
+		if d := wrapped(t, Spec{Image: debianImage(t, image)}); d.Method.Name() != want {
 			t.Errorf("%s: %s; want %s", image, d.Method.Name(), want)
 		}
 	}
@@ -173,7 +173,7 @@ func TestAutoMethod(t *testing.T) {
 	if err := os.WriteFile(volume, sector, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, image := range []string{debian(t, "grub-i386-xen_pvh.bin"), volume} {
+	for _, image := range []string{debianImage(t, "grub-i386-xen_pvh.bin"), volume} {
 		_, err := Wrap(t.Context(), Spec{Image: image})
 		if refused, ok := errors.AsType[*RefusedError](err); !ok || refused.Method != "pv-grub" {
 			t.Errorf("%s: error %v", image, err)

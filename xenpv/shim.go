@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/boot"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/internal/debian"
 )
 
 // shimPackage is the Debian package that has Xen's PV shim.
@@ -21,9 +21,8 @@ func loadShim(ctx context.Context, path string) (*boot.Shim, error) {
 	if path != "" {
 		return boot.LoadShim(path, "")
 	}
-	installed, err := boot.FindShim()
-	if err == nil {
-		return boot.LoadShim(installed, installedVersion(ctx))
+	if info, err := os.Stat(boot.InstalledShim); err == nil && info.Mode().IsRegular() {
+		return boot.LoadShim(boot.InstalledShim, installedVersion(ctx))
 	}
 	dir, err := os.MkdirTemp("", "xenpv-shim-")
 	if err != nil {
@@ -39,45 +38,22 @@ func loadShim(ctx context.Context, path string) (*boot.Shim, error) {
 // installedVersion returns the version of the installed package, "" if dpkg
 // doesn't know it.
 func installedVersion(ctx context.Context) string {
-	out, err := run(ctx, "", "dpkg-query", "--show", "--showformat=${Version}", shimPackage)
-	if err != nil {
-		return ""
-	}
-	return out
+	out, _ := debian.Run(ctx, "", "dpkg-query", "--show", "--showformat=${Version}", shimPackage) // nothing on an error
+	return string(out)
 }
 
 // shimFromPackage downloads the package into dir, and takes the shim from it.
 func shimFromPackage(ctx context.Context, dir string) (*boot.Shim, error) {
-	args := []string{"download", "-qq"}
-	if os.Geteuid() == 0 {
-		args = append(args, "-o", "APT::Sandbox::User=root") // apt's own user can't write to dir
-	}
-	if _, err := run(ctx, dir, "apt-get", append(args, shimPackage)...); err != nil {
-		return nil, err
-	}
-	debs, err := filepath.Glob(filepath.Join(dir, "*.deb"))
-	if err != nil || len(debs) != 1 {
-		return nil, fmt.Errorf("apt downloaded %d packages", len(debs))
-	}
-	version, err := run(ctx, "", "dpkg-deb", "--field", debs[0], "Version")
+	debs, err := debian.Download(ctx, dir, shimPackage)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := run(ctx, "", "dpkg-deb", "--extract", debs[0], dir); err != nil {
+	version, err := debian.Run(ctx, "", "dpkg-deb", "--field", debs[0], "Version")
+	if err != nil {
 		return nil, err
 	}
-	return boot.LoadShim(filepath.Join(dir, boot.InstalledShim), version)
-}
-
-func run(ctx context.Context, dir, program string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, program, args...) //nolint:gosec // G204: the arguments are this package's own
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), "LC_ALL=C")
-	out, err := cmd.Output()
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		return "", fmt.Errorf("%s %s: %s", program, args[0], strings.TrimSpace(string(exit.Stderr)))
+	if _, err := debian.Run(ctx, "", "dpkg-deb", "--extract", debs[0], dir); err != nil {
+		return nil, err
 	}
-	if err != nil {
-		return "", fmt.Errorf("run %s: %w", program, err)
-	}
-	return strings.TrimSpace(string(out)), nil
+	return boot.LoadShim(filepath.Join(dir, boot.InstalledShim), strings.TrimSpace(string(version)))
 }

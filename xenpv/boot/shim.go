@@ -3,10 +3,8 @@ package boot
 import (
 	"bytes"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/klauspost/compress/gzip"
 
@@ -109,14 +107,3 @@ https://sources.debian.org/src/xen/.
 
 // InstalledShim is where Debian's package xen-utils-4.17 has its shim.
 const InstalledShim = "/usr/lib/xen-4.17/boot/xen-shim"
-
-// ErrNoShim means that no shim is installed.
-var ErrNoShim = errors.New("Xen's PV shim is not installed") //nolint:staticcheck // ST1005: a name
-
-// FindShim returns the path of the shim that is installed.
-func FindShim() (string, error) {
-	if info, err := os.Stat(InstalledShim); err == nil && info.Mode().IsRegular() {
-		return InstalledShim, nil
-	}
-	return "", ErrNoShim
-}

@@ -42,7 +42,7 @@ func linuxGuest(t *testing.T) map[string]string {
 	t.Helper()
 	needXen(t)
 	dir := t.TempDir()
-	out, err := apt(t.Context(), "", "apt-cache", "depends", "linux-image-cloud-amd64")
+	out, err := apt(t.Context(), "apt-cache", "depends", "linux-image-cloud-amd64")
 	kernel := kernelDependency.FindSubmatch(out)
 	if err != nil || kernel == nil {
 		oracle.Missing(t, "apt offers no linux-image-cloud-amd64")

@@ -4,13 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/internal/debian"
 )
 
 // packages are the Debian 12 packages that contain dom0's files. The dependency
@@ -46,7 +44,7 @@ var kernelDependency = regexp.MustCompile(`(?m)^\s*Depends: (linux-image-\S+)$`)
 
 // withKernel adds the package of the current kernel to dom0's packages.
 func withKernel(ctx context.Context) ([]string, error) {
-	out, err := apt(ctx, "", "apt-cache", "depends", kernelPackage)
+	out, err := apt(ctx, "apt-cache", "depends", kernelPackage)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +58,7 @@ func withKernel(ctx context.Context) ([]string, error) {
 // findPackages returns the file names of packages, which include the versions,
 // and their hashes, as apt lists them.
 func findPackages(ctx context.Context, names []string) (files []string, err error) {
-	out, err := apt(ctx, "", "apt-get", append([]string{"download", "--print-uris"}, names...)...)
+	out, err := apt(ctx, "apt-get", append([]string{"download", "--print-uris"}, names...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -76,34 +74,22 @@ func findPackages(ctx context.Context, names []string) (files []string, err erro
 	return files, nil
 }
 
-// downloadPackages has apt download the packages' files to dir, which verifies
-// them against the signed lists, and returns their paths.
+// downloadPackages has apt download the packages' files to dir and returns their
+// paths.
 func downloadPackages(ctx context.Context, dir string, names []string) ([]string, error) {
-	args := []string{"download", "-qq"}
-	if os.Geteuid() == 0 {
-		// Otherwise apt warns that its own user can't write to a private directory.
-		args = append(args, "-o", "APT::Sandbox::User=root")
-	}
-	if _, err := apt(ctx, dir, "apt-get", append(args, names...)...); err != nil {
-		return nil, err
-	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.deb"))
-	if err == nil && len(files) != len(names) {
-		err = fmt.Errorf("download packages: apt left %d files for %d packages", len(files), len(names))
-	}
-	return files, err
+	files, err := debian.Download(ctx, dir, names...)
+	return files, withSource(err)
 }
 
-func apt(ctx context.Context, dir, program string, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, program, args...) //nolint:gosec // G204: the arguments are this package's own
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "LC_ALL=C")
-	out, err := cmd.Output()
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		return nil, fmt.Errorf("%s %s: %s; %s", program, args[0], lastLines(string(exit.Stderr), 3, " | "), aptSource)
+func apt(ctx context.Context, program string, args ...string) ([]byte, error) {
+	out, err := debian.Run(ctx, "", program, args...)
+	return out, withSource(err)
+}
+
+// withSource adds to an error which packages apt must offer.
+func withSource(err error) error {
+	if err == nil {
+		return nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("run %s: %w", program, err)
-	}
-	return out, nil
+	return fmt.Errorf("%w; %s", err, aptSource)
 }
