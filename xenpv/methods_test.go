@@ -54,8 +54,8 @@ func TestBIOSMethods(t *testing.T) {
 			line := "hello world"
 			spec := Spec{Image: debianImage(t, test.image), Method: test.method, Shim: shim(t), Layout: test.layout, CommandLine: &line}
 			d := wrapped(t, spec)
-			if d.Method.Name() != test.method || d.Registration.VirtualizationType != "hvm" || d.Registration.NeedsAKI {
-				t.Errorf("method %s, registration %+v", d.Method.Name(), d.Registration)
+			if d.Method.Name() != test.method || d.Method.Registration().VirtualizationType != "hvm" || d.Method.Registration().NeedsAKI {
+				t.Errorf("method %s, registration %+v", d.Method.Name(), d.Method.Registration())
 			}
 			head := make([]byte, 512)
 			if _, err := d.ReadAt(head, 0); err != nil {
@@ -99,8 +99,8 @@ func TestDiskMethod(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := wrapped(t, Spec{Image: path, Size: 1 << 30})
-	if d.Method != boot.Disk || d.Size() != 1<<30 || d.Registration.RootDevice != "/dev/xvda" {
-		t.Errorf("method %s, %d bytes, %+v", d.Method.Name(), d.Size(), d.Registration)
+	if d.Method != boot.Disk || d.Size() != 1<<30 || d.Method.Registration().RootDevice != "/dev/xvda" {
+		t.Errorf("method %s, %d bytes, %+v", d.Method.Name(), d.Size(), d.Method.Registration())
 	}
 	if content(t, d) != sha256.Sum256(data) {
 		t.Error("the disk differs from the file")

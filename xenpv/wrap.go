@@ -71,13 +71,12 @@ type Spec struct {
 // A Disk is a wrapped image. Close it after use.
 type Disk struct {
 	*disk.Disk
-	Report       *Report
-	Method       boot.Method
-	Registration boot.Registration // how an AMI of the disk is registered
-	Shim         *boot.Shim        // of the method pv-shim
-	CommandLine  string            // what the guest gets
-	MemoryMiB    int64             // what a domain configuration gives the guest; 0 if unknown
-	Advice       []image.Finding   // what to know about the guest on this disk
+	Report      *Report
+	Method      boot.Method
+	Shim        *boot.Shim      // of the method pv-shim
+	CommandLine string          // what the guest gets
+	MemoryMiB   int64           // what a domain configuration gives the guest; 0 if unknown
+	Advice      []image.Finding // what to know about the guest on this disk
 
 	spec    Spec
 	image   *image.Image
@@ -151,13 +150,9 @@ func (d *Disk) open(ctx context.Context) ([]image.Finding, error) {
 		return nil, err
 	}
 	d.Report = NewReport(d.image.Facts())
-	if d.Method, err = choose(spec.Method, d.image.Facts()); err != nil {
-		if refused, ok := errors.AsType[*RefusedError](err); ok {
-			refused.Path = spec.Image
-		}
+	if d.Method, err = choose(spec, d.image.Facts()); err != nil {
 		return nil, err
 	}
-	d.Registration = d.Method.Registration()
 	if d.Method == boot.PVShim {
 		if d.Shim, err = loadShim(ctx, spec.Shim); err != nil {
 			return nil, err
@@ -166,26 +161,26 @@ func (d *Disk) open(ctx context.Context) ([]image.Finding, error) {
 	return input.Warnings, nil
 }
 
-// choose returns the boot method of that name, or the first that can boot the
-// image.
-func choose(name string, f *image.Facts) (boot.Method, error) {
-	if name != "" && name != boot.Auto {
-		method, err := boot.Find(name)
+// choose returns the boot method that the spec names, or the first that can boot
+// the image.
+func choose(spec *Spec, f *image.Facts) (boot.Method, error) {
+	if spec.Method != "" && spec.Method != boot.Auto {
+		method, err := boot.Find(spec.Method)
 		if err != nil {
 			return nil, err
 		}
-		return method, refused(method, f)
+		return method, refused(method, spec.Image, f)
 	}
 	for _, method := range boot.Automatic {
 		if len(method.Check(f)) == 0 {
 			return method, nil
 		}
 	}
-	return nil, refused(boot.PVGRUB, f)
+	return nil, refused(boot.PVGRUB, spec.Image, f)
 }
 
 // refused returns a [RefusedError] if the method can't boot the image.
-func refused(method boot.Method, f *image.Facts) error {
+func refused(method boot.Method, path string, f *image.Facts) error {
 	var problems []error
 	for _, p := range method.Check(f) {
 		problems = append(problems, p)
@@ -193,7 +188,7 @@ func refused(method boot.Method, f *image.Facts) error {
 	if len(problems) == 0 {
 		return nil
 	}
-	return &RefusedError{Method: method.Name(), Problems: errors.Join(problems...)}
+	return &RefusedError{Path: path, Method: method.Name(), Problems: errors.Join(problems...)}
 }
 
 // make lays out the disk, in an order that finds faults early.
@@ -238,10 +233,8 @@ func (d *Disk) make(ctx context.Context) (err error) {
 	if layout.Loader, err = content.Loader(kernel); err != nil {
 		return err
 	}
-	if d.Disk, err = disk.New(ctx, layout); err != nil {
-		return err
-	}
-	return nil
+	d.Disk, err = disk.New(ctx, layout)
+	return err
 }
 
 // unused refuses options that have no meaning for a disk that boots by itself.

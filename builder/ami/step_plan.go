@@ -65,6 +65,7 @@ func (s *stepPlan) makePlan(ctx context.Context) (err error) {
 		return err
 	}
 	c, w := s.config, s.wrapped
+	registration := w.Method.Registration()
 	request := ami.Request{
 		BuildID:        s.id,
 		Name:           c.AMIName,
@@ -74,8 +75,8 @@ func (s *stepPlan) makePlan(ctx context.Context) (err error) {
 		Architecture:   w.Report.Arch,
 		MaxMemoryMiB:   w.Report.MaxMemoryMiB,
 		BootMethod:     w.Method.Name(),
-		Virtualization: w.Registration.VirtualizationType,
-		RootDevice:     w.Registration.RootDevice,
+		Virtualization: registration.VirtualizationType,
+		RootDevice:     registration.RootDevice,
 		KernelID:       c.KernelID,
 		VolumeSize:     max(c.VolumeSize, volumeSize(w.Size())),
 		VolumeType:     c.VolumeType,

@@ -101,6 +101,19 @@ type Content struct {
 	loader   func(kernel disk.File) (*disk.Loader, error) // nil for none
 }
 
+// addInputs opens the ramdisk or the modules.
+func (c *Content) addInputs() error {
+	if c.options.Ramdisk != "" {
+		return c.addInput("ramdisk", ramdiskPath, c.options.Ramdisk)
+	}
+	for i, m := range c.options.Modules {
+		if err := c.addInput(fmt.Sprintf("module %d", i+1), modulePath(i), m.Path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // addInput opens a local file that is loaded with the kernel.
 func (c *Content) addInput(what, name, path string) error {
 	f, size, err := files.OpenRegular(path)

@@ -1,8 +1,10 @@
 package boot
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk/bootsector"
@@ -40,8 +42,8 @@ func (multiboot) Check(f *image.Facts) []image.Finding {
 func (multiboot) Warnings(*image.Facts) []image.Finding { return nil }
 
 func (multiboot) Prepare(o Options) (*Content, error) {
+	o.Compress = cmp.Or(o.Compress, CompressAuto)
 	c := &Content{options: o, Reserved: []string{stage2Path}, kernel: o.Image.ELF(), elf: true}
-	c.options.Compress = compressOr(o.Compress)
 	if err := c.gatherModules(); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -57,24 +59,14 @@ func (c *Content) gatherModules() error {
 	if err != nil {
 		return err
 	}
-	if o.Ramdisk != "" {
-		return c.addInput("ramdisk", ramdiskPath, o.Ramdisk)
-	}
-	for i, m := range o.Modules {
-		if err := c.addInput(fmt.Sprintf("module %d", i+1), modulePath(i), m.Path); err != nil {
-			return err
-		}
-	}
-	return nil
+	return c.addInputs()
 }
 
 // checkMultibootLine refuses a command line that can't be stored in the loader's
 // table.
 func checkMultibootLine(what, line string) error {
-	for i := range len(line) {
-		if line[i] == 0 {
-			return fmt.Errorf("%s has a zero byte at offset %d: remove it", what, i)
-		}
+	if i := strings.IndexByte(line, 0); i >= 0 {
+		return fmt.Errorf("%s has a zero byte at offset %d: remove it", what, i)
 	}
 	return nil
 }

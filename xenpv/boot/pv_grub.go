@@ -3,7 +3,6 @@ package boot
 import (
 	"cmp"
 	"errors"
-	"fmt"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/image"
@@ -70,17 +69,7 @@ func (c *Content) gather() error {
 	if cfg, ok := m.grubCfg(); ok {
 		c.addText(grubCfgPath, cfg)
 	}
-	if m.ramdisk {
-		if err := c.addInput("ramdisk", ramdiskPath, o.Ramdisk); err != nil {
-			return err
-		}
-	}
-	for i, module := range m.modules {
-		if err := c.addInput(fmt.Sprintf("module %d", i+1), modulePath(i), module.Path); err != nil {
-			return err
-		}
-	}
-	return nil
+	return c.addInputs()
 }
 
 // grubRoot returns the disk's file system in the notation of GRUB 0.97.

@@ -1,7 +1,6 @@
 package boot
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 
@@ -50,6 +49,9 @@ func (pvShim) Prepare(o Options) (*Content, error) {
 	if o.Shim == nil {
 		return nil, errors.New("boot method pv-shim needs Xen's PV shim: install xen-utils-4.17, or specify its file")
 	}
+	if len(o.Modules) > 0 {
+		return nil, fmt.Errorf("boot method pv-shim passes one ramdisk to the guest, and there are %d modules: remove them, or use pv-grub", len(o.Modules))
+	}
 	c, err := PVGRUB.Prepare(o)
 	if err != nil {
 		return nil, err
@@ -71,9 +73,6 @@ func (c *Content) shimLoader(o Options, kernel disk.File) (*disk.Loader, error) 
 			paths = append(paths, f.Path)
 			modules = append(modules, bootsector.File{Size: f.Size})
 		}
-	}
-	if len(o.Modules) > 0 {
-		return nil, fmt.Errorf("boot method pv-shim passes one ramdisk to the guest, and there are %d modules: remove them, or use pv-grub", len(o.Modules))
 	}
 	return newLoader(o.Layout, bootsector.Table{
 		Kernel: bootsector.File{
@@ -148,6 +147,3 @@ func sectors(extents []disk.Extent) []bootsector.Extent {
 	}
 	return all
 }
-
-// compressOr is the default of a method that isn't limited by PV-GRUB.
-func compressOr(c Compress) Compress { return cmp.Or(c, CompressAuto) }

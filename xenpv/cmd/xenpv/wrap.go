@@ -143,7 +143,7 @@ func (o *wrapOptions) run(ctx context.Context, out, warnings io.Writer) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, disk.Close()) }()
-	o.memoryMiB, o.registration = disk.MemoryMiB, disk.Registration
+	o.memoryMiB, o.registration = disk.MemoryMiB, disk.Method.Registration()
 	result, err := o.write(ctx, disk)
 	if err != nil {
 		return err
