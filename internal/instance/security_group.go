@@ -84,7 +84,7 @@ func (r securityGroup) Describe(id string) string {
 	if id == "" {
 		return fmt.Sprintf("the security group with the tag %s=%s in %s, if there is one", cloud.BuildTag, r.run, r.session.Region)
 	}
-	return fmt.Sprintf("%s (when its instance has ended: aws ec2 delete-security-group --region %s --group-id %s)", id, r.session.Region, id)
+	return fmt.Sprintf("%s (after its instance has terminated: aws ec2 delete-security-group --region %s --group-id %s)", id, r.session.Region, id)
 }
 
 func (r securityGroup) Find(ctx context.Context) (string, error) {

@@ -137,7 +137,7 @@ func TestKeep(t *testing.T) {
 	want := []string{
 		"the security group with the tag unikernel:build=lost in us-east-1, if there is one",
 		in.ID + " (aws ec2 terminate-instances --region us-east-1 --instance-ids " + in.ID + ")",
-		group + " (when its instance has ended: aws ec2 delete-security-group --region us-east-1 --group-id " + group + ")",
+		group + " (after its instance has terminated: aws ec2 delete-security-group --region us-east-1 --group-id " + group + ")",
 	}
 	if diff := cmp.Diff(want, ledger.Keep()); diff != "" {
 		t.Error(diff)

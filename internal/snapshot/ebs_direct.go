@@ -18,9 +18,12 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk"
 )
 
-// snapshotTimeout is when EBS drops a snapshot that is never completed, in
-// minutes. The largest disk is 128 MiB; an hour is twice what the slowest line needs.
-const snapshotTimeout = 60
+// timeout is when EBS drops a snapshot that is never completed, in minutes: an
+// hour for each 256 blocks (128 MiB), twice what the slowest line needs, and at
+// most the 4320 that EBS accepts (API reference, StartSnapshot).
+func timeout(blocks int) int32 {
+	return int32(min(4320, 60*max(1, (blocks+255)/256)))
+}
 
 // EBSDirect creates snapshots with the EBS direct APIs: no bucket, no import
 // role, no volume.
@@ -64,7 +67,7 @@ func (s *EBSDirect) start(ctx context.Context, request Request, ledger *cloud.Le
 			ClientToken: aws.String(request.clientToken()),
 			Description: aws.String(request.Description),
 			Tags:        cloud.EBSTags(cloud.SortedTags(request.Tags)),
-			Timeout:     aws.Int32(snapshotTimeout),
+			Timeout:     aws.Int32(timeout(len(request.Blocks))),
 		}, sent.OnEBS, func(o *ebs.Options) { o.RetryMaxAttempts = cloud.ControlAttempts })
 		if err != nil {
 			return "", err
