@@ -42,7 +42,7 @@ type bootOptions struct {
 // reached are omitted.
 type booted struct {
 	Path      string   `json:"path"`
-	Loader    string   `json:"loader"` // pygrub, or pv-grub and its path
+	Loader    string   `json:"loader"` // pygrub, pv-grub and its path, or BIOS
 	Published []string `json:"published"`
 	Check     string   `json:"check"`
 	Passed    bool     `json:"passed"`
@@ -142,6 +142,7 @@ func (o *bootOptions) boot(ctx context.Context, started time.Time, result *boote
 		return err
 	}
 	defer disk.Close()
+	result.Loader = o.spec.Loader() // the method that the image needs is known now
 	o.spec.Disk, o.spec.MemoryMiB = disk.path, cmp.Or(o.spec.MemoryMiB, defaultMemoryMiB)
 	domain, err := hypervisor.Boot(ctx, o.spec)
 	if err != nil {

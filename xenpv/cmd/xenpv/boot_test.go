@@ -80,6 +80,21 @@ func TestBootOfCrashingKernel(t *testing.T) {
 	noFiles(t)
 }
 
+// The result names the BIOS as the loader of an hvm guest, also if it can't boot.
+func TestBootNamesLoader(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "disk.raw")
+	disk := make([]byte, 1<<20)
+	copy(disk[1080:], "\x53\xef") // an ext2 file system without a boot sector
+	if err := os.WriteFile(path, disk, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, _, err := runBoot(t.Context(), path, "--method", "pv-shim", "--json")
+	var got booted
+	if err == nil || json.Unmarshal([]byte(out), &got) != nil || got.Loader != "BIOS" {
+		t.Errorf("%s %v", out, err)
+	}
+}
+
 func TestBootInterrupted(t *testing.T) {
 	kernel := codeKernel(t, 0xeb, 0xfe) // jumps to itself
 	t.Setenv("TMPDIR", t.TempDir())
