@@ -56,6 +56,7 @@ func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook)
 	ui.Say(fmt.Sprintf("disk %s: %d bytes, SHA-256 %x", b.config.Output, wrapped.Size(), sum))
 	return component.NewDisk(component.DiskFacts{
 		Path: b.config.Output, SHA256: hex.EncodeToString(sum[:]),
+		HVM:    wrapped.Method.Registration().VirtualizationType == "hvm",
 		System: wrapped.Report.System, MemoryMiB: wrapped.MemoryMiB,
 	}), nil
 }

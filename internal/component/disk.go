@@ -28,6 +28,7 @@ type DiskFacts struct {
 	Path      string `json:"path"`
 	SHA256    string `json:"sha256"` // of the disk, in hexadecimal
 	System    string `json:"system"`
+	HVM       bool   `json:"hvm,omitempty"`        // it boots by BIOS, not as a PV guest
 	MemoryMiB int64  `json:"memory_mib,omitempty"` // what a domain configuration gives the guest
 	Result    string `json:"result,omitempty"`     // of the smoke test
 }

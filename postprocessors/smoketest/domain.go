@@ -15,6 +15,7 @@ import (
 type domain struct {
 	config *Config
 	disk   string
+	hvm    bool
 	memory int // MiB
 
 	running *hypervisor.Domain
@@ -55,6 +56,9 @@ func (g *domain) spec(ctx context.Context, t *trial) (hypervisor.Spec, error) {
 	spec := hypervisor.Spec{
 		Disk: g.disk, MemoryMiB: g.memory, Console: &g.screen,
 		Progress: func(line string) { t.ui.Say(line) },
+	}
+	if g.hvm {
+		spec.Virtualization = hypervisor.HVM
 	}
 	if g.config.GuestAddress != "" {
 		spec.Network.Address = netip.MustParsePrefix(g.config.GuestAddress) // Configure has checked it

@@ -78,7 +78,7 @@ func (p *PostProcessor) disk(disk *component.Disk) *subject {
 	}
 	memory := cmp.Or(p.config.Memory, int(disk.MemoryMiB), defaultMemory)
 	return &subject{
-		guest:    &domain{config: &p.config, disk: disk.Path, memory: memory},
+		guest:    &domain{config: &p.config, disk: disk.Path, hvm: disk.HVM, memory: memory},
 		owned:    true,
 		artifact: func(result string) packersdk.Artifact { return disk.Passed(result) },
 		remove:   func(context.Context) ([]string, error) { return []string{disk.Path}, disk.Remove() },
