@@ -84,7 +84,7 @@ func TestPrepareRefuses(t *testing.T) {
 	}
 }
 
-// What the build will give isn't judged before.
+// What the build will produce isn't checked before.
 func TestPrepareWithUnknownValues(t *testing.T) {
 	options := block{"icmp": []block{{}}, "ami_id": "<unknown>", "subnet_id": "<unknown>", "private_ip_address": "<unknown>", "guest_address": "<unknown>", "spot_price": "<unknown>"}
 	if err := new(Config).Prepare(options); err != nil {
