@@ -17,7 +17,7 @@ const module = "github.com/unikernel-ami/packer-plugin-unikernel/"
 // and what they may never depend on, directly or indirectly.
 type layer struct {
 	name      string
-	folders   []string
+	dirs      []string
 	except    []string // directories below them that don't belong to the layer
 	others    bool     // the packages outside the directories
 	forbidden []string
@@ -32,48 +32,48 @@ const (
 var layers = []layer{
 	{
 		name:      "the domain knows no cloud and no Packer",
-		folders:   []string{"xenpv"},
+		dirs:      []string{"xenpv"},
 		except:    []string{"xenpv/cmd/xenpv"},
 		forbidden: []string{awsModules, hashicorp, module + "internal/cloud", module + "acceptance"},
 	},
 	{
 		name:      "the command may know the cloud, and knows no Packer",
-		folders:   []string{"xenpv/cmd/xenpv"},
+		dirs:      []string{"xenpv/cmd/xenpv"},
 		forbidden: []string{hashicorp, module + "acceptance"},
 	},
 	{
 		name:      "checks know no cloud and no Packer",
-		folders:   []string{"internal/check", "internal/progress", "internal/lifeline"},
+		dirs:      []string{"internal/check", "internal/progress", "internal/lifeline"},
 		forbidden: []string{awsModules, hashicorp, module + "internal/cloud", module + "acceptance"},
 	},
 	{
 		name:      "the cloud knows no Packer and no embedded EC2",
-		folders:   []string{"internal/cloud", "internal/snapshot", "internal/ami", "internal/instance"},
+		dirs:      []string{"internal/cloud", "internal/snapshot", "internal/ami", "internal/instance"},
 		forbidden: []string{hashicorp, module + "acceptance", module + "internal/component", module + "builder", module + "postprocessors"},
 	},
 	{
 		name:      "the session and the ledger know nothing of what is made with them",
-		folders:   []string{"internal/cloud"},
+		dirs:      []string{"internal/cloud"},
 		forbidden: []string{module + "internal/snapshot", module + "internal/ami", module + "internal/instance", module + "xenpv"},
 	},
 	{
 		name:      "post-processors know no source",
-		folders:   []string{"postprocessors"},
+		dirs:      []string{"postprocessors"},
 		forbidden: []string{module + "builder", module + "acceptance"},
 	},
 	{
 		name:      "sources know no post-processor",
-		folders:   []string{"builder"},
+		dirs:      []string{"builder"},
 		forbidden: []string{module + "postprocessors", module + "acceptance"},
 	},
 	{
 		name:      "what components share knows none of them",
-		folders:   []string{"internal/component"},
+		dirs:      []string{"internal/component"},
 		forbidden: []string{module + "builder", module + "postprocessors", module + "acceptance"},
 	},
 	{
 		name:      "only the plugin's components are parts of Packer",
-		folders:   []string{"builder", "postprocessors", "plugin", "internal/component"},
+		dirs:      []string{"builder", "postprocessors", "plugin", "internal/component"},
 		others:    true,
 		forbidden: []string{packerSDK},
 	},
@@ -84,7 +84,7 @@ func TestLayers(t *testing.T) {
 	for _, l := range layers {
 		t.Run(l.name, func(t *testing.T) {
 			if !slices.ContainsFunc(slices.Collect(maps.Keys(deps)), l.holds) {
-				t.Errorf("no package in the layer: have its directories %v moved?", l.folders)
+				t.Errorf("no package in the layer: have its directories %v moved?", l.dirs)
 			}
 			if diff := cmp.Diff([]string(nil), l.violations(deps)); diff != "" {
 				t.Errorf("forbidden dependencies (+):\n%s", diff)
@@ -144,8 +144,8 @@ func (l layer) violations(deps map[string][]string) []string {
 
 // holds reports whether the package belongs to the layer.
 func (l layer) holds(pkg string) bool {
-	below := func(folder string) bool { return strings.HasPrefix(pkg+"/", module+folder+"/") }
-	inside := slices.ContainsFunc(l.folders, below) && !slices.ContainsFunc(l.except, below)
+	below := func(dir string) bool { return strings.HasPrefix(pkg+"/", module+dir+"/") }
+	inside := slices.ContainsFunc(l.dirs, below) && !slices.ContainsFunc(l.except, below)
 	return inside != l.others
 }
 

@@ -15,8 +15,8 @@
 # PV-GRUB's own instead of this one. Set important options with "mirage configure".
 # If they differ between environments, build an image for each.
 #
-# Instances: paravirtual AMIs run only on types of the previous generation: T1, M1, M2, M3, C1 and
-# C3, if the region offers them.
+# Instances: paravirtual AMIs run only on types of the previous generation: T1, M1,
+# M2, M3, C1 and C3, if the region offers them.
 
 packer {
   required_plugins {

@@ -18,48 +18,47 @@ const (
 	volumeLabel  = "unikernel"
 )
 
-// A Spec describes an image and the disk to make of it.
+// A Spec describes an image and the disk to create from it.
 type Spec struct {
 	// Image is the path of an image, or of a domain configuration that names
 	// one: then the command line, the ramdisk and the memory come from there,
 	// unless they are set here.
 	Image string
-	// ImageOnly takes Image for an image whatever it holds.
+	// ImageOnly treats Image as an image, whatever it contains.
 	ImageOnly bool
 	// Verify, if set, is called with the path of the image before it is opened.
 	Verify func(ctx context.Context, path string) error
-	// Member is the path of the kernel in an archive. Empty takes the only one.
+	// Member is the path of the kernel in an archive; "" if there is only one.
 	Member string
 	// MaxSize is the largest kernel in bytes. 0 means [image.MaxKernelSize].
 	MaxSize int64
 
-	// CommandLine is what the guest gets, byte for byte; nil takes that of a
-	// domain configuration. See [boot.CheckCommandLine].
+	// CommandLine is passed to the guest byte for byte. If it is nil, the domain
+	// configuration's is used. See [boot.CheckCommandLine].
 	CommandLine *string
-	// Ramdisk is the path of a file that the guest gets as its ramdisk. PV-GRUB
-	// and libxc (under pygrub and xl) decompress it if it is gzip-compressed.
+	// Ramdisk is the path of the guest's ramdisk. PV-GRUB and libxc (under pygrub and xl) decompress it if it is gzip-compressed.
 	Ramdisk string
-	// Modules are the files that the guest gets in this order, at most 16, in
-	// the way of multiboot (SIF_MULTIBOOT_MOD in Xen's start_info). They
-	// exclude a Ramdisk, which PV-GRUB would drop. pygrub knows no modules.
+	// Modules are the guest's multiboot modules (SIF_MULTIBOOT_MOD in Xen's
+	// start_info) in order, at most 16. They exclude a Ramdisk, which PV-GRUB
+	// would drop. pygrub doesn't support modules.
 	Modules []boot.Module
-	// Files are further files: their paths on the disk, like /json.cfg, and the
-	// local files or directories that they come from. A directory goes there
-	// with all regular files below it; symbolic links in it are refused.
+	// Files are additional files: their paths on the disk, such as /json.cfg, and
+	// the local files or directories to copy there. A directory is copied with
+	// all regular files below it; symbolic links in it are refused.
 	Files map[string]string
-	// Layout places the file system. The zero value is [disk.LayoutWholeDisk].
+	// Layout is the layout of the disk. The zero value is [disk.LayoutWholeDisk].
 	Layout disk.Layout
 	// Size is the disk's size in bytes, a multiple of 512 and at most
-	// [disk.MaxSize]. 0 makes it as small as possible, in whole MiB.
+	// [disk.MaxSize]. 0 means as small as possible, in whole MiB.
 	Size int64
 	// Compress is how the kernel is stored. The zero value is
 	// [boot.CompressAuto].
 	Compress boot.Compress
-	// Method is the name of a boot method. Empty or [boot.Auto] takes the first of
-	// pv-grub, multiboot and disk that can boot the image.
+	// Method is the name of a boot method. Empty or [boot.Auto] means the first of
+	// [boot.Automatic] that can boot the image.
 	Method string
-	// Shim is the path of Xen's PV shim, for the method pv-shim. Empty takes the
-	// one of Debian's package xen-utils-4.17, installed or from apt.
+	// Shim is the path of Xen's PV shim, for the method pv-shim. Empty means the
+	// one in Debian's package xen-utils-4.17, installed or from apt.
 	Shim string
 	// Title is the name in the boot menu, and so on the console. The zero value
 	// is "unikernel".
@@ -74,8 +73,8 @@ type Disk struct {
 	Report      *Report
 	Method      boot.Method
 	Shim        *boot.Shim      // of the method pv-shim
-	CommandLine string          // what the guest gets
-	MemoryMiB   int64           // what a domain configuration gives the guest; 0 if unknown
+	CommandLine string          // the guest's
+	MemoryMiB   int64           // from a domain configuration; 0 if unknown
 	Advice      []image.Finding // what to know about the guest on this disk
 
 	spec    Spec
@@ -87,8 +86,8 @@ type Disk struct {
 // A RefusedError reports that a boot method can't boot an image.
 type RefusedError struct {
 	Path     string
-	Method   string // of pv-grub also if none was asked for
-	Problems error  // all reasons, one a line
+	Method   string // pv-grub if none was requested
+	Problems error  // all reasons, one per line
 }
 
 // Error names the image and all reasons.

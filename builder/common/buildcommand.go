@@ -20,26 +20,26 @@ import (
 var buildGrace = 5 * time.Second
 
 // build runs the build command, where there is one. The lock that it returns
-// keeps other builds out of the folder until the image has been read.
+// keeps other builds out of the directory until the image has been read.
 func (c *Config) build(ctx context.Context, ui packersdk.Ui) (*lock, error) {
 	if c.BuildCommand == "" {
 		return nil, nil
 	}
-	folder, err := filepath.Abs(c.BuildDirectory)
+	dir, err := filepath.Abs(c.BuildDirectory)
 	if err != nil {
 		return nil, fmt.Errorf("find build_directory: %w", err)
 	}
-	if info, err := os.Stat(folder); err != nil {
+	if info, err := os.Stat(dir); err != nil {
 		return nil, fmt.Errorf("build_directory: %w", err)
 	} else if !info.IsDir() {
-		return nil, fmt.Errorf("build_directory %s is not a directory: specify the directory to build in", folder)
+		return nil, fmt.Errorf("build_directory %s is not a directory: specify the directory to build in", dir)
 	}
-	held, err := acquire(ctx, ui, folder)
+	held, err := acquire(ctx, ui, dir)
 	if err != nil {
 		return nil, err
 	}
 	before := c.outputs()
-	if err := c.runBuildCommand(ctx, ui, folder); err != nil {
+	if err := c.runBuildCommand(ctx, ui, dir); err != nil {
 		return nil, errors.Join(err, held.release())
 	}
 	if err := checkWritten(c.Image, before, c.outputs()); err != nil {
@@ -50,13 +50,13 @@ func (c *Config) build(ctx context.Context, ui packersdk.Ui) (*lock, error) {
 
 // runBuildCommand runs the command to its end, its timeout or its cancelling.
 // No process that it has started outlives it, unless it left the group.
-func (c *Config) runBuildCommand(ctx context.Context, ui packersdk.Ui, folder string) error {
-	ui.Say(fmt.Sprintf("building in %s: %s", folder, c.BuildCommand))
+func (c *Config) runBuildCommand(ctx context.Context, ui packersdk.Ui, dir string) error {
+	ui.Say(fmt.Sprintf("building in %s: %s", dir, c.BuildCommand))
 	limited, cancel := context.WithTimeout(ctx, c.BuildTimeout)
 	defer cancel()
 	lines := &lineWriter{say: ui.Say}
 	cmd := exec.CommandContext(limited, "sh", "-e", "-c", c.BuildCommand) //nolint:gosec // G204: the user's own command
-	cmd.Dir = folder
+	cmd.Dir = dir
 	cmd.Stdout, cmd.Stderr = lines, lines
 	cmd.WaitDelay = buildGrace
 	inOwnGroup(cmd)

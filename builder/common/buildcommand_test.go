@@ -35,7 +35,7 @@ func (u *ui) said(text string) bool {
 	return strings.Contains(strings.Join(u.lines, "\n"), text)
 }
 
-// prepared is a Config whose image is to be built in a folder of its own, which
+// prepared is a Config whose image is to be built in a directory of its own, which
 // is the working directory too. Packer's cache is in another.
 func prepared(t *testing.T, command string) *Config {
 	t.Helper()
@@ -51,7 +51,7 @@ func prepared(t *testing.T, command string) *Config {
 	return c
 }
 
-// runBuild runs the build command, and lets go of the folder.
+// runBuild runs the build command, and unlocks the directory.
 func runBuild(ctx context.Context, t *testing.T, c *Config) (*ui, error) {
 	t.Helper()
 	u := &ui{}
@@ -68,15 +68,15 @@ func TestBuildCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder, err := os.Getwd()
+	dir, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"building in " + folder + ": " + c.BuildCommand, "to stdout", "to stderr", "no end"}
+	want := []string{"building in " + dir + ": " + c.BuildCommand, "to stdout", "to stderr", "no end"}
 	if diff := cmp.Diff(want, u.lines[:len(u.lines)-1]); diff != "" {
 		t.Error(diff)
 	}
-	if data, err := os.ReadFile("web.xen"); err != nil || string(data) != folder+"\n" {
+	if data, err := os.ReadFile("web.xen"); err != nil || string(data) != dir+"\n" {
 		t.Errorf("the command ran in %q, %v", data, err)
 	}
 }
@@ -85,7 +85,7 @@ func TestBuildDirectory(t *testing.T) {
 	c := prepared(t, "pwd >../web.xen")
 	c.BuildDirectory = "sub"
 	if _, err := runBuild(t.Context(), t, c); err == nil || !strings.Contains(err.Error(), "build_directory: ") {
-		t.Errorf("missing folder: %v", err)
+		t.Errorf("missing directory: %v", err)
 	}
 	if err := os.Mkdir("sub", 0o700); err != nil {
 		t.Fatal(err)
@@ -211,7 +211,7 @@ func TestBuildLeavesProcess(t *testing.T) {
 	gone(t)
 }
 
-// A second build in the folder waits until the first has let go of it.
+// A second build in the directory waits until the first has unlocked it.
 func TestBuildsWait(t *testing.T) {
 	c := prepared(t, "echo x >>web.xen")
 	held, err := c.build(t.Context(), &ui{})

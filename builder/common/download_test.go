@@ -33,7 +33,7 @@ var image = func() []byte {
 }()
 
 // serve starts a server and returns a Config whose image is there, and the
-// count of requests. Packer's cache is a folder of its own.
+// count of requests. Packer's cache is a directory of its own.
 func serve(t *testing.T, handler http.HandlerFunc) (*Config, *atomic.Int32) {
 	t.Helper()
 	requests := new(atomic.Int32)
@@ -210,29 +210,29 @@ func TestPrepareRefuses(t *testing.T) {
 		config Config
 		want   string
 	}{
-		"no checksum":       {Config{Image: "https://example.org/a"}, "image is a URL, but image_checksum is not set"},
-		"none":              {Config{Image: "https://example.org/a", ImageChecksum: "none"}, `image_checksum is "none": an image for an AMI is never used without a check`},
-		"md5":               {Config{Image: "a", ImageChecksum: "md5:d41d8cd98f00b204e9800998ecf8427e"}, "specify sha256: or sha512:"},
-		"no kind":           {Config{Image: "a", ImageChecksum: sum[7:]}, "specify sha256: or sha512:"},
-		"short checksum":    {Config{Image: "a", ImageChecksum: sum[:70]}, "sha256 has 64 hexadecimal digits"},
-		"no digits":         {Config{Image: "a", ImageChecksum: "sha256:" + strings.Repeat("x", 64)}, "sha256 has 64 hexadecimal digits"},
-		"ftp":               {Config{Image: "ftp://example.org/a"}, "image begins with ftp://: it must be an https://"},
-		"no server":         {Config{Image: "https:///a", ImageChecksum: sum}, "the URL has no host"},
-		"no URL":            {Config{Image: "https://example.org:x/a", ImageChecksum: sum}, "image is not a valid URL: invalid port"},
-		"two slashes":       {Config{Image: "https://example.org/a//b", ImageChecksum: sum}, "use a single slash"},
-		"checksum in URL":   {Config{Image: "https://example.org/a?checksum=" + sum, ImageChecksum: sum}, "use image_checksum"},
-		"archive in URL":    {Config{Image: "https://example.org/a?archive=zip", ImageChecksum: sum}, "remove it"},
-		"small":             {Config{Image: "a", MaxImageSize: -1}, "max_image_size is -1: it must be 1 to 1048576 MiB"},
-		"large":             {Config{Image: "a", MaxImageSize: 1 << 60}, "it must be 1 to 1048576 MiB"},
-		"folder, no build":  {Config{Image: "a", BuildDirectory: "b"}, "build_directory is set, but build_command is not"},
-		"timeout, no build": {Config{Image: "a", BuildTimeout: 1}, "build_timeout is set, but build_command is not"},
-		"no time":           {Config{Image: "a", BuildCommand: "b", BuildTimeout: -1}, "build_timeout is -1ns"},
-		"built URL":         {Config{Image: "https://example.org/a", ImageChecksum: sum, BuildCommand: "b"}, "build_command is set, but image is a URL"},
-		"layout":            {Config{Image: "a", Layout: "gpt"}, `layout is "gpt": it must be whole-disk or partitioned`},
-		"ramdisk, module":   {Config{Image: "a", Ramdisk: "r", Modules: []Module{{Path: "m"}}}, "a ramdisk and modules are both specified"},
-		"module":            {Config{Image: "a", Modules: []Module{{Arguments: "a\n"}}}, "module 1 has no path"},
-		"file":              {Config{Image: "a", Files: map[string]string{"/../x": "x"}}, `files: "/../x": `},
-		"no local file":     {Config{Image: "a", Files: map[string]string{"/x": ""}}, `files: "/x" has no local file`},
+		"no checksum":         {Config{Image: "https://example.org/a"}, "image is a URL, but image_checksum is not set"},
+		"none":                {Config{Image: "https://example.org/a", ImageChecksum: "none"}, `image_checksum is "none": an image for an AMI is never used without a check`},
+		"md5":                 {Config{Image: "a", ImageChecksum: "md5:d41d8cd98f00b204e9800998ecf8427e"}, "specify sha256: or sha512:"},
+		"no kind":             {Config{Image: "a", ImageChecksum: sum[7:]}, "specify sha256: or sha512:"},
+		"short checksum":      {Config{Image: "a", ImageChecksum: sum[:70]}, "sha256 has 64 hexadecimal digits"},
+		"no digits":           {Config{Image: "a", ImageChecksum: "sha256:" + strings.Repeat("x", 64)}, "sha256 has 64 hexadecimal digits"},
+		"ftp":                 {Config{Image: "ftp://example.org/a"}, "image begins with ftp://: it must be an https://"},
+		"no server":           {Config{Image: "https:///a", ImageChecksum: sum}, "the URL has no host"},
+		"no URL":              {Config{Image: "https://example.org:x/a", ImageChecksum: sum}, "image is not a valid URL: invalid port"},
+		"two slashes":         {Config{Image: "https://example.org/a//b", ImageChecksum: sum}, "use a single slash"},
+		"checksum in URL":     {Config{Image: "https://example.org/a?checksum=" + sum, ImageChecksum: sum}, "use image_checksum"},
+		"archive in URL":      {Config{Image: "https://example.org/a?archive=zip", ImageChecksum: sum}, "remove it"},
+		"small":               {Config{Image: "a", MaxImageSize: -1}, "max_image_size is -1: it must be 1 to 1048576 MiB"},
+		"large":               {Config{Image: "a", MaxImageSize: 1 << 60}, "it must be 1 to 1048576 MiB"},
+		"directory, no build": {Config{Image: "a", BuildDirectory: "b"}, "build_directory is set, but build_command is not"},
+		"timeout, no build":   {Config{Image: "a", BuildTimeout: 1}, "build_timeout is set, but build_command is not"},
+		"no time":             {Config{Image: "a", BuildCommand: "b", BuildTimeout: -1}, "build_timeout is -1ns"},
+		"built URL":           {Config{Image: "https://example.org/a", ImageChecksum: sum, BuildCommand: "b"}, "build_command is set, but image is a URL"},
+		"layout":              {Config{Image: "a", Layout: "gpt"}, `layout is "gpt": it must be whole-disk or partitioned`},
+		"ramdisk, module":     {Config{Image: "a", Ramdisk: "r", Modules: []Module{{Path: "m"}}}, "a ramdisk and modules are both specified"},
+		"module":              {Config{Image: "a", Modules: []Module{{Arguments: "a\n"}}}, "module 1 has no path"},
+		"file":                {Config{Image: "a", Files: map[string]string{"/../x": "x"}}, `files: "/../x": `},
+		"no local file":       {Config{Image: "a", Files: map[string]string{"/x": ""}}, `files: "/x" has no local file`},
 	} {
 		errs := test.config.Prepare()
 		if !slices.ContainsFunc(errs, func(err error) bool { return strings.Contains(err.Error(), test.want) }) {
