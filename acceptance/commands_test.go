@@ -23,7 +23,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
 )
 
-// serverKey is the key of a script's embedded EC2.
+// serverKey is the key of a script's local EC2.
 type serverKey struct{}
 
 // server is the EC2 that the script started last.

@@ -47,7 +47,7 @@ var layers = []layer{
 		forbidden: []string{awsModules, hashicorp, module + "internal/cloud", module + "acceptance"},
 	},
 	{
-		name:      "the cloud knows no Packer and no embedded EC2",
+		name:      "the cloud knows no Packer and no local EC2",
 		dirs:      []string{"internal/cloud", "internal/snapshot", "internal/ami", "internal/instance"},
 		forbidden: []string{hashicorp, module + "acceptance", module + "internal/component", module + "builder", module + "postprocessors"},
 	},

@@ -1,9 +1,9 @@
 // Package acceptance runs the real plugin under the real packer, against the
-// embedded EC2. The scenarios are the scripts in testdata. In addition to
+// local EC2. The scenarios are the scripts in testdata. In addition to
 // testscript's commands they can use:
 //
 //	localec2 [-snapshot-pending D] [-latency D] [-no-instances] [FAULT]...
-//	                 starts an embedded EC2 for the script and sets the AWS variables
+//	                 starts a local EC2 for the script and sets the AWS variables
 //	resources        prints the resources that exist, one per line
 //	calls            prints the calls so far, with consecutive calls of an action
 //	                 on one line

@@ -129,7 +129,7 @@ func TestLINGTemplateRunsRailing(t *testing.T) {
 	f.check(templateCase{arguments: map[string]string{"prod": "-dhcp -s hello -home /hello -pz /hello/ebin"}})
 }
 
-// A templateDir is a directory with a template, and an embedded EC2.
+// A templateDir is a directory with a template, and a local EC2.
 type templateDir struct {
 	t      *testing.T
 	dir    string

@@ -24,7 +24,7 @@ if [[ $endpoint != AWS_ENDPOINT_URL=* ]]; then
   exit 1
 fi
 export "${endpoint?}"
-echo "embedded EC2: $endpoint"
+echo "local EC2: $endpoint"
 
 packer plugins install --path bin/packer-plugin-unikernel github.com/unikernel-ami/unikernel
 start=$EPOCHREALTIME

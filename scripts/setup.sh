@@ -21,8 +21,8 @@ need_for_demo() {
 }
 
 need_for_test() {
-  need awscli /usr/bin/aws "the AWS client tests the embedded EC2"
-  need python3-boto3 /usr/lib/python3/dist-packages/boto3 "the AWS SDK for Python tests the embedded EC2"
+  need awscli /usr/bin/aws "the AWS client tests the local EC2"
+  need python3-boto3 /usr/lib/python3/dist-packages/boto3 "the AWS SDK for Python tests the local EC2"
   need e2fsprogs debugfs "e2fsck and debugfs check the file system"
   need xen-utils-4.17 /usr/lib/xen-4.17/bin/pygrub "pygrub checks menu.lst"
   need libc6-i386 /lib/ld-linux.so.2 "GRUB legacy's shell, a 32-bit program, checks the disk"

@@ -16,7 +16,7 @@ import (
 const shimPackage = "xen-utils-4.17"
 
 // loadShim loads the PV shim at path, or else the installed one, or else the one
-// in Debian's package, which apt downloads and verifies. Nothing is installed.
+// in Debian's xen-utils-4.17 package, which apt downloads and verifies. Nothing is installed.
 func loadShim(ctx context.Context, path string) (*boot.Shim, error) {
 	if path != "" {
 		return boot.LoadShim(path, "")

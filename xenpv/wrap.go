@@ -58,7 +58,7 @@ type Spec struct {
 	// [boot.Automatic] that can boot the image.
 	Method string
 	// Shim is the path of Xen's PV shim, for the method pv-shim. Empty means the
-	// one in Debian's package xen-utils-4.17, installed or from apt.
+	// one in Debian's xen-utils-4.17 package, installed or from apt.
 	Shim string
 	// Title is the name in the boot menu, and so on the console. The zero value
 	// is "unikernel".

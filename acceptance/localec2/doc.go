@@ -1,4 +1,4 @@
-// Package localec2 is an embedded EC2: one HTTP server on the loopback
+// Package localec2 is a local EC2: one HTTP server on the loopback
 // interface that speaks the EC2 Query API (version 2016-11-15), the EBS direct
 // APIs and STS. With it, "packer build", the AWS SDKs, awscli and boto3 create
 // AMIs and run instances of them without an AWS account. The program

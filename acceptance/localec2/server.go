@@ -19,7 +19,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/sts"
 )
 
-// Server is the embedded EC2: an [http.Handler] for all its services. Make one
+// Server is the local EC2: an [http.Handler] for all its services. Make one
 // with [New]. It is safe for concurrent use.
 type Server struct {
 	opts      Options

@@ -46,8 +46,8 @@ type Config struct {
 	// The kernel image (AKI) that boots the instances. Default: the newest PV-GRUB
 	// hd0 image that Amazon offers in the region for the image's architecture.
 	KernelID string `mapstructure:"kernel_id"`
-	// The size of the root volume in GiB. Default: as small as the disk allows: 1
-	// for every disk that this plugin writes. The maximum is 16384 for `gp2`,
+	// The size of the root volume in GiB. Default: the smallest size that holds
+	// the disk: 1 for disks that this plugin writes. The maximum is 16384 for `gp2`,
 	// 65536 for `gp3`, and 1024 for `standard`.
 	VolumeSize int32 `mapstructure:"volume_size"`
 	// The type of the root volume: `gp2` (the default), `gp3` or `standard`.

@@ -20,7 +20,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
 )
 
-// An embedded is an embedded EC2, and an image to make AMIs of there.
+// An embedded is a local EC2, and an image to make AMIs of there.
 type embedded struct {
 	server *localec2.Running
 	image  string

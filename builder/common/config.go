@@ -29,7 +29,7 @@ type Config struct {
 	// those that it names, unless an option here overrides them. Or it can be an
 	// `https://` or `http://` URL of an image file, which is kept in Packer's cache.
 	// For the boot method `disk` it is a raw disk. An image that can't boot is
-	// refused before anything is created.
+	// rejected before anything is created.
 	Image string `mapstructure:"image" required:"true"`
 	// The checksum of the image: `sha256:` or `sha512:` followed by hexadecimal
 	// digits. It is required if `image` is a URL, and also checked for local files.
@@ -55,7 +55,7 @@ type Config struct {
 	// command and all processes it started are terminated. Default: `30m`.
 	BuildTimeout time.Duration `mapstructure:"build_timeout"`
 	// The kernel's command line, at most 1023 bytes, passed unchanged. Whatever
-	// PV-GRUB would change is refused: newlines, tabs, spaces at either end, and a
+	// PV-GRUB would change is rejected: newlines, tabs, spaces at either end, and a
 	// backslash at the end. Default: the domain configuration's
 	// `extra`, if there is one. An empty string also selects the default.
 	Cmdline string `mapstructure:"cmdline"`
@@ -69,7 +69,7 @@ type Config struct {
 	// Additional files on the disk: paths on the disk and the local files or
 	// directories to put there, for example `{ "/json.cfg" = "json.cfg" }`. A
 	// directory is copied with all regular files in it; symbolic links in it are
-	// refused, so that nothing from elsewhere gets into an AMI unnoticed. All files,
+	// rejected, so that nothing from elsewhere gets into an AMI unnoticed. All files,
 	// including the kernel, must fit in 128 MiB.
 	Files map[string]string `mapstructure:"files"`
 	// The layout of the disk: `whole-disk` (the default) has no partitions
@@ -87,8 +87,8 @@ type Config struct {
 	// the image: pv-grub, but pv-shim if the region has no PV instance types; then
 	// multiboot; then disk.
 	BootMethod string `mapstructure:"boot_method"`
-	// The file of Xen's PV shim (`xen-shim`), for `pv-shim`. Default: the shim
-	// in Debian's package xen-utils-4.17. If the package isn't installed, it is
+	// The path of Xen's PV shim (`xen-shim`), for `pv-shim`. Default: the shim
+	// in Debian's xen-utils-4.17 package. If the package isn't installed, it is
 	// downloaded with apt, but not installed.
 	Shim string `mapstructure:"shim"`
 }

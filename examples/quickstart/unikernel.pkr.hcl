@@ -3,7 +3,7 @@
 #
 #   packer build -var image=web.xen.gz -var region=eu-west-1 unikernel.pkr.hcl
 #
-# "make demo" runs it on the embedded EC2 with the image of examples/hello.
+# "make demo" runs it on the local EC2 with the image of examples/hello.
 
 packer {
   required_plugins {

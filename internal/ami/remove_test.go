@@ -13,7 +13,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloudtest"
 )
 
-// startBaked starts an embedded EC2 with an AMI in it.
+// startBaked starts a local EC2 with an AMI in it.
 func startBaked(t *testing.T) (server *localec2.Running, s *cloud.Session, id string) {
 	t.Helper()
 	server, s = cloudtest.Start(t, localec2.Options{}, "us-east-1")

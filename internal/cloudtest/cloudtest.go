@@ -36,7 +36,7 @@ var Quick = cloud.Waits{
 	MaxDelay: 50 * time.Millisecond,
 }
 
-// Start starts an embedded EC2 and connects to it.
+// Start starts a local EC2 and connects to it.
 func Start(t testing.TB, options localec2.Options, region string, faults ...string) (*localec2.Running, *cloud.Session) {
 	t.Helper()
 	server, err := localec2.Start(options)

@@ -50,7 +50,7 @@ func Form(request *http.Request) (url.Values, error) {
 	return url.ParseQuery(string(data))
 }
 
-// SetForm replaces a request's parameters. The embedded EC2 doesn't verify
+// SetForm replaces a request's parameters. The local EC2 doesn't verify
 // signatures.
 func SetForm(request *http.Request, form url.Values) {
 	data := []byte(form.Encode())

@@ -13,7 +13,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloudtest"
 )
 
-// startLaunch starts an embedded EC2 that boots no guests, with an AMI in it.
+// startLaunch starts a local EC2 that boots no guests, with an AMI in it.
 func startLaunch(t testing.TB, options localec2.Options) (*localec2.Running, *cloud.Session, Request) {
 	t.Helper()
 	options.NoInstances = true

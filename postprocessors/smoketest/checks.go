@@ -30,12 +30,13 @@ type HTTPCheck struct {
 	Name string `mapstructure:"name"`
 	// The port. Default: 80, or 443 for `https`.
 	Port int `mapstructure:"port"`
-	// The path, with a query if needed. Default: `/`. The response must be
-	// complete, or at least 1 MiB long.
+	// The path, with a query if needed. Default: `/`. The check reads at most the
+	// first MiB of the response; a shorter response must arrive in full.
 	Path string `mapstructure:"path"`
 	// The request method. Default: `GET`.
 	Method string `mapstructure:"method"`
-	// Request headers. `Host` replaces the guest's address.
+	// Request headers. The header `Host` is the guest's address unless it is
+	// given here.
 	Headers map[string]string `mapstructure:"headers"`
 	// The required status of the response. Default: any from 200 to 399. Redirects
 	// are not followed.
@@ -100,6 +101,7 @@ type ConsoleCheck struct {
 	// Text that the console must contain.
 	Contains string `mapstructure:"contains"`
 	// A [regular expression](https://pkg.go.dev/regexp/syntax) that the console
-	// must match. With `(?m)`, `^` and `$` match at each line.
+	// must match. With `(?m)`, `^` and `$` match at the start and the end of each
+	// line.
 	Matches string `mapstructure:"matches"`
 }

@@ -29,7 +29,7 @@ type Config struct {
 	HTTPS []HTTPSCheck `mapstructure:"https"`
 	// A UDP datagram that must get a response.
 	UDP []UDPCheck `mapstructure:"udp"`
-	// A name that the guest must resolve.
+	// A DNS query that the guest must answer.
 	DNS []DNSCheck `mapstructure:"dns"`
 	// The guest must respond to a ping.
 	ICMP []ICMPCheck `mapstructure:"icmp"`

@@ -26,7 +26,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
 )
 
-// An embedded is an embedded EC2 that boots no guests: their consoles say so, and
+// An embedded is a local EC2 that boots no guests: their consoles say so, and
 // that is what the tests check. A proxy in front of it tells of each call.
 type embedded struct {
 	server *localec2.Running

@@ -137,7 +137,7 @@ func (g *ec2Instance) target(host string) check.Target {
 		},
 	}
 	if ip, err := netip.ParseAddr(host); err == nil && ip.IsLoopback() {
-		// An embedded EC2: this machine itself would respond to a ping.
+		// A local EC2: this machine itself would respond to a ping.
 		target.Ping = func(ctx context.Context) error { return pingLoopback(ctx, g.session.Endpoint(), host) }
 	}
 	return target
@@ -153,7 +153,7 @@ func (g *ec2Instance) watch(ctx context.Context, heard func() bool) error {
 	return err
 }
 
-func (g *ec2Instance) refuses() bool { return g.session.Endpoint() != "" } // the addresses of an embedded EC2 are this machine's
+func (g *ec2Instance) refuses() bool { return g.session.Endpoint() != "" } // the addresses of a local EC2 are this machine's
 
 func (g *ec2Instance) network() string {
 	return "on EC2 it must use DHCP (LING: -dhcp; MirageOS: configured with dhcp; Rumprun: \"method\":\"dhcp\"), " +

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// pingLoopback has an embedded EC2 ping its guest at an address of this machine's
+// pingLoopback has a local EC2 ping its guest at an address of this machine's
 // loopback range: a ping from here would be answered by this machine itself.
 // The endpoint must serve the path /_localec2/ping, which AWS doesn't have.
 func pingLoopback(ctx context.Context, endpoint, address string) error {

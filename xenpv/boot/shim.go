@@ -93,7 +93,7 @@ func (s *Shim) String() string {
 func (s *Shim) note() string {
 	origin := "from " + s.Path
 	if s.Version != "" {
-		origin = "of Debian's package xen-utils-4.17, version " + s.Version + " (source package xen)"
+		origin = "of Debian's xen-utils-4.17 package, version " + s.Version + " (source package xen)"
 	}
 	return fmt.Sprintf(`/boot/xen-shim is the PV shim of the Xen Project, %s,
 compressed with gzip. The SHA-256 of the original file is %x.
@@ -105,5 +105,5 @@ https://sources.debian.org/src/xen/.
 `, origin, s.SHA256)
 }
 
-// InstalledShim is where Debian's package xen-utils-4.17 has its shim.
+// InstalledShim is where Debian's xen-utils-4.17 package has its shim.
 const InstalledShim = "/usr/lib/xen-4.17/boot/xen-shim"

@@ -66,7 +66,7 @@ func bootCommand() *cobra.Command {
 A kernel, or the kernel of a domain configuration, is wrapped first, as with
 "xenpv wrap". For the method pv-grub, Xen's own pygrub reads the menu on the disk;
 for the others, the BIOS boots the disk. The disk's file is not modified. Requires
-QEMU and, on first use, Debian 12's packages from apt, or a dom0 bundle from another
+QEMU and, on first use, packages of Debian 12 from apt, or a dom0 bundle from another
 machine, in the directory that XENPV_DOM0 names. Root and KVM are not needed.
 
 The guest's console goes to standard output or, with --json, to standard error. With
@@ -97,7 +97,7 @@ func (o *bootOptions) addFlags(cmd *cobra.Command) {
 	flags.DurationVar(&o.timeout, "timeout", 90*time.Second, "time limit of the check, from the creation of the domain")
 	commandLineVar(flags, &o.cmdline)
 	flags.StringVar(&o.ramdisk, "ramdisk", "", "`file` for the kernel's ramdisk")
-	flags.IntVar(&o.spec.MemoryMiB, "memory", 0, "memory of the guest in `MiB` (default: that of a domain configuration, otherwise 128)")
+	flags.IntVar(&o.spec.MemoryMiB, "memory", 0, "memory of the guest in `MiB` (default: from the domain configuration, otherwise 128)")
 	flags.StringVar(&o.address, "address", "", "`CIDR` of the address that is compiled into the image, such as 10.0.0.2/24 (default: DHCP)")
 	flags.StringVar(&o.gateway, "gateway", "", "`IP` of the image's gateway (default: the first address of the subnet that isn't the guest's)")
 	flags.StringVar(&o.spec.PVGRUB, "pvgrub", os.Getenv("XENPV_PVGRUB"), "boot with this pv-grub `file` instead of pygrub (also: XENPV_PVGRUB)")

@@ -29,8 +29,8 @@ FILE is an ELF or a Linux bzImage, plain or compressed with gzip, bzip2, xz,
 lzma, lzo, lz4 or zstd, or a tar (plain or compressed) or zip archive of one.
 
 For one FILE, prints all details or, with --json, an object. For several, prints a
-table with one line for each: whether it boots, is refused or is unreadable, and
-the first reason. With --json, prints an array of such objects with the path in
+table with one line for each: whether it boots, is refused or is unreadable and,
+unless it boots, the first reason. With --json, prints an array of such objects with the path in
 "file" and, if the file can't be read, the reason in "error".
 
 Exit status: 0 if all kernels can be started once they are wrapped; 3 if

@@ -67,8 +67,8 @@ DISK is written as a sparse raw disk: an ext2 file system with /boot/kernel and 
 boot loader's menu, followed by at least 1 MiB of free space. Identical input
 produces an identical disk. An existing regular file is replaced.
 
-Prints the disk's path, its SHA-256, its size in bytes, and the number of its
-512 KiB blocks that are not all zeros, which an EBS snapshot stores.
+Prints the disk's path, its SHA-256, its size in bytes, and the number of 512 KiB
+blocks that an EBS snapshot of it stores, those that are not all zeros.
 
 Exit status: 0 if the disk is written; 3 if the boot method can't start IMAGE; 2
 if a file can't be read or written. On error, partial files are removed.`,
@@ -108,12 +108,12 @@ func (o *wrapOptions) addFlags(cmd *cobra.Command) {
 // methodVars adds the options that choose a boot method.
 func methodVars(flags *pflag.FlagSet, method, shim *string) {
 	flags.StringVar(method, "method", boot.Auto, "boot `method`: auto, pv-grub, pv-shim, multiboot or disk")
-	flags.StringVar(shim, "shim", "", "`file` of Xen's PV shim for pv-shim (default: the one in Debian's xen-utils-4.17)")
+	flags.StringVar(shim, "shim", "", "`file` with Xen's PV shim for pv-shim (default: the one in Debian's xen-utils-4.17)")
 }
 
 // commandLineVar adds the option --cmdline. Without it, p stays nil.
 func commandLineVar(flags *pflag.FlagSet, p **string) {
-	flags.Func("cmdline", "`text` for the kernel's command line (default: that of a domain configuration)", func(text string) error {
+	flags.Func("cmdline", "`text` for the kernel's command line (default: from the domain configuration, if any)", func(text string) error {
 		*p = &text
 		return nil
 	})

@@ -28,8 +28,8 @@ call is logged to standard error. The server runs until it is interrupted.
   export AWS_ENDPOINT_URL=... AWS_ACCESS_KEY_ID=AKIALOCAL AWS_SECRET_ACCESS_KEY=x
   aws --endpoint-url $AWS_ENDPOINT_URL --region us-east-1 ec2 describe-regions
 
-Any access key works. A key that begins with AKIDENIED has no permissions; a key
-that begins with AKIUNKNOWN is unknown.
+Any access key works, with two exceptions for tests: a key that begins with
+AKIDENIED has no permissions, and one that begins with AKIUNKNOWN is rejected.
 
 Instances boot under Xen in QEMU. Each gets its own address, starting at
 127.0.0.2, and accepts connections on the ports that its security groups allow.
