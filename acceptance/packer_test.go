@@ -27,7 +27,9 @@
 //	                 writes the region's only snapshot to a file
 //
 // The kernels are from Debian: $GRUB64 and $GRUB32 are GRUB 2 for Xen PV, $MACH32
-// is GNU Mach, and $PVH is GRUB 2 for PVH.
+// is GNU Mach for Xen PV, $MACH_MULTIBOOT is GNU Mach, and $PVH is GRUB 2 for PVH.
+// $XEN_MULTIBOOT is Xen itself, and $VMLINUZ is Linux for it. $LINUX_DISK is the disk
+// of examples/linux-disk.
 package acceptance
 
 import (
@@ -100,6 +102,10 @@ func TestScripts(t *testing.T) {
 			env.Setenv("GRUB64", filepath.Join(images, "grub-x86_64-xen.bin"))
 			env.Setenv("GRUB32", filepath.Join(images, "grub-i386-xen.bin"))
 			env.Setenv("MACH32", filepath.Join(images, "gnumach-i386.gz"))
+			env.Setenv("XEN_MULTIBOOT", filepath.Join(images, "xen-hypervisor.gz"))
+			env.Setenv("VMLINUZ", filepath.Join(images, "vmlinuz-cloud-amd64"))
+			env.Setenv("LINUX_DISK", filepath.Join(images, linuxDisk))
+			env.Setenv("MACH_MULTIBOOT", filepath.Join(images, "gnumach-486.gz"))
 			env.Setenv("PVH", filepath.Join(images, "grub-i386-xen_pvh.bin"))
 			return nil
 		},

@@ -2,6 +2,7 @@ package acceptance
 
 import (
 	"bytes"
+	"cmp"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ebs"
-	"github.com/google/go-cmp/cmp"
+	godiff "github.com/google/go-cmp/cmp"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/oracle"
@@ -22,6 +23,8 @@ import (
 // A templateCase describes the files that a template needs, and the AMIs that it
 // builds, one for each environment.
 type templateCase struct {
+	image     string            // Debian's image that stands in for the kernel; default: a PV kernel
+	noMenu    bool              // the disk has no menu.lst
 	kernel    string            // path at which the template, or its configuration, expects the kernel
 	files     map[string]string // contents of the other files, by path
 	arguments map[string]string // of the kernel, by environment
@@ -65,9 +68,21 @@ vif = []
 		kernel:    "build/web_xen-x86_64",
 		arguments: map[string]string{"dev": "-- --stage=dev --verbose", "staging": "-- --stage=staging", "prod": "-- --stage=prod"},
 	},
+	"solo5": {
+		image: "gnumach-486.gz", noMenu: true, kernel: "dist/web.xen",
+		arguments: map[string]string{"dev": "-l *:debug", "staging": "", "prod": ""},
+		onDisk:    map[string]string{"dev": "-l *:debug"},
+	},
+	"disk": {
+		image: linuxDisk, noMenu: true, kernel: "disk.raw",
+		arguments: map[string]string{"dev": "", "staging": "", "prod": ""},
+	},
 	"clickos": {kernel: "build/clickos_x86_64", arguments: map[string]string{"dev": ""}},
 	"minios":  {kernel: "mini-os.gz", arguments: map[string]string{"dev": ""}},
 }
+
+// linuxDisk is the disk of examples/linux-disk, beside Debian's images.
+const linuxDisk = "../linux-disk/disk.raw"
 
 func rumprunJSON(stage string) string {
 	return `{"rc": [{"bin": "web", "argv": []}], "env": "A=1", "env": "STAGE=` + stage + `",
@@ -79,14 +94,14 @@ func rumprunJSON(stage string) string {
 // path, packer builds its AMIs without further options.
 func TestTemplates(t *testing.T) {
 	packer := oracle.Need(t, "packer")
-	kernel := filepath.Join(oracle.DebianImages(t), "grub-x86_64-xen.bin")
+	images := oracle.DebianImages(t)
 	plugins := installPlugin(t, packer)
 	for _, system := range templates.Systems() {
 		t.Run(system, func(t *testing.T) {
 			t.Parallel()
 			test := templateCases[system]
 			f := newTemplateDir(t, system, packer, plugins)
-			f.write(test.kernel, readFile(t, kernel))
+			f.write(test.kernel, readFile(t, filepath.Join(images, cmp.Or(test.image, "grub-x86_64-xen.bin"))))
 			for name, text := range test.files {
 				f.write(name, []byte(text))
 			}
@@ -193,16 +208,20 @@ func (f *templateDir) check(test templateCase) {
 			f.t.Errorf("AMI %q for %s is %s", image.Name, environment, image.State)
 		}
 		disk := f.readBack(image.Snapshots[0])
+		if !bytes.Contains(disk, []byte(test.onDisk[environment])) {
+			f.t.Errorf("the disk for %s does not contain %q", environment, test.onDisk[environment])
+		}
+		if test.noMenu {
+			got[environment] = test.arguments[environment]
+			continue
+		}
 		line := regexp.MustCompile(`\nkernel /boot/kernel ?(.*)\n`).FindSubmatch(disk)
 		if line == nil {
 			f.t.Fatalf("the disk for %s has no menu.lst", environment)
 		}
 		got[environment] = string(line[1])
-		if !bytes.Contains(disk, []byte(test.onDisk[environment])) {
-			f.t.Errorf("the disk for %s does not contain %q", environment, test.onDisk[environment])
-		}
 	}
-	if diff := cmp.Diff(test.arguments, got); diff != "" {
+	if diff := godiff.Diff(test.arguments, got); diff != "" {
 		f.t.Errorf("arguments in menu.lst, by environment (-want +got):\n%s", diff)
 	}
 	if len(made.Snapshots) != len(test.arguments) {

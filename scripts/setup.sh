@@ -99,5 +99,5 @@ if ! command -v apt-get >/dev/null; then
   exit 3
 fi
 examples/hello/make-hello.sh build/hello
-[ "$purpose" = demo ] || unpack_for_test
+[ "$purpose" = demo ] || { unpack_for_test && examples/linux-disk/make-linux-disk.sh build/linux-disk; }
 exit $status

@@ -4,9 +4,8 @@
 #   packer build -var image=web.xen mirage.pkr.hcl
 #   packer build -var image=web.xen -only='*.dev' mirage.pkr.hcl
 #
-# Version: since 3.9, mirage builds images that PV-GRUB can't start. They boot by the
-# method multiboot, as an hvm AMI on HVM instance types of Xen (t2, m4, c4). Use 3.8
-# for a paravirtual AMI.
+# Version: since 3.9, mirage builds images that PV-GRUB can't start: use the template
+# solo5 for them.
 #
 # Network: EC2 assigns addresses by DHCP. Unless an image is configured with
 # --dhcp=true, a fixed address is compiled in.
@@ -16,7 +15,8 @@
 # If they differ between environments, build an image for each.
 #
 # Instances: paravirtual AMIs run only on types of the previous generation: T1, M1,
-# M2, M3, C1 and C3, if the region offers them.
+# M2, M3, C1 and C3, if the region offers them. With boot_method = "pv-shim", the same
+# image becomes an hvm AMI for t2, m4, c4 and other HVM types of the Xen system.
 
 packer {
   required_plugins {

@@ -6,8 +6,8 @@
 #
 # Image: loader.elf. Build it with conf_drivers_xen=1; otherwise it has no entry
 # point for Xen PV and is rejected. It includes the program only if the file system
-# is part of the kernel (fs=ramfs). For a large program, OSv's own tools for an HVM
-# AMI are a better choice. They also support current instance types.
+# is part of the kernel (fs=ramfs). For a large program, or for current instance types,
+# use OSv's disk, build/release/usr.img, with the template disk.
 #
 # Network: OSv requests an address by DHCP by default.
 #

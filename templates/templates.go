@@ -1,5 +1,5 @@
 // Package templates contains a Packer template for each unikernel system that
-// builds Xen PV images. The templates are the files SYSTEM.pkr.hcl in this
+// builds images for Xen, and one for disks that boot by themselves. The templates are the files SYSTEM.pkr.hcl in this
 // directory. Each is complete: packer build makes an AMI with it. "xenpv template
 // SYSTEM" prints them.
 package templates
@@ -17,7 +17,7 @@ const extension = ".pkr.hcl"
 var files embed.FS
 
 // Systems returns the sorted names of the systems that have a template, as an
-// inspection of an image reports them.
+// inspection of an image reports them, and "disk".
 func Systems() []string {
 	entries, err := files.ReadDir(".")
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 func TestSystems(t *testing.T) {
-	want := []string{"clickos", "halvm", "ling", "minios", "mirage", "osv", "rumprun", "unikraft"}
+	want := []string{"clickos", "disk", "halvm", "ling", "minios", "mirage", "osv", "rumprun", "solo5", "unikraft"}
 	if diff := cmp.Diff(want, Systems()); diff != "" {
 		t.Errorf("systems (-want +got):\n%s", diff)
 	}
@@ -38,7 +38,7 @@ func TestGet(t *testing.T) {
 
 func TestGetFails(t *testing.T) {
 	for _, system := range []string{"", "LING", "../templates", "ling.pkr.hcl", "templates.go"} {
-		if text, err := Get(system); text != "" || err == nil || !strings.Contains(err.Error(), "use clickos, halvm, ling,") {
+		if text, err := Get(system); text != "" || err == nil || !strings.Contains(err.Error(), "use clickos, disk, halvm, ling,") {
 			t.Errorf("%q: %q, error %v, want an error that lists the systems", system, text, err)
 		}
 	}

@@ -189,6 +189,9 @@ func (d *Disk) advice() []image.Finding {
 	if d.Report.System == "rumprun" {
 		advice = append(advice, d.adviseRumprun()...)
 	}
+	if d.Method == boot.PVShim {
+		advice = append(advice, image.Findingf("shim", "Xen's PV shim takes about %d MiB of the guest's memory and requires Xen 4.6 or later on the host; on an older one, the console stays empty: launch another instance", boot.ShimOverheadMiB))
+	}
 	return advice
 }
 

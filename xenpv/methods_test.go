@@ -143,7 +143,8 @@ func TestMethodsRefuse(t *testing.T) {
 		"a shim that is none":         {Spec{Image: pv, Method: "pv-shim", Shim: mach}, "not Xen's PV shim"},
 		"a shim without a header":     {Spec{Image: pv, Method: "pv-shim", Shim: qcow}, "no multiboot header"},
 		"modules by the shim":         {Spec{Image: pv, Method: "pv-shim", Shim: shim(t), Modules: []boot.Module{{Path: mach}}}, "remove them, or use pv-grub"},
-		"a command line for a disk":   {Spec{Image: file("boots.raw", func(d []byte) { d[0], d[510], d[511] = 1, 0x55, 0xaa }), CommandLine: new(string), Ramdisk: pv}, "used as it is"},
+		"a command line for a disk":   {Spec{Image: file("boots.raw", func(d []byte) { d[0], d[510], d[511] = 1, 0x55, 0xaa }), CommandLine: new(string), Ramdisk: pv}, "used as it is: remove the ramdisk"},
+		"a layout for a disk":         {Spec{Image: file("boots.raw", func(d []byte) { d[0], d[510], d[511] = 1, 0x55, 0xaa }), Layout: disk.LayoutPartitioned, Compress: boot.CompressGzip}, "remove the compression, the layout"},
 		"a kernel larger than memory": {Spec{Image: debianImage(t, "vmlinuz-amd64"), Method: "multiboot"}, "multiboot"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -155,6 +156,25 @@ func TestMethodsRefuse(t *testing.T) {
 				t.Errorf("error %v; want %q", err, test.want)
 			}
 		})
+	}
+}
+
+// A disk with a GPT and no boot code is accepted if it is to boot by UEFI.
+func TestUEFIDisk(t *testing.T) {
+	sectors := make([]byte, 4096)
+	sectors[510], sectors[511] = 0x55, 0xaa
+	copy(sectors[512:], "EFI PART")
+	path := filepath.Join(t.TempDir(), "uefi.raw")
+	if err := os.WriteFile(path, sectors, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, method := range []string{"disk", boot.Auto} {
+		if d := wrapped(t, Spec{Image: path, Method: method, UEFI: true}); d.Method != boot.Disk {
+			t.Errorf("%s: method %v", method, d.Method)
+		}
+		if _, err := Wrap(t.Context(), Spec{Image: path, Method: method}); err == nil {
+			t.Errorf("%s: accepted without UEFI", method)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/boot"
 	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/disk"
@@ -57,6 +58,8 @@ type Spec struct {
 	// Method is the name of a boot method. Empty or [boot.Auto] means the first of
 	// [boot.Automatic] that can boot the image.
 	Method string
+	// UEFI accepts a disk that boots by itself only by UEFI.
+	UEFI bool
 	// Shim is the path of Xen's PV shim, for the method pv-shim. Empty means the
 	// one in Debian's xen-utils-4.17 package, installed or from apt.
 	Shim string
@@ -168,26 +171,28 @@ func choose(spec *Spec, f *image.Facts) (boot.Method, error) {
 		if err != nil {
 			return nil, err
 		}
-		return method, refused(method, spec.Image, f)
+		return method, refused(method, spec, f)
 	}
 	for _, method := range boot.Automatic {
-		if len(method.Check(f)) == 0 {
+		if refused(method, spec, f) == nil {
 			return method, nil
 		}
 	}
-	return nil, refused(boot.PVGRUB, spec.Image, f)
+	return nil, refused(boot.PVGRUB, spec, f)
 }
 
 // refused returns a [RefusedError] if the method can't boot the image.
-func refused(method boot.Method, path string, f *image.Facts) error {
+func refused(method boot.Method, spec *Spec, f *image.Facts) error {
 	var problems []error
 	for _, p := range method.Check(f) {
-		problems = append(problems, p)
+		if p.Code != boot.UEFIOnly || !spec.UEFI {
+			problems = append(problems, p)
+		}
 	}
 	if len(problems) == 0 {
 		return nil
 	}
-	return &RefusedError{Path: path, Method: method.Name(), Problems: errors.Join(problems...)}
+	return &RefusedError{Path: spec.Image, Method: method.Name(), Problems: errors.Join(problems...)}
 }
 
 // make lays out the disk, in an order that finds faults early.
@@ -238,10 +243,21 @@ func (d *Disk) make(ctx context.Context) (err error) {
 
 // unused refuses options that have no meaning for a disk that boots by itself.
 func (d *Disk) unused() error {
-	if d.CommandLine == "" && d.spec.Ramdisk == "" && len(d.spec.Modules) == 0 && len(d.spec.Files) == 0 {
+	var set []string
+	for option, isSet := range map[string]bool{
+		"the command line": d.CommandLine != "", "the ramdisk": d.spec.Ramdisk != "", "the modules": len(d.spec.Modules) > 0,
+		"the files": len(d.spec.Files) > 0, "the layout": cmp.Or(d.spec.Layout, disk.LayoutWholeDisk) != disk.LayoutWholeDisk,
+		"the compression": cmp.Or(d.spec.Compress, boot.CompressAuto) != boot.CompressAuto,
+	} {
+		if isSet {
+			set = append(set, option)
+		}
+	}
+	if set == nil {
 		return nil
 	}
-	return errors.New("a disk that boots by itself is used as it is: remove the command line, ramdisk, modules and files")
+	slices.Sort(set)
+	return fmt.Errorf("a disk that boots by itself is used as it is: remove %s", strings.Join(set, ", "))
 }
 
 // KernelPath returns the path of the kernel on the disk, as in menu.lst; "" for a

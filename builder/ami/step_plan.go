@@ -85,6 +85,9 @@ func (s *stepPlan) makePlan(ctx context.Context) (err error) {
 		UserImageTags:    c.Tags,
 		UserSnapshotTags: c.SnapshotTags,
 	}
+	if w.Shim != nil {
+		request.Shim = w.Shim.Tag()
+	}
 	if request.Virtualization == "hvm" {
 		request.Architecture = "x86_64" // of the machine, whatever the kernel is
 		request.XenOnly = w.Method != boot.Disk

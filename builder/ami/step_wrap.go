@@ -3,6 +3,7 @@ package ami
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/hashicorp/packer-plugin-sdk/multistep"
 )
@@ -12,7 +13,7 @@ type stepWrap struct{ *build }
 
 func (s *stepWrap) Run(ctx context.Context, _ multistep.StateBag) multistep.StepAction {
 	s.err = nil // from an earlier attempt, if the user chose to retry
-	wrapped, err := s.config.Wrap(ctx, s.ui, int64(s.config.VolumeSize)<<30)
+	wrapped, err := s.config.Wrap(ctx, s.ui, int64(s.config.VolumeSize)<<30, strings.HasPrefix(s.config.BootMode, "uefi"))
 	if err != nil {
 		return s.fail(err)
 	}

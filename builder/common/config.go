@@ -141,12 +141,38 @@ func (c *Config) checkContent() []error {
 	default:
 		errs = append(errs, fmt.Errorf("layout is %q: it must be whole-disk or partitioned", c.Layout))
 	}
-	if c.BootMethod != boot.Auto {
-		if _, err := boot.Find(c.BootMethod); err != nil {
-			errs = append(errs, fmt.Errorf("boot_method: %w", err))
+	return append(errs, c.checkBootMethod(), boot.CheckModules(c.Ramdisk, c.modules()))
+}
+
+// checkBootMethod checks the boot method, and that no option is set that it
+// doesn't use.
+func (c *Config) checkBootMethod() error {
+	if c.BootMethod == boot.Auto {
+		return nil
+	}
+	method, err := boot.Find(c.BootMethod)
+	if err != nil {
+		return fmt.Errorf("boot_method: %w", err)
+	}
+	var errs []error
+	if c.Shim != "" && method != boot.PVShim {
+		errs = append(errs, fmt.Errorf("shim is set, but boot_method is %s, which doesn't use it: remove shim, or set boot_method to %s", method.Name(), boot.PVShim.Name()))
+	}
+	if method != boot.Disk {
+		return errors.Join(errs...)
+	}
+	for _, option := range []struct {
+		name string
+		set  bool
+	}{
+		{"cmdline", c.Cmdline != ""}, {"ramdisk", c.Ramdisk != ""}, {"module", len(c.Modules) > 0}, {"files", len(c.Files) > 0},
+		{"layout", c.Layout != string(disk.LayoutWholeDisk)}, {"compress", c.Compress != string(boot.CompressAuto)},
+	} {
+		if option.set {
+			errs = append(errs, fmt.Errorf("%s is set, but boot_method is disk, which uses the disk as it is: remove %s", option.name, option.name))
 		}
 	}
-	return append(errs, boot.CheckModules(c.Ramdisk, c.modules()))
+	return errors.Join(errs...)
 }
 
 // checkBuild checks the options of the build command.

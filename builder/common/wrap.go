@@ -31,32 +31,33 @@ func (w *Wrapped) Close() error {
 }
 
 // Wrap builds, downloads and inspects the image, as far as the options ask for
-// it, and lays out its disk, size bytes large (0: as small as possible).
+// it, and lays out its disk, size bytes large (0: as small as possible). With uefi,
+// a disk that boots only by UEFI is accepted.
 // Besides what the build command writes, only temporary files and a download in
 // Packer's cache are written. It tells the user what the image is, and what to
 // be aware of.
-func (c *Config) Wrap(ctx context.Context, ui packersdk.Ui, size int64) (*Wrapped, error) {
+func (c *Config) Wrap(ctx context.Context, ui packersdk.Ui, size int64, uefi bool) (*Wrapped, error) {
 	w := &Wrapped{}
-	if err := c.wrap(ctx, ui, size, w); err != nil {
+	w.spec = c.spec(size)
+	w.spec.UEFI = uefi
+	if err := c.wrap(ctx, ui, w); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
 	return w, nil
 }
 
-func (c *Config) wrap(ctx context.Context, ui packersdk.Ui, size int64, w *Wrapped) error {
+func (c *Config) wrap(ctx context.Context, ui packersdk.Ui, w *Wrapped) error {
 	var err error
 	if w.built, err = c.build(ctx, ui); err != nil {
 		return err
 	}
-	spec := c.spec(size)
-	spec.Progress = progress.Lines(ui.Say).Report
+	w.spec.Progress = progress.Lines(ui.Say).Report
 	if isURL(c.Image) {
-		if spec.Image, err = c.download(ctx, ui); err != nil {
+		if w.spec.Image, err = c.download(ctx, ui); err != nil {
 			return fmt.Errorf("download %s: %w", shown(c.Image), err)
 		}
-		spec.ImageOnly = true
+		w.spec.ImageOnly = true
 	}
-	w.spec = spec
 	if err := c.lay(ctx, w); err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func TestWrapDomainConfig(t *testing.T) {
 			t.Fatal(name, errs)
 		}
 		u := &ui{}
-		w, err := c.Wrap(t.Context(), u, 0)
+		w, err := c.Wrap(t.Context(), u, 0, false)
 		if err != nil {
 			t.Fatal(name, err)
 		}

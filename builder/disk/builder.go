@@ -43,7 +43,7 @@ func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook)
 	if err := b.checkOutput(); err != nil {
 		return nil, err
 	}
-	wrapped, err := b.config.Wrap(ctx, ui, b.config.DiskSize<<30)
+	wrapped, err := b.config.Wrap(ctx, ui, b.config.DiskSize<<30, false)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,10 @@
 # instance of the AMI, of a type with no more memory than this LING supports, which
 # must serve a page. An AMI that fails the test is deregistered.
 #
+# For an instance type of today, such as t2.nano, use Xen's PV shim:
+#
+#   packer build -var boot_method=pv-shim unikernel.pkr.hcl
+#
 # A unikernel with a fixed address compiled in works the same way. It needs a subnet
 # that contains this address:
 #
@@ -46,6 +50,12 @@ variable "cmdline" {
   default     = ""
 }
 
+variable "boot_method" {
+  description = "pv-grub for PV instance types, pv-shim for HVM types on Xen, or auto."
+  type        = string
+  default     = "auto"
+}
+
 variable "name" {
   description = "The prefix of the AMI's name; the environment and a timestamp are appended."
   type        = string
@@ -53,7 +63,7 @@ variable "name" {
 }
 
 variable "region" {
-  description = "The AMI's region. It must offer PV-GRUB and PV instances."
+  description = "The AMI's region."
   type        = string
   default     = "us-east-1"
 }
@@ -92,6 +102,7 @@ source "unikernel-ami" "web" {
   image         = var.image
   build_command = var.build_command
   cmdline       = var.cmdline
+  boot_method   = var.boot_method
   region        = var.region
   environment   = var.environment
   ami_name      = "${var.name}-{{ .Environment }}-{{ timestamp }}"

@@ -26,6 +26,7 @@ type Request struct {
 	MaxMemoryMiB     int64             // the most that the system supports, for the tags; 0 if no limit is known
 	Architecture     string            // "x86_64" or "i386"
 	BootMethod       string            // for the tags, for example "pv-grub"
+	Shim             string            // for the tags: the version of the PV shim on the disk; "" for none
 	Virtualization   string            // "paravirtual" or "hvm"
 	XenOnly          bool              // an hvm image without drivers for anything but Xen
 	RootDevice       string            // for example [PVRootDevice]

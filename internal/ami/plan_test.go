@@ -136,7 +136,7 @@ func TestTagsLeaveRoomForOurOwn(t *testing.T) {
 	}
 	delete(users, fmt.Sprint("tag ", len(users)-1)) // the one too many
 	r := cloudtest.Request(cloudtest.NewMemoryDisk(t, 0))
-	r.MaxMemoryMiB, r.UserImageTags, r.UserSnapshotTags = 4096, users, users
+	r.MaxMemoryMiB, r.Shim, r.UserImageTags, r.UserSnapshotTags = 4096, "4.17.5-1", users, users
 	all := r.ImageTags()
 	all[cloud.ResultTag], all[cloud.TimeTag] = "passed", "2026-11-24T00:00:00Z"
 	if len(all) != most {

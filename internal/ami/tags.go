@@ -28,6 +28,9 @@ func (r *Request) tags(role string, users map[string]string) map[string]string {
 	if r.BootMethod != "" {
 		all[cloud.BootMethodTag] = r.BootMethod
 	}
+	if r.Shim != "" {
+		all[cloud.ShimTag] = r.Shim
+	}
 	if r.MaxMemoryMiB != 0 {
 		all[cloud.MaxMemoryTag] = strconv.FormatInt(r.MaxMemoryMiB, 10)
 	}

@@ -26,6 +26,8 @@ const (
 	SystemTag = "unikernel:system"
 	// BootMethodTag names how an AMI boots, for example "pv-grub".
 	BootMethodTag = "unikernel:boot-method"
+	// ShimTag is the version of Xen's PV shim that an AMI boots with.
+	ShimTag = "unikernel:shim"
 	// MaxMemoryTag is the most memory, in MiB, that the unikernel system supports,
 	// if it has such a limit.
 	MaxMemoryTag = "unikernel:max-memory-mib"
@@ -58,7 +60,7 @@ const (
 	maxTags     = 50
 	maxTagKey   = 128 // characters
 	maxTagValue = 256 // characters
-	ownTags     = 9   // the ones above, including those of a test
+	ownTags     = 10  // the ones above, including those of a test
 )
 
 // SortedTags puts tags in a fixed order, so that requests are reproducible.

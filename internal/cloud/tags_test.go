@@ -22,7 +22,7 @@ func TestCheckTags(t *testing.T) {
 		{map[string]string{strings.Repeat("k", 129): ""}, "129 characters: it must have at most 128"},
 		{map[string]string{"k": strings.Repeat("v", 257)}, "257 characters: it must have at most 256"},
 		{map[string]string{"k": "\xff"}, "not UTF-8"},
-		{many, "43 tags: EC2 allows 50 on a resource, and 9 of them are reserved"},
+		{many, "43 tags: EC2 allows 50 on a resource, and 10 of them are reserved"},
 	} {
 		err := CheckTags("tags", test.tags)
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {

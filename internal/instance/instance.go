@@ -47,7 +47,7 @@ func (in *Instance) read(i types.Instance) {
 }
 
 // awaitRunning waits until an instance runs and its addresses are known. An
-// instance that stops or is terminated instead is an error, with EC2's reason.
+// instance that is stopped or terminated instead is an error, with EC2's reason.
 func awaitRunning(ctx context.Context, s *cloud.Session, in *Instance) error {
 	// The time of the state is part of a test's result, and an instance rarely
 	// takes more than half a minute, so the pauses don't grow.
@@ -66,7 +66,11 @@ func awaitRunning(ctx context.Context, s *cloud.Session, in *Instance) error {
 		case state == types.InstanceStateNamePending:
 			return string(state), false, nil
 		case state != types.InstanceStateNameRunning:
-			return string(state), false, endError(found)
+			err := endError(found)
+			if err.ByGuest() {
+				return string(state), true, nil // it was running between two polls
+			}
+			return string(state), false, err
 		case in.wantsPublic && in.PublicIP == "":
 			return "running, with no public address yet", false, nil
 		default:
@@ -122,6 +126,10 @@ type EndedError struct {
 }
 
 func (e EndedError) Error() string { return fmt.Sprintf("the instance is %s: %s", e.State, e.Reason) }
+
+// ByGuest reports whether the guest powered off by itself, as a program does that
+// has finished.
+func (e EndedError) ByGuest() bool { return e.Code == "Client.InstanceInitiatedShutdown" }
 
 // endError describes why an instance has ended.
 func endError(i types.Instance) EndedError {

@@ -36,7 +36,9 @@ type Config struct {
 	// Text that must appear on the guest's console. EC2 publishes the
 	// console's output a few minutes after the instance starts and again after it
 	// stops. If only console checks are pending at the timeout, the instance is
-	// terminated and they run once more (not with `keep_on_failure`).
+	// terminated and they run once more (not with `keep_on_failure`). They also
+	// run once more if the guest powers off by itself, as a program does that has
+	// finished; with `hold`, such a guest fails.
 	Console []ConsoleCheck `mapstructure:"console"`
 
 	// The time within which all checks must pass, counted from when the instance

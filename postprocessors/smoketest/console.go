@@ -10,7 +10,9 @@ import (
 	"unicode"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/check"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/instance"
 	"github.com/unikernel-ami/packer-plugin-unikernel/postprocessors/smoketest/report"
+	"github.com/unikernel-ami/packer-plugin-unikernel/xenpv/hypervisor"
 )
 
 // readConsole stores the console of a guest that is still running.
@@ -32,7 +34,7 @@ func (t *trial) explainFailure(ctx context.Context, failure error, kept bool) er
 	sign, line := diagnose(t.result.Console)
 	_, timeUp := errors.AsType[check.TimeUp](failure)
 	switch {
-	case timeUp && sign == nil && !kept && t.passedByConsole(ctx):
+	case sign == nil && !kept && (timeUp || finished(failure) && t.config.Hold == 0) && t.passedByConsole(ctx):
 		return nil
 	case sign != nil && !t.passed.Load() && !strings.Contains(failure.Error(), sign.what):
 		return fmt.Errorf("%s: the console shows %q: %s\n%w", sign.what, line, sign.remedy, failure)
@@ -40,6 +42,16 @@ func (t *trial) explainFailure(ctx context.Context, failure error, kept bool) er
 		return fmt.Errorf("%w\nno response at all: the guest may have no network: %s", failure, t.guest.network())
 	}
 	return failure
+}
+
+// finished reports whether the test ended because the guest powered off by itself:
+// its program may have done all that it had to.
+func finished(failure error) bool {
+	if exited, ok := errors.AsType[exitError](failure); ok {
+		return exited.exit == hypervisor.Poweroff
+	}
+	ended, ok := errors.AsType[instance.EndedError](failure)
+	return ok && ended.ByGuest()
 }
 
 // passedByConsole runs the open console checks on the final console, if all other

@@ -89,8 +89,13 @@ func (g *domain) watch(ctx context.Context, _ func() bool) error {
 	case exit == hypervisor.Crash:
 		return errors.New("the guest crashed")
 	}
-	return fmt.Errorf("the guest exited: %s", exit)
+	return exitError{exit}
 }
+
+// exitError is returned for a domain that has ended by itself, without a crash.
+type exitError struct{ exit hypervisor.Exit }
+
+func (e exitError) Error() string { return fmt.Sprintf("the guest exited: %s", e.exit) }
 
 func (g *domain) refuses() bool { return true }
 

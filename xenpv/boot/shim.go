@@ -80,7 +80,16 @@ func gunzip(data []byte) ([]byte, error) {
 
 func (s *Shim) data() io.ReaderAt { return bytes.NewReader(s.Compressed) }
 
-// String names the shim in logs and tags.
+// Tag identifies the shim in the tags of an AMI: the version of its package, or
+// else its SHA-256.
+func (s *Shim) Tag() string {
+	if s.Version == "" {
+		return fmt.Sprintf("sha256:%x", s.SHA256)
+	}
+	return s.Version
+}
+
+// String names the shim in logs.
 func (s *Shim) String() string {
 	if s.Version == "" {
 		return fmt.Sprintf("%s, SHA-256 %x", s.Path, s.SHA256)

@@ -3,6 +3,7 @@ package hypervisor
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -171,6 +172,26 @@ func TestPVShim(t *testing.T) {
 			console.waitFor(t, "guest says: p in the shim\r\n")
 			if exit, err := wait(t, d); exit != Poweroff || err != nil {
 				t.Errorf("Wait returned %q and %v", exit, err)
+			}
+			t.Logf("%+v after %v", d.Times(), time.Since(d.Started()))
+		})
+	}
+}
+
+// TestPVShimSizes starts the smallest and the largest kernels that the shim has to
+// find at 64 MiB, in little memory.
+func TestPVShimSizes(t *testing.T) {
+	needHVM(t)
+	for _, test := range []struct{ kernelKiB, memoryMiB int }{{512, 96}, {512, 256}, {60 << 10, 256}, {60 << 10, 512}} {
+		t.Run(fmt.Sprintf("%d KiB in %d MiB", test.kernelKiB, test.memoryMiB), func(t *testing.T) {
+			kernel := assemble(t, "--defsym", fmt.Sprintf("FILL=%d", test.kernelKiB<<10))
+			console := new(buffer)
+			d, err := boot(t, Spec{Virtualization: HVM, Disk: shimDisk(t, kernel, "p of any size"), MemoryMiB: test.memoryMiB, Console: console})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if exit, err := wait(t, d); exit != Poweroff || err != nil || !strings.Contains(console.String(), "guest says: p of any size") {
+				t.Errorf("Wait returned %q and %v; the console shows %q", exit, err, console)
 			}
 			t.Logf("%+v after %v", d.Times(), time.Since(d.Started()))
 		})

@@ -63,7 +63,7 @@ func TestTemplateFails(t *testing.T) {
 		args []string
 		want string
 	}{
-		"unknown system": {[]string{"template", "erlang"}, `xenpv: get template: no template for "erlang": use clickos, halvm, ling, `},
+		"unknown system": {[]string{"template", "erlang"}, `xenpv: get template: no template for "erlang": use clickos, disk, halvm, `},
 		"a path":         {[]string{"template", "../ling"}, `no template for "../ling"`},
 		"two systems":    {[]string{"template", "ling", "osv"}, "accepts at most 1 arg"},
 		"version of":     {[]string{"version", "ling"}, `unknown command "ling"`},

@@ -118,3 +118,8 @@ newline: .asciz "\r\n"
 argument: .quad 0, 0, 0
 	.balign 4096
 hypercalls: .skip 4096
+
+	.ifdef FILL			# --defsym FILL=N: a kernel that is N bytes larger
+	.data
+	.fill FILL, 1, 0xa5
+	.endif
