@@ -65,9 +65,9 @@ func bootCommand() *cobra.Command {
 
 A kernel, or the kernel of a domain configuration, is wrapped first, as with
 "xenpv wrap". For the method pv-grub, Xen's own pygrub reads the menu on the disk;
-for the others, the BIOS boots the disk. The disk's file is not modified. Requires
-QEMU and, on first use, packages of Debian 12 from apt, or a dom0 bundle from another
-machine, in the directory that XENPV_DOM0 names. Root and KVM are not needed.
+for the others, the BIOS boots the disk. The disk file is not modified. Requires QEMU.
+On first use, downloads Debian 12 packages with apt, unless XENPV_DOM0 names a directory
+with a dom0 bundle that was copied from another machine. Root and KVM are not needed.
 
 The guest's console goes to standard output or, with --json, to standard error. With
 --check, the command waits until the check passes and then stops the guest. Without
@@ -98,8 +98,8 @@ func (o *bootOptions) addFlags(cmd *cobra.Command) {
 	commandLineVar(flags, &o.cmdline)
 	flags.StringVar(&o.ramdisk, "ramdisk", "", "`file` for the kernel's ramdisk")
 	flags.IntVar(&o.spec.MemoryMiB, "memory", 0, "memory of the guest in `MiB` (default: from the domain configuration, otherwise 128)")
-	flags.StringVar(&o.address, "address", "", "`CIDR` of the address that is compiled into the image, such as 10.0.0.2/24 (default: DHCP)")
-	flags.StringVar(&o.gateway, "gateway", "", "`IP` of the image's gateway (default: the first address of the subnet that isn't the guest's)")
+	flags.StringVar(&o.address, "address", "", "address compiled into the image, in `CIDR` notation, such as 10.0.0.2/24 (default: DHCP)")
+	flags.StringVar(&o.gateway, "gateway", "", "`IP` of the image's gateway (default: the first address in the subnet, other than the guest's own)")
 	flags.StringVar(&o.spec.PVGRUB, "pvgrub", os.Getenv("XENPV_PVGRUB"), "boot with this pv-grub `file` instead of pygrub (also: XENPV_PVGRUB)")
 	methodVars(flags, &o.method, &o.shim)
 	flags.BoolVar(&o.spec.KVM, "kvm", false, "use KVM instead of emulation")

@@ -68,7 +68,7 @@ boot loader's menu, followed by at least 1 MiB of free space. Identical input
 produces an identical disk. An existing regular file is replaced.
 
 Prints the disk's path, its SHA-256, its size in bytes, and the number of 512 KiB
-blocks that an EBS snapshot of it stores, those that are not all zeros.
+blocks that an EBS snapshot of the disk stores, that is, those that are not all zeros.
 
 Exit status: 0 if the disk is written; 3 if the boot method can't start IMAGE; 2
 if a file can't be read or written. On error, partial files are removed.`,
