@@ -28,6 +28,14 @@
 // table only, to a gateway); and the four actions that authorize and revoke
 // security group rules. STS: GetCallerIdentity. EBS direct APIs: all six.
 //
+// # Who may call
+//
+// The server listens only on a loopback address, and trusts every program on this
+// machine. It refuses what a web page of another origin makes a browser send
+// (Host, Origin, Sec-Fetch-Site), so that no page can launch instances or read
+// resources. It closes connections whose headers take more than 30 seconds, or
+// whose requests take more than 5 minutes.
+//
 // # Instances
 //
 // An instance reads its root volume from the image's snapshot, block by block,
