@@ -24,6 +24,7 @@ const defaultMemoryMiB = 128
 
 type bootOptions struct {
 	path    string
+	input   string // the file to read; it differs from path for standard input
 	publish []string
 	check   string
 	timeout time.Duration
@@ -46,7 +47,8 @@ type booted struct {
 	Published []string `json:"published"`
 	Check     string   `json:"check"`
 	Passed    bool     `json:"passed"`
-	Exit      string   `json:"exit,omitempty"` // poweroff, reboot, suspend or crash
+	Evidence  string   `json:"evidence,omitempty"` // of the check that passed, such as the status
+	Exit      string   `json:"exit,omitempty"`     // poweroff, reboot, suspend or crash
 	Error     string   `json:"error,omitempty"`
 	Times     struct {
 		ToolstackReady   float64 `json:"toolstack_ready,omitempty"`
@@ -83,6 +85,12 @@ or rebooted; 3 if the boot method can't start IMAGE; otherwise 2.`,
 			// The limit for wrapping is too low for making dom0's bundle.
 			debug.SetMemoryLimit(math.MaxInt64)
 			o.path = args[0]
+			input, remove, err := openInput(cmd, o.path)
+			if err != nil {
+				return err
+			}
+			defer remove()
+			o.input = input
 			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
@@ -149,9 +157,13 @@ func (o *bootOptions) boot(ctx context.Context, started time.Time, result *boote
 		return fmt.Errorf("boot %s: %w", o.path, err)
 	}
 	defer domain.Destroy()
+	for _, f := range o.spec.Forwards {
+		o.spec.Progress("published at " + address(f))
+	}
 	err = o.await(ctx, domain, check, result)
 	if err == nil && o.check != "" {
 		result.Passed, result.Times.FirstAnswer = true, time.Since(started).Seconds()
+		o.spec.Progress(fmt.Sprintf("check %s passed after %.1f s: %s", o.check, result.Times.FirstAnswer, result.Evidence))
 	}
 	// The image was wrapped before the domain's own clock started.
 	times, before := domain.Times(), domain.Started().Sub(started)
@@ -161,6 +173,19 @@ func (o *bootOptions) boot(ctx context.Context, started time.Time, result *boote
 		result.Times.FirstConsoleByte = (before + times.FirstConsoleByte).Seconds()
 	}
 	return err
+}
+
+// address is where a forwarded port is reached: a URL for the ports of HTTP, ready
+// to be opened.
+func address(f hypervisor.Forward) string {
+	port := fmt.Sprintf(" (port %d of the guest)", f.GuestPort)
+	switch {
+	case f.Proto == "tcp" && f.GuestPort == 80:
+		return fmt.Sprintf("http://%s/%s", f.Host, port)
+	case f.Proto == "tcp" && f.GuestPort == 443:
+		return fmt.Sprintf("https://%s/%s", f.Host, port)
+	}
+	return fmt.Sprintf("%s://%s%s", f.Proto, f.Host, port)
 }
 
 // bootDisk is the disk to boot; file is nil if the user specified a disk.
@@ -178,14 +203,14 @@ func (d bootDisk) Close() {
 // disk returns the disk to boot. That of a wrapped image is a file without a name, so
 // that nothing is left of it in any case.
 func (o *bootOptions) disk(ctx context.Context, messages io.Writer) (bootDisk, error) {
-	if hypervisor.IsDisk(o.path) {
+	if hypervisor.IsDisk(o.input) {
 		if o.cmdline != nil || o.ramdisk != "" {
 			return bootDisk{}, fmt.Errorf("%s is a disk, whose menu.lst has the command line and the ramdisk: remove --cmdline and --ramdisk", o.path)
 		}
 		if o.method != boot.Auto && o.method != boot.PVGRUB.Name() {
 			o.spec.Virtualization = hypervisor.HVM
 		}
-		return bootDisk{path: o.path}, nil
+		return bootDisk{path: o.input}, nil
 	}
 	dir, err := os.MkdirTemp("", "xenpv-boot-")
 	if err != nil {
@@ -193,7 +218,7 @@ func (o *bootOptions) disk(ctx context.Context, messages io.Writer) (bootDisk, e
 	}
 	defer os.RemoveAll(dir)
 	wrap := wrapOptions{
-		image: o.path, output: filepath.Join(dir, "disk.raw"),
+		image: o.input, output: filepath.Join(dir, "disk.raw"),
 		cmdline: o.cmdline, ramdisk: o.ramdisk, compress: string(boot.CompressAuto),
 		method: o.method, shim: o.shim,
 	}
