@@ -27,6 +27,7 @@ const (
 const (
 	Pending   = "pending"
 	Available = "available"
+	failed    = "failed" // a copy that can't be made
 )
 
 // machine is the type of images that instances are launched from; the other is
@@ -49,12 +50,17 @@ type Image struct {
 	public, ena            bool
 	sriov, boot, imds, tpm string
 	created, usable        time.Time
+	fails                  bool   // it never becomes usable
+	sourceID, sourceRegion string // of a copy
 }
 
 // State returns the image's state at a given time.
 func (img *Image) State(now time.Time) string {
-	if now.Before(img.usable) {
+	switch {
+	case now.Before(img.usable):
 		return Pending
+	case img.fails:
+		return failed
 	}
 	return Available
 }
@@ -73,6 +79,7 @@ func (img *Image) Root() Mapping {
 type Images struct {
 	acct      *account.Account
 	pending   time.Duration // from RegisterImage until an image is available
+	copy      CopyOptions
 	snapshots *snapshot.Store
 	regions   map[string]*region
 }
@@ -81,21 +88,22 @@ type Images struct {
 type region struct {
 	images       map[string]*Image
 	deregistered map[string]bool
+	copies       map[string]copied // CopyImage client tokens
 }
 
 // New returns the images of all regions, which are Amazon's kernels. A
 // registered image is pending for the given time.
-func New(acct *account.Account, snapshots *snapshot.Store, pending time.Duration) *Images {
-	s := &Images{acct, pending, snapshots, map[string]*region{}}
+func New(acct *account.Account, snapshots *snapshot.Store, pending time.Duration, copies CopyOptions) *Images {
+	s := &Images{acct, pending, copies, snapshots, map[string]*region{}}
 	for _, name := range regions.Names() {
-		s.regions[name] = &region{pvGrubImages(name), map[string]bool{}}
+		s.regions[name] = &region{pvGrubImages(name), map[string]bool{}, map[string]copied{}}
 	}
 	return s
 }
 
 // Actions returns the actions on images and snapshots.
 func (s *Images) Actions() []map[string]query.Action {
-	return []map[string]query.Action{s.imageActions(), s.registerActions(), s.snapshotActions()}
+	return []map[string]query.Action{s.imageActions(), s.registerActions(), s.copyActions(), s.snapshotActions()}
 }
 
 func (s *Images) imageActions() map[string]query.Action {
@@ -163,7 +171,16 @@ type imageItem struct {
 	Imds            string         `xml:"imdsSupport,omitempty"`
 	Tpm             string         `xml:"tpmSupport,omitempty"`
 	Protection      string         `xml:"deregistrationProtection"`
+	SourceID        string         `xml:"sourceImageId,omitempty"`
+	SourceRegion    string         `xml:"sourceImageRegion,omitempty"`
+	Reason          *stateReason   `xml:"stateReason"`
 	Tags            []resource.Tag `xml:"tagSet>item"`
+}
+
+// stateReason says why an image has failed.
+type stateReason struct {
+	Code    string `xml:"code"`
+	Message string `xml:"message"`
 }
 
 func (i imageItem) TagList() []resource.Tag { return i.Tags }
@@ -175,7 +192,10 @@ func newImageItem(img *Image, now time.Time) imageItem {
 		KernelID: img.Kernel, Name: img.Name, Description: img.description, PlatformDetails: "Linux/UNIX",
 		UsageOperation: "RunInstances", RootDeviceType: img.rootType, RootDeviceName: img.RootDevice,
 		Virtualization: img.Virtualization, Hypervisor: "xen", Ena: img.ena, Sriov: img.sriov, Boot: img.boot,
-		Imds: img.imds, Tpm: img.tpm, Protection: "disabled", Tags: img.Tags.List(),
+		Imds: img.imds, Tpm: img.tpm, Protection: "disabled", SourceID: img.sourceID, SourceRegion: img.sourceRegion, Tags: img.Tags.List(),
+	}
+	if item.State == failed {
+		item.Reason = &stateReason{"Client.InternalError", "Client.InternalError: the copy of a snapshot failed"}
 	}
 	for _, m := range img.Mappings {
 		item.Mappings = append(item.Mappings, m.item())
@@ -255,7 +275,7 @@ func (s *Images) Visible(region string) []*Image {
 // Info describes an image that was not deregistered.
 type Info struct {
 	ID             string            `json:"id"`
-	State          string            `json:"state"` // pending or available
+	State          string            `json:"state"` // pending, available or failed
 	Name           string            `json:"name"`
 	Architecture   string            `json:"architecture"`
 	Virtualization string            `json:"virtualization"`
