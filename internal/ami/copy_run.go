@@ -48,12 +48,11 @@ type Copier struct {
 
 // Copy makes a planned copy, waits until it is available, and returns it.
 func (c *Copier) Copy(ctx context.Context, p *CopyPlan, ledger *cloud.Ledger) (types.Image, error) {
-	id, err := "", error(nil)
+	run := c.copyImage
 	if p.Method == Upload {
-		id, err = c.upload(ctx, p, ledger)
-	} else {
-		id, err = c.copyImage(ctx, p, ledger)
+		run = c.upload
 	}
+	id, err := run(ctx, p, ledger)
 	if err != nil {
 		return types.Image{}, fmt.Errorf("copy to %s: %w", p.Session.Region, err)
 	}

@@ -62,6 +62,7 @@ type lab struct {
 func newLab(t testing.TB, options localec2.Options, faults ...string) *lab {
 	t.Helper()
 	server, s := cloudtest.Start(t, options, "us-east-1")
+	s.Waits.Snapshot = time.Minute // a benchmark has slow snapshots
 	disk := cloudtest.NewMemoryDisk(t, 0, 1, 7, 2047)
 	id, _, err := cloudtest.Bake(t.Context(), s, disk, &cloud.Ledger{})
 	if err != nil {
