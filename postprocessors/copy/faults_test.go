@@ -83,7 +83,7 @@ func TestFailureIsSaid(t *testing.T) {
 	if strings.Contains(err.Error(), "sa-east-1") {
 		t.Errorf("error %v names a region that has not failed", err)
 	}
-	for _, want := range []string{"removing the copies in all regions; us-east-1:" + l.ami + " is kept", "eu-west-1: removed ami-"} {
+	for _, want := range []string{"removing the copies in all regions\n", "us-east-1:" + l.ami + " is kept\n", "eu-west-1: removed ami-"} {
 		if !strings.Contains(l.ui.String(), want) {
 			t.Errorf("%q is not said:\n%s", want, l.ui)
 		}

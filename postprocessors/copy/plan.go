@@ -19,7 +19,7 @@ import (
 func (r *release) plan(ctx context.Context) error {
 	regions := r.config.AMIRegions
 	if err := r.checkRegions(ctx); err != nil {
-		return component.Explain(err)
+		return cmp.Or(r.cancelled(ctx), component.Explain(err))
 	}
 	plans, errs := make([]*ami.CopyPlan, len(regions)), make([]error, len(regions))
 	var group errgroup.Group
@@ -31,8 +31,8 @@ func (r *release) plan(ctx context.Context) error {
 		})
 	}
 	_ = group.Wait() // errs has the errors
-	if ctx.Err() != nil {
-		return fmt.Errorf("copy %s: %w", r.artifact.Id(), context.Cause(ctx))
+	if err := r.cancelled(ctx); err != nil {
+		return err
 	}
 	var fatal []error
 	for i, region := range regions {
@@ -83,8 +83,13 @@ func (r *release) planRegion(ctx context.Context, region string) (*ami.CopyPlan,
 // connectTo makes the session of a region, in which everything may take as long as
 // the copy.
 func (r *release) connectTo(ctx context.Context, region string) (*cloud.Session, error) {
-	access := component.Access{Region: region, Profile: cmp.Or(r.config.RegionProfiles[region], r.artifact.Profile)}
-	session, err := access.Connect(ctx, r.connect)
+	connect := r.artifact.Session
+	if profile := r.config.RegionProfiles[region]; profile != "" {
+		connect = func(ctx context.Context, region string) (*cloud.Session, error) {
+			return component.Access{Region: region, Profile: profile}.Connect(ctx, r.connect)
+		}
+	}
+	session, err := connect(ctx, region)
 	if err != nil {
 		return nil, component.Explain(err)
 	}

@@ -38,15 +38,18 @@ func (p *PostProcessor) Configure(raws ...any) error { return p.config.Prepare(r
 // an error, which ends the build. Whatever happens, Packer must not destroy the AMI
 // that was copied: it is as good as before.
 func (p *PostProcessor) PostProcess(ctx context.Context, ui packersdk.Ui, source packersdk.Artifact) (packersdk.Artifact, bool, bool, error) {
-	component.Hold(source)
+	held := component.Hold(source)
 	ctx, done := lifeline.Hold(ctx)
 	defer done()
 	r := &release{config: &p.config, connect: p.connect, ui: ui, id: uuid.TimeOrderedUUID(), ledgers: map[string]*cloud.Ledger{}}
 	artifact, err := r.run(ctx, source)
-	if err != nil {
-		return nil, true, true, err
+	if err == nil {
+		return artifact, true, true, nil
 	}
-	return artifact, true, true, nil
+	if r.artifact != nil && (held || p.config.AMIID != "") {
+		ui.Say(r.artifact.Id() + " is kept")
+	}
+	return nil, true, true, err
 }
 
 // A release is one run of the post-processor.

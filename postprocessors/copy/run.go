@@ -66,8 +66,8 @@ var errStopped = errors.New("the copy to another region has failed")
 
 // failure is the error of the whole release.
 func (r *release) failure(ctx context.Context) error {
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errStopped) {
-		return fmt.Errorf("copy %s: %w", r.artifact.Id(), cause)
+	if err := r.cancelled(ctx); err != nil {
+		return err
 	}
 	slices.SortFunc(r.results, func(a, b result) int {
 		return slices.Index(r.config.AMIRegions, a.region) - slices.Index(r.config.AMIRegions, b.region)
@@ -79,6 +79,18 @@ func (r *release) failure(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// cancelled returns an error if the build was cancelled.
+func (r *release) cancelled(ctx context.Context) error {
+	switch cause := context.Cause(ctx); {
+	case cause == nil || errors.Is(cause, errStopped):
+		return nil
+	case errors.Is(cause, context.Canceled):
+		return fmt.Errorf("copy %s: the build was cancelled", r.artifact.Id())
+	default:
+		return fmt.Errorf("copy %s: %w", r.artifact.Id(), cause)
+	}
 }
 
 // fetch downloads the source's disk once, for all regions that it is uploaded to.
@@ -100,6 +112,9 @@ func (r *release) fetch(ctx context.Context) (_ *ami.LocalDisk, remove func(), e
 	disk, err := r.source.Fetch(ctx, file)
 	if err != nil {
 		remove()
+		if cancelled := r.cancelled(ctx); cancelled != nil {
+			return nil, nil, cancelled
+		}
 		return nil, nil, fmt.Errorf("copy %s: %w", r.artifact.Id(), err)
 	}
 	r.ui.Say(fmt.Sprintf("downloaded the disk of %s: %.1f MiB", r.artifact.Id(), float64(len(disk.Blocks))/2))
@@ -128,6 +143,8 @@ func (r *release) copyTo(ctx context.Context, plan *ami.CopyPlan, disk *ami.Loca
 	switch {
 	case errors.Is(one.err, errStopped):
 		board.Done(region, "stopped")
+	case errors.Is(one.err, context.Canceled):
+		board.Done(region, "cancelled")
 	case one.err != nil:
 		board.Done(region, "failed: "+one.err.Error())
 		r.giveUp(region)

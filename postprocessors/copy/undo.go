@@ -21,7 +21,10 @@ func (r *release) undo() error {
 		}
 		return nil
 	}
-	r.ui.Say("removing the copies in all regions; " + r.artifact.Id() + " is kept")
+	if !slices.ContainsFunc(r.regions(), func(region string) bool { return r.ledgers[region].Len() > 0 }) {
+		return nil
+	}
+	r.ui.Say("removing the copies in all regions")
 	errs := make([]error, len(r.ledgers))
 	var group errgroup.Group
 	group.SetLimit(maxConcurrency)
