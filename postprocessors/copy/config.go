@@ -75,7 +75,7 @@ type Config struct {
 	// Default: the profile of the AMI's region.
 	RegionProfiles map[string]string `mapstructure:"region_profiles"`
 
-	// How many regions to copy to at the same time, 1 to 50. Default: `10`: all
+	// How many regions to copy to at the same time, 1 to 32. Default: `10`: all
 	// regions with PV instances at once, with one to spare. A copy by EC2 costs a few
 	// calls a minute, and all uploads together send at most 32 blocks (16 MiB) at a
 	// time, so more regions need neither more memory nor a faster line.
@@ -92,7 +92,7 @@ type Config struct {
 const (
 	// defaultConcurrency: see the option.
 	defaultConcurrency = 10
-	maxConcurrency     = 50 // more than there are regions
+	maxConcurrency     = uploadWorkers // each upload sends one block at a time, or more
 
 	// defaultTimeout is twice the 30 minutes that packer-plugin-amazon allows for an
 	// AMI: a copy may first have to wait for others to end.

@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/google/go-cmp/cmp"
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
@@ -166,6 +169,79 @@ func TestOtherArtifactsAreRefused(t *testing.T) {
 	}
 	_, _, _, err := p.PostProcess(t.Context(), l.ui, &packersdk.MockArtifact{IdValue: "file.zip", BuilderIdValue: "x"})
 	cloudtest.WantError(t, err, `copy artifact "file.zip" of "x": it is not an AMI`)
+}
+
+// Another partition has other accounts, and encrypted copies have keys of their
+// regions.
+func TestProfilesAndKeysOfRegions(t *testing.T) {
+	l := newLab(t, localec2.Options{})
+	var mu sync.Mutex
+	profiles := map[string]string{}
+	p := &PostProcessor{connect: func(ctx context.Context, o cloud.Options) (*cloud.Session, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		profiles[o.Region] = o.Profile
+		o.Profile = "" // the tests have none
+		return quick(ctx, o)
+	}}
+	err := p.Configure(block{"ami_id": l.ami, "region": "us-east-1", "profile": "main", "ami_regions": []string{"eu-west-1", "us-gov-west-1"}, "region_profiles": block{"us-gov-west-1": "gov"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	artifact, _, _, err := p.PostProcess(t.Context(), l.ui, l.source())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.wantRegions(t, "eu-west-1", "us-gov-west-1")
+	want := map[string]string{"us-east-1": "main", "eu-west-1": "main", "us-gov-west-1": "gov"}
+	if diff := cmp.Diff(want, profiles); diff != "" {
+		t.Errorf("profiles: %s", diff)
+	}
+	clear(profiles)
+	if err := artifact.Destroy(); err != nil {
+		t.Error(err)
+	}
+	delete(want, "us-east-1") // it was there before
+	if diff := cmp.Diff(want, profiles); diff != "" {
+		t.Errorf("profiles of Destroy: %s", diff)
+	}
+}
+
+func TestEncryptedCopies(t *testing.T) {
+	l := newLab(t, localec2.Options{})
+	_, err := l.copy(t.Context(), t, block{
+		"encrypt_boot": true, "kms_key_id": "alias/all", "region_kms_key_ids": block{"sa-east-1": "alias/one"},
+	}, "eu-west-1", "sa-east-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for region, key := range map[string]string{"eu-west-1": "alias/all", "sa-east-1": "alias/one"} {
+		s := cloudtest.Connect(t, l.server.Env(), region)
+		found, err := s.EC2.DescribeSnapshots(t.Context(), &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := aws.ToString(found.Snapshots[0].KmsKeyId); !strings.HasSuffix(got, key) {
+			t.Errorf("%s: key %s, want %s", region, got, key)
+		}
+	}
+}
+
+// The limit on copies in progress is waited out.
+func TestCopyLimitIsWaitedOut(t *testing.T) {
+	l := newLab(t, localec2.Options{CopyPending: 200 * time.Millisecond, CopyLimit: 1})
+	s := cloudtest.Connect(t, l.server.Env(), "eu-west-1")
+	_, err := s.EC2.CopyImage(t.Context(), &ec2.CopyImageInput{Name: aws.String("other"), SourceImageId: &l.ami, SourceRegion: aws.String("us-east-1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.copy(t.Context(), t, block{"method": ami.CopyImage}, "eu-west-1"); err != nil {
+		t.Error(err)
+	}
+	refused := func(c localec2.Call) bool { return c.Code == "ResourceLimitExceeded" }
+	if !slices.ContainsFunc(l.server.Calls(), refused) {
+		t.Error("the limit was not reached")
+	}
 }
 
 // Ctrl-C at any call removes all copies in all regions.

@@ -175,5 +175,5 @@ func (r *release) giveUp(region string) {
 
 // workers is how many blocks are sent to one region at a time.
 func (r *release) workers() int {
-	return max(2, uploadWorkers/min(r.config.Concurrency, len(r.plans)))
+	return uploadWorkers / min(r.config.Concurrency, len(r.plans))
 }
