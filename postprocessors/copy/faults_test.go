@@ -75,6 +75,30 @@ func breakRegion(t *testing.T, method, fault string) {
 	}
 }
 
+// An answer that is lost is no failure, and makes nothing twice. If the region's
+// calls are never answered, nothing is left once they are.
+func TestLostAnswers(t *testing.T) {
+	for _, method := range []string{ami.CopyImage, ami.Upload} {
+		for action := range callsIn(t, method) {
+			t.Run(method+" "+action, func(t *testing.T) {
+				options := localec2.Options{CopyPending: 10 * time.Millisecond, Invisible: 30 * time.Millisecond}
+				l := newLab(t, options, action+"=cut-after,region=eu-west-1,nth=1")
+				if _, err := l.copy(t.Context(), t, block{"method": method}, "sa-east-1", "eu-west-1"); err != nil {
+					t.Fatal(err)
+				}
+				l.wantRegions(t, "eu-west-1", "sa-east-1")
+
+				l = newLab(t, options, action+"=cut-after,region=eu-west-1,times=12")
+				if _, err := l.copy(t.Context(), t, block{"method": method}, "sa-east-1", "eu-west-1"); err != nil {
+					l.wantRegions(t)
+				} else {
+					l.wantRegions(t, "eu-west-1", "sa-east-1")
+				}
+			})
+		}
+	}
+}
+
 // A failure says what is wrong, and what is done about it.
 func TestFailureIsSaid(t *testing.T) {
 	l := newLab(t, localec2.Options{CopyPending: 20 * time.Millisecond}, "CopyImage=end-pending,region=eu-west-1")
