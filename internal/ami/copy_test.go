@@ -181,13 +181,13 @@ func TestCopyThatNeverEnds(t *testing.T) {
 	c.onlySource(t)
 }
 
-// All that is wrong in a region is said before anything is created there.
+// A region that can't have a copy is refused before anything is created there.
 func TestRefusedCopyPlans(t *testing.T) {
 	for _, test := range []struct {
 		name, region, method, want string
 	}{
 		{"region without pv", "eu-west-3", ami.AutoCopy, "region eu-west-3 has no instance type that runs PV images"},
-		{"another partition", "us-gov-west-1", ami.CopyImage, "copy to us-gov-west-1: EC2 copies no AMI to another partition"},
+		{"another partition", "us-gov-west-1", ami.CopyImage, "copy to us-gov-west-1: CopyImage does not work between partitions"},
 	} {
 		c := newCopying(t, test.region, localec2.Options{})
 		_, err := c.copy(t.Context(), t, test.method, &cloud.Ledger{})
@@ -232,7 +232,7 @@ func TestExistingCopy(t *testing.T) {
 	cloudtest.WantError(t, err, `the name "web" is taken in eu-west-1`)
 }
 
-// A disk that isn't the one in the AMI's tags is not spread.
+// A disk that isn't the one in the AMI's tags is not uploaded.
 func TestFetchChecksTheContent(t *testing.T) {
 	c := newCopying(t, "eu-west-1", localec2.Options{})
 	if err := ami.Tag(t.Context(), c.from, c.imageID, map[string]string{cloud.ContentTag: "other"}); err != nil {

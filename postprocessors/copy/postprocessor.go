@@ -97,7 +97,7 @@ func (r *release) find(ctx context.Context, source packersdk.Artifact) (*compone
 		return nil, component.Explain(err)
 	}
 	id := r.artifact.AMIs[region].ID
-	r.source, err = ami.FindSource(ctx, session, id, r.config.Method != ami.CopyImage)
+	r.source, err = ami.FindSource(ctx, session, id, r.config.mayUpload())
 	if err != nil {
 		return nil, component.Explain(err)
 	}
