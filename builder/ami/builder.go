@@ -81,6 +81,10 @@ func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook)
 	}
 	commonsteps.NewRunner(steps, b.config.PackerConfig, ui).Run(ctx, state)
 
+	var artifact packersdk.Artifact
+	if run.err == nil && run.imageID != "" {
+		artifact, run.err = newArtifact(ctx, run)
+	}
 	if run.err == nil && ctx.Err() != nil {
 		run.err = errors.New("build was cancelled")
 	}
@@ -89,11 +93,8 @@ func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook)
 		run.undo(aborted || b.config.PackerOnError == "abort" || b.config.PackerOnError == "run-cleanup-provisioner")
 		return nil, run.err
 	}
-	if run.imageID == "" {
-		return nil, nil //nolint:nilnil // plan_only has no artifact
-	}
-	run.ledger.Keep() // the artifact owns them now
-	return newArtifact(run), nil
+	run.ledger.Keep() // the artifact owns them now; plan_only has made neither
+	return artifact, nil
 }
 
 // undo removes what the build has created, or lists it if the user wants it

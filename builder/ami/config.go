@@ -102,6 +102,7 @@ func (c *Config) Prepare(raws ...any) error {
 	}
 	var errs *packersdk.MultiError
 	errs = packersdk.MultiErrorAppend(errs, c.Config.Prepare()...)
+	errs = packersdk.MultiErrorAppend(errs, c.CheckAccess()...)
 	errs = packersdk.MultiErrorAppend(errs, c.render(&names)...)
 	errs = packersdk.MultiErrorAppend(errs, c.checkAMI()...)
 	errs = packersdk.MultiErrorAppend(errs, c.checkVolume()...)

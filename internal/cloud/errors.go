@@ -45,7 +45,7 @@ func (n *Attempts) Refused(err error) bool { return *n == 1 && (IsRefusal(err) |
 // so that repeating it may help.
 func IsTransient(err error) bool {
 	_, sent := errors.AsType[*smithy.OperationError](err)
-	return sent && !IsRefusal(err)
+	return sent && !IsRefusal(err) && !errors.Is(err, ErrNoMFACode) && !errors.Is(err, ErrMFACodeSpent)
 }
 
 // IsRefusal reports whether AWS declined a request. A server error (5xx) or a

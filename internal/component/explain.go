@@ -11,6 +11,7 @@ import (
 // options are the options that set the fields of requests to the cloud packages.
 var options = map[string]string{
 	"Region":             "region",
+	"Polling":            "aws_polling",
 	"Name":               "ami_name",
 	"KernelID":           "kernel_id",
 	"ImageID":            "ami_id",
@@ -36,7 +37,7 @@ func Explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	return cloud.Each(err, func(one error) error { return cloud.Worded(remedied(one), options) })
+	return cloud.Each(err, func(one error) error { return cloud.Worded(cloud.Plain(remedied(one)), options) })
 }
 
 // remedied adds what only the Packer side knows.
@@ -51,8 +52,5 @@ func remedied(err error) error {
 		}
 		return fmt.Errorf("ami_name %w", err)
 	}
-	if _, ok := errors.AsType[cloud.NoCredentialsError](err); ok {
-		return fmt.Errorf("%w: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or profile, or run on a machine that has a role", err)
-	}
-	return err
+	return remediedAccess(err)
 }
