@@ -3,7 +3,6 @@ package cloud
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -101,21 +100,6 @@ func (o Options) load(ctx context.Context) (aws.Config, error) {
 	return o.withRoles(cfg, mfa)
 }
 
-// A NoProfileError is returned if the files of the AWS configuration don't have
-// a profile.
-type NoProfileError struct{ Name string }
-
-func (e NoProfileError) Error() string {
-	return fmt.Sprintf("read aws configuration: there is no profile %q", e.Name)
-}
-
-func configurationError(err error) error {
-	if missing, ok := errors.AsType[config.SharedConfigProfileNotExistError](err); ok {
-		return NoProfileError{missing.Profile}
-	}
-	return fmt.Errorf("read aws configuration: %w", err)
-}
-
 // withRoles adds, in this order, the session of an MFA device, and the roles to
 // assume. Each is assumed with the credentials before it.
 func (o Options) withRoles(cfg aws.Config, mfa *mfaCode) (aws.Config, error) {
@@ -133,7 +117,7 @@ func (o Options) withRoles(cfg aws.Config, mfa *mfaCode) (aws.Config, error) {
 		}
 	}
 	if w := o.WebIdentity; w != nil {
-		assume(stscreds.NewWebIdentityRoleProvider(client(), w.ARN, w.token(), w.Role.webIdentity))
+		assume(stscreds.NewWebIdentityRoleProvider(client(), w.ARN, w.token(), w.webIdentity))
 	}
 	if o.Role != nil {
 		assume(stscreds.NewAssumeRoleProvider(client(), o.Role.ARN, o.Role.assume))
@@ -181,23 +165,6 @@ func optional(text string) *string {
 		return nil
 	}
 	return &text
-}
-
-// Errors about MFA.
-var (
-	// ErrNoMFACode is returned if a profile needs a code and there is none.
-	ErrNoMFACode = errors.New("the profile has mfa_serial, and no code of the device was given")
-	// ErrMFACodeSpent is returned if a role that was assumed with a code has
-	// expired: AWS accepts each code once.
-	ErrMFACodeSpent = errors.New("the role that was assumed with an MFA code has expired, and the code can't be used again")
-)
-
-// An MFASerialError is returned if there is a code, but the profile names no
-// device.
-type MFASerialError struct{ Profile string }
-
-func (e MFASerialError) Error() string {
-	return fmt.Sprintf("an MFA code was given, but the profile %q has no mfa_serial", e.Profile)
 }
 
 // An mfaCode can be used once.

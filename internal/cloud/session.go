@@ -91,32 +91,11 @@ func Connect(ctx context.Context, options Options) (*Session, error) {
 // Endpoint is the address of an EC2 other than Amazon's; "" for Amazon's.
 func (s *Session) Endpoint() string { return s.endpoint }
 
-// A NoCredentialsError is returned if the AWS SDK finds no credentials.
-type NoCredentialsError struct{ Err error }
-
-func (e NoCredentialsError) Error() string {
-	if isMetadata(e.Err) {
-		return "find aws credentials: the environment and the profile have none, and this machine has no role"
-	}
-	return fmt.Sprintf("find aws credentials: %v", e.Err)
-}
-
-func (e NoCredentialsError) Unwrap() error { return e.Err }
-
-// isMetadata reports whether the last resort has failed: the role of the machine.
-func isMetadata(err error) bool {
-	call, ok := errors.AsType[*smithy.OperationError](err)
-	return ok && call.ServiceID == "ec2imds"
-}
-
 // Account checks the credentials and returns the account that they belong to, or
 // "" if the user wants no check.
 func (s *Session) Account(ctx context.Context) (string, error) {
 	if _, err := s.credentials.Retrieve(ctx); err != nil {
-		if _, called := errors.AsType[*smithy.OperationError](err); called && !isMetadata(err) {
-			return "", fmt.Errorf("get aws credentials: %w", err)
-		}
-		return "", NoCredentialsError{err}
+		return "", credentialsError(err)
 	}
 	if s.unchecked {
 		return "", nil
@@ -132,7 +111,7 @@ func (s *Session) Account(ctx context.Context) (string, error) {
 func (s *Session) Keys(ctx context.Context) (Keys, error) {
 	keys, err := s.credentials.Retrieve(ctx)
 	if err != nil {
-		return Keys{}, fmt.Errorf("get aws credentials: %w", err)
+		return Keys{}, credentialsError(err)
 	}
 	return Keys{keys.AccessKeyID, keys.SecretAccessKey, keys.SessionToken}, nil
 }

@@ -97,7 +97,7 @@ func (w Waits) Await(ctx context.Context, what string, budget time.Duration, ask
 			status = now // a question that was interrupted has no answer
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("wait for %s: %w; last state: %s", what, context.Cause(ctx), status)
+			break
 		}
 		if IsTransient(err) {
 			status = Plain(err).Error()
@@ -110,11 +110,20 @@ func (w Waits) Await(ctx context.Context, what string, budget time.Duration, ask
 		if attempt == w.Polling.Attempts {
 			return fmt.Errorf("wait for %s: not done after %d checks, as {Polling} allows; last state: %s", what, attempt, status)
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for %s: %w; last state: %s", what, context.Cause(ctx), status)
-		case <-time.After(pause()):
+		if !sleep(ctx, pause()) {
+			break
 		}
+	}
+	return fmt.Errorf("wait for %s: %w; last state: %s", what, context.Cause(ctx), status)
+}
+
+// sleep waits for a pause. It returns false if ctx has ended before.
+func sleep(ctx context.Context, pause time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(pause):
+		return true
 	}
 }
 

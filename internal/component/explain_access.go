@@ -27,6 +27,8 @@ func remediedAccess(err error) error {
 		return fmt.Errorf("%w: set mfa_code to the current code of the device", err)
 	case errors.Is(err, cloud.ErrMFACodeSpent):
 		return fmt.Errorf("%w: allow longer sessions with duration_seconds in the profile, or put the role in an assume_role block instead of the profile", err)
+	case errors.Is(err, cloud.ErrSSOExpired):
+		return fmt.Errorf("%w: run aws sso login", err)
 	case cloud.HasCode(err, "InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure"):
 		return fmt.Errorf("%w: check the access key, and that the region is enabled in the account", err)
 	case cloud.HasCode(err, "ExpiredToken", "ExpiredTokenException", "RequestExpired"):
