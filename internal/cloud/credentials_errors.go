@@ -62,6 +62,17 @@ func (e MFASerialError) Error() string {
 // ErrSSOExpired is returned if the profile's SSO session has ended.
 var ErrSSOExpired = errors.New("the SSO session of the profile has expired")
 
+// innermost returns the call that failed: to assume a role can need another call.
+func innermost(call *smithy.OperationError) *smithy.OperationError {
+	for {
+		inner, ok := errors.AsType[*smithy.OperationError](call.Err)
+		if !ok {
+			return call
+		}
+		call = inner
+	}
+}
+
 // credentialsError words why there are no credentials, without the SDK's list of
 // everything that it tried.
 func credentialsError(err error) error {
@@ -74,7 +85,7 @@ func credentialsError(err error) error {
 		return fmt.Errorf("get aws credentials: %w", ErrSSOExpired)
 	}
 	if call, ok := errors.AsType[*smithy.OperationError](err); ok && !isMetadata(err) {
-		return fmt.Errorf("get aws credentials: %w", call)
+		return fmt.Errorf("get aws credentials: %w", innermost(call))
 	}
 	return NoCredentialsError{err}
 }

@@ -34,7 +34,7 @@ func (p plain) Unwrap() error { return p.error }
 // describeCall words the failure of a call.
 func describeCall(call *smithy.OperationError) string {
 	name := strings.ToUpper(call.ServiceID) + " " + call.OperationName
-	if inner, ok := errors.AsType[*smithy.OperationError](call.Err); ok {
+	if inner := innermost(call); inner != call {
 		return name + ": no credentials: " + describeCall(inner)
 	}
 	if denied, ok := errors.AsType[*DeniedError](call.Err); ok {
@@ -53,7 +53,7 @@ func describeFailure(err error) string {
 		if answer.ErrorMessage() == "" {
 			return answer.ErrorCode() + request
 		}
-		return answer.ErrorCode() + ": " + answer.ErrorMessage() + request
+		return answer.ErrorCode() + ": " + strings.TrimSpace(answer.ErrorMessage()) + request
 	}
 	if decoding, ok := errors.AsType[*smithy.DeserializationError](err); ok {
 		return fmt.Sprintf("the response is not AWS's, but perhaps a proxy's: %v%s", decoding.Err, request)

@@ -85,11 +85,8 @@ var DefaultWaits = Waits{
 // repeated. The error for a spent budget contains the last status. The user's
 // [Polling] replaces the budget and the pauses.
 func (w Waits) Await(ctx context.Context, what string, budget time.Duration, ask func(context.Context) (status string, done bool, err error)) error {
-	if w.Polling.Attempts == 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, budget, fmt.Errorf("not done within %s", budget))
-		defer cancel()
-	}
+	ctx, cancel := w.bounded(ctx, budget)
+	defer cancel()
 	status := ""
 	for attempt, pause := 1, w.pauses(); ; attempt++ {
 		now, done, err := ask(ctx)
@@ -115,6 +112,14 @@ func (w Waits) Await(ctx context.Context, what string, budget time.Duration, ask
 		}
 	}
 	return fmt.Errorf("wait for %s: %w; last state: %s", what, context.Cause(ctx), status)
+}
+
+// bounded returns a context that ends with the budget, if it counts.
+func (w Waits) bounded(ctx context.Context, budget time.Duration) (context.Context, context.CancelFunc) {
+	if w.Polling.Attempts > 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, budget, fmt.Errorf("not done within %s", budget))
 }
 
 // sleep waits for a pause. It returns false if ctx has ended before.

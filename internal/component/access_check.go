@@ -71,6 +71,7 @@ func (a Access) checkKeys() []error {
 		unless(!strings.ContainsFunc(a.SecretKey, isLineEnd), "secret_key contains a line break: remove it"),
 		unless(!strings.ContainsFunc(a.Token, isLineEnd), "token contains a line break: remove it"),
 		unless(a.MFACode == "" || mfaCodeForm.MatchString(a.MFACode), "mfa_code must have six digits"),
+		unless(a.AccessKey == "" || a.AssumeRoleWithWebIdentity.RoleARN == "", "access_key and assume_role_with_web_identity are both set: remove one of them"),
 		checkFile("shared_credentials_file", a.SharedCredentialsFile),
 	}
 }

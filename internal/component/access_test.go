@@ -50,6 +50,7 @@ func TestCheckAccess(t *testing.T) {
 			Tags: map[string]string{"": "b"}, TransitiveTagKeys: []string{"c"},
 		}}, []string{"assume_role: role_arn is \"arn:aws:iam::123456789012:user/x\"", "session_name", "external_id", "duration_seconds is 60: it must be 900 to 43200", "policy is not valid JSON", `policy_arns contains "x"`, "tags has a key of 0", `transitive_tag_keys contains "c"`}},
 		"web identity": {Access{AssumeRoleWithWebIdentity: AssumeRoleWithWebIdentity{RoleARN: "x"}}, []string{"assume_role_with_web_identity: role_arn is", "web_identity_token_file is not set"}},
+		"web and keys": {Access{AccessKey: "AKIA1", SecretKey: "s", AssumeRoleWithWebIdentity: AssumeRoleWithWebIdentity{RoleARN: packerRole, WebIdentityTokenFile: "x"}}, []string{"access_key and assume_role_with_web_identity are both set"}},
 		"two tokens":   {Access{AssumeRoleWithWebIdentity: AssumeRoleWithWebIdentity{RoleARN: packerRole, WebIdentityToken: uglySecret, WebIdentityTokenFile: "x"}}, []string{"both set"}},
 	} {
 		t.Run(name, func(t *testing.T) {
