@@ -116,13 +116,14 @@ func (b *build) undo(keep bool) {
 		b.ui.Say("removed " + id)
 	}
 	if err != nil {
-		b.ui.Error(err.Error())
+		b.ui.Error(component.Explain(err).Error())
 	}
 }
 
 // fail ends the build with an error. Packer shows it at the end; a user who is
 // asked what to do, or who wants no cleanup, must see it first.
 func (b *build) fail(err error) multistep.StepAction {
+	err = component.Explain(err)
 	b.err = err
 	if onError := b.config.PackerOnError; onError == "ask" || onError == "abort" {
 		b.ui.Error(err.Error())

@@ -126,7 +126,7 @@ type AssumeRoleWithWebIdentity struct {
 
 // AWSPolling replaces the pauses and time limits of waits.
 type AWSPolling struct {
-	// The pause between two checks, in seconds. Default: 1 second, which grows to 15.
+	// The pause between two checks, in seconds. Default: 1, which grows to 15.
 	DelaySeconds int `mapstructure:"delay_seconds"`
 	// How often to check before the build fails. Default: as often as the wait's
 	// time limit allows.

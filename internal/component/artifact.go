@@ -231,7 +231,7 @@ func (a *Artifact) Destroy() error {
 	removed, err := a.Remove(context.Background())
 	log.Printf("[INFO] removed %s, as no post-processor keeps the artifact", strings.Join(removed, ", "))
 	if err != nil {
-		log.Printf("[ERROR] %v", err)
+		log.Printf("[ERROR] %v", Explain(err))
 	}
 	return err
 }

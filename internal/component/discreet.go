@@ -8,7 +8,8 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-// DiscreetBuilder returns a source that shows and returns no secret.
+// DiscreetBuilder returns a source that shows and returns no secret. Its errors
+// have the words of [Explain].
 func DiscreetBuilder(b packersdk.Builder) packersdk.Builder { return discreetBuilder{b} }
 
 type discreetBuilder struct{ packersdk.Builder }
@@ -24,11 +25,11 @@ func (b discreetBuilder) Prepare(raws ...any) (generated, warnings []string, err
 
 func (b discreetBuilder) Run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook) (packersdk.Artifact, error) {
 	artifact, err := b.Builder.Run(ctx, discreetUi{ui}, hook)
-	return artifact, discreetError(err)
+	return artifact, discreetError(Explain(err))
 }
 
 // DiscreetPostProcessor returns a post-processor that shows and returns no
-// secret.
+// secret. Its errors have the words of [Explain].
 func DiscreetPostProcessor(p packersdk.PostProcessor) packersdk.PostProcessor {
 	return discreetPostProcessor{p}
 }
@@ -42,7 +43,7 @@ func (p discreetPostProcessor) Configure(raws ...any) error {
 
 func (p discreetPostProcessor) PostProcess(ctx context.Context, ui packersdk.Ui, source packersdk.Artifact) (packersdk.Artifact, bool, bool, error) {
 	artifact, keep, force, err := p.PostProcessor.PostProcess(ctx, discreetUi{ui}, source)
-	return artifact, keep, force, discreetError(err)
+	return artifact, keep, force, discreetError(Explain(err))
 }
 
 // noteOptions reads the strings of all options, as Packer passes them for HCL

@@ -37,8 +37,18 @@ func Explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	return cloud.Each(err, func(one error) error { return cloud.Worded(cloud.Plain(remedied(one)), options) })
+	return cloud.Each(err, func(one error) error {
+		if _, done := errors.AsType[explained](one); done {
+			return one
+		}
+		return explained{cloud.Worded(cloud.Plain(remedied(one)), options)}
+	})
 }
+
+// An explained error has its final words.
+type explained struct{ error }
+
+func (e explained) Unwrap() error { return e.error }
 
 // remedied adds what only the Packer side knows.
 func remedied(err error) error {

@@ -20,7 +20,7 @@ func remediedAccess(err error) error {
 		return fmt.Errorf("mfa_code is set, but the profile %q has no mfa_serial: set mfa_serial in the profile to the ARN of the device, or remove mfa_code", serial.Profile)
 	}
 	if denied, ok := errors.AsType[*cloud.DeniedError](err); ok {
-		return fmt.Errorf("%w: allow %s in the caller's IAM policy; see docs/access.md#permissions", err, denied.Action)
+		return fmt.Errorf("%w: allow %s in the caller's IAM policy; see https://github.com/unikernel-ami/packer-plugin-unikernel/blob/main/docs/access.md#permissions", err, denied.Action)
 	}
 	switch {
 	case errors.Is(err, cloud.ErrNoMFACode):
