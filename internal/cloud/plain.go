@@ -45,18 +45,16 @@ func describeCall(call *smithy.OperationError) string {
 
 // describeFailure words why a call failed.
 func describeFailure(err error) string {
+	response, answered := errors.AsType[*awshttp.ResponseError](err)
 	request := ""
-	if answer, ok := errors.AsType[*awshttp.ResponseError](err); ok && answer.ServiceRequestID() != "" {
-		request = " (request " + answer.ServiceRequestID() + ")"
+	if answered && response.ServiceRequestID() != "" {
+		request = " (request " + response.ServiceRequestID() + ")"
 	}
 	if answer, ok := errors.AsType[smithy.APIError](err); ok {
 		if answer.ErrorMessage() == "" {
 			return answer.ErrorCode() + request
 		}
 		return answer.ErrorCode() + ": " + strings.TrimSpace(answer.ErrorMessage()) + request
-	}
-	if decoding, ok := errors.AsType[*smithy.DeserializationError](err); ok {
-		return fmt.Sprintf("the response is not AWS's, but perhaps a proxy's: %v%s", decoding.Err, request)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "no response in time"
@@ -66,6 +64,9 @@ func describeFailure(err error) string {
 	}
 	if refused, ok := errors.AsType[*net.OpError](err); ok {
 		return refused.Error()
+	}
+	if answered && response.HTTPStatusCode() != 0 {
+		return fmt.Sprintf("the response, with HTTP status %d, is not AWS's, but perhaps a proxy's%s", response.HTTPStatusCode(), request)
 	}
 	return err.Error()
 }
