@@ -260,7 +260,13 @@ func (a *Artifact) Remove(ctx context.Context) (removed []string, err error) {
 
 // Session connects to one of the artifact's regions.
 func (a *Artifact) Session(ctx context.Context, region string) (*cloud.Session, error) {
-	access := a.access.WithProfile(a.AMIs[region].Profile)
+	return a.SessionAs(ctx, region, a.AMIs[region].Profile)
+}
+
+// SessionAs connects to any region, with the credentials of a profile if it isn't
+// "".
+func (a *Artifact) SessionAs(ctx context.Context, region, profile string) (*cloud.Session, error) {
+	access := a.access.WithProfile(profile)
 	access.Region = region
 	return access.Connect(ctx, a.connect)
 }
@@ -272,21 +278,22 @@ func (a *Artifact) copy() *Artifact {
 // In returns the artifact in one region: the only one, or the one that access
 // names. Its options replace those of the source.
 func (a *Artifact) In(access Access) (*Artifact, error) {
-	one := a.copy()
-	one.access = access.over(a.access.WithProfile(a.AMIs[access.Region].Profile))
-	if access.Region == "" && len(a.AMIs) == 1 {
-		return one, nil
+	region := access.Region
+	if region == "" && len(a.AMIs) == 1 {
+		region = a.Regions()[0]
 	}
-	image, ok := a.AMIs[access.Region]
-	if access.Region == "" {
+	image, ok := a.AMIs[region]
+	if region == "" {
 		return nil, fmt.Errorf("the artifact has AMIs in %s: set region to one of them", strings.Join(a.Regions(), ", "))
 	}
 	if !ok {
 		return nil, fmt.Errorf("region is %q, and the artifact has AMIs in %s: set region to one of these", access.Region, strings.Join(a.Regions(), ", "))
 	}
+	one := a.copy()
+	one.access = access.over(a.access.WithProfile(image.Profile))
 	one.Owned = a.Owned && !image.Kept
 	image.Kept, image.Profile = false, ""
-	one.AMIs = map[string]AMI{access.Region: image}
+	one.AMIs = map[string]AMI{region: image}
 	return one, nil
 }
 

@@ -4,6 +4,7 @@
 package copy
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -119,7 +120,7 @@ func (c *Config) Prepare(raws ...any) error {
 	if c.Timeout == 0 {
 		c.Timeout = defaultTimeout
 	}
-	return component.Refuse(c.checkRegions(), c.checkAMI(), c.checkMethod(), c.checkKeys(), c.checkLimits())
+	return component.Refuse(errors.Join(c.CheckAccess()...), c.checkRegions(), c.checkAMI(), c.checkMethod(), c.checkKeys(), c.checkLimits())
 }
 
 // key returns the KMS key for a region; "" for the region's own.
