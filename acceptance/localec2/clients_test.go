@@ -206,6 +206,7 @@ copied = tokyo.describe_snapshots(SnapshotIds=[volume["SnapshotId"]])["Snapshots
 assert copied["KmsKeyId"] == "arn:aws:kms:ap-northeast-1:123456789012:alias/copies" and copied["State"] == "completed", copied
 tokyo.deregister_image(ImageId=copy)
 tokyo.delete_snapshot(SnapshotId=volume["SnapshotId"])
+sharing(ec2, refused, ami, snap)
 ec2.deregister_image(ImageId=ami)
 ec2.delete_snapshot(SnapshotId=snap)
 ec2.delete_snapshot(SnapshotId=child)
@@ -237,7 +238,7 @@ func TestBoto3(t *testing.T) {
 		oracle.Missing(t, "python3-boto3 is not installed")
 	}
 	l := start(t, Options{NoInstances: true})
-	cmd := exec.Command(python, "-c", boto3Script)
+	cmd := exec.Command(python, "-c", boto3Sharing+boto3Script)
 	cmd.Env = append(os.Environ(), l.Env()...)
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "all well") {
