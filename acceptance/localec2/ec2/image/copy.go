@@ -197,7 +197,7 @@ func (s *Images) newCopy(region string, r *copyRequest) *Image {
 	if r.description != "" {
 		img.description = r.description
 	}
-	img.owner, img.ownerAlias, img.permissions = s.acct.ID, "", nil
+	img.owner, img.ownerAlias, img.permissions, img.deprecation = s.acct.ID, "", nil, time.Time{}
 	img.created = s.acct.Now()
 	img.usable, img.fails = img.created.Add(s.copy.Pending), r.fails
 	img.sourceID, img.sourceRegion = r.source.ID, r.region

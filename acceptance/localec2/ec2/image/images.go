@@ -51,8 +51,9 @@ type Image struct {
 	permissions            permissions
 	sriov, boot, imds, tpm string
 	created, usable        time.Time
-	fails                  bool   // it never becomes usable
-	sourceID, sourceRegion string // of a copy
+	fails                  bool      // it never becomes usable
+	sourceID, sourceRegion string    // of a copy
+	deprecation            time.Time // zero for none
 }
 
 // State returns the image's state at a given time.
@@ -91,6 +92,7 @@ type region struct {
 	deregistered map[string]bool
 	copies       map[string]copied      // CopyImage client tokens
 	shared       map[string]permissions // of snapshots, by id
+	publicAccess string                 // state of block public access
 }
 
 // New returns the images of all regions, which are Amazon's kernels. A
@@ -98,14 +100,17 @@ type region struct {
 func New(acct *account.Account, snapshots *snapshot.Store, pending time.Duration, copies CopyOptions) *Images {
 	s := &Images{acct, pending, copies, snapshots, map[string]*region{}}
 	for _, name := range regions.Names() {
-		s.regions[name] = &region{pvGrubImages(name), map[string]bool{}, map[string]copied{}, map[string]permissions{}}
+		s.regions[name] = &region{pvGrubImages(name), map[string]bool{}, map[string]copied{}, map[string]permissions{}, unblocked}
 	}
 	return s
 }
 
 // Actions returns the actions on images and snapshots.
 func (s *Images) Actions() []map[string]query.Action {
-	return []map[string]query.Action{s.imageActions(), s.registerActions(), s.copyActions(), s.attributeActions(), s.snapshotActions(), s.snapshotAttributeActions()}
+	return []map[string]query.Action{
+		s.imageActions(), s.registerActions(), s.copyActions(), s.attributeActions(), s.deprecationActions(), s.publicAccessActions(),
+		s.snapshotActions(), s.snapshotAttributeActions(),
+	}
 }
 
 func (s *Images) imageActions() map[string]query.Action {
@@ -172,6 +177,7 @@ type imageItem struct {
 	Boot            string         `xml:"bootMode,omitempty"`
 	Imds            string         `xml:"imdsSupport,omitempty"`
 	Tpm             string         `xml:"tpmSupport,omitempty"`
+	Deprecation     string         `xml:"deprecationTime,omitempty"`
 	Protection      string         `xml:"deregistrationProtection"`
 	SourceID        string         `xml:"sourceImageId,omitempty"`
 	SourceRegion    string         `xml:"sourceImageRegion,omitempty"`
@@ -194,7 +200,7 @@ func newImageItem(img *Image, now time.Time) imageItem {
 		KernelID: img.Kernel, Name: img.Name, Description: img.description, PlatformDetails: "Linux/UNIX",
 		UsageOperation: "RunInstances", RootDeviceType: img.rootType, RootDeviceName: img.RootDevice,
 		Virtualization: img.Virtualization, Hypervisor: "xen", Ena: img.ena, Sriov: img.sriov, Boot: img.boot,
-		Imds: img.imds, Tpm: img.tpm, Protection: "disabled", SourceID: img.sourceID, SourceRegion: img.sourceRegion, Tags: img.Tags.List(),
+		Imds: img.imds, Tpm: img.tpm, Deprecation: img.deprecationTime(), Protection: "disabled", SourceID: img.sourceID, SourceRegion: img.sourceRegion, Tags: img.Tags.List(),
 	}
 	if item.State == failed {
 		item.Reason = &stateReason{"Client.InternalError", "Client.InternalError: the copy of a snapshot failed"}
