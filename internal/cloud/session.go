@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ebs"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 )
@@ -57,6 +58,7 @@ type Session struct {
 
 	EC2 *ec2.Client
 	EBS *ebs.Client
+	SSM *ssm.Client
 	STS *sts.Client
 
 	credentials aws.CredentialsProvider
@@ -79,6 +81,7 @@ func Connect(ctx context.Context, options Options) (*Session, error) {
 		Waits:       DefaultWaits,
 		EC2:         ec2.NewFromConfig(control.at(cfg, at.EC2)),
 		EBS:         ebs.NewFromConfig(blocks.at(cfg, at.EBS)),
+		SSM:         ssm.NewFromConfig(control.at(cfg, at.SSM)),
 		STS:         sts.NewFromConfig(control.at(cfg, at.STS)),
 		credentials: cfg.Credentials,
 		unchecked:   options.Unchecked,
