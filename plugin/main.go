@@ -17,6 +17,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/lifeline"
 	copyami "github.com/unikernel-ami/packer-plugin-unikernel/postprocessors/copy"
+	"github.com/unikernel-ami/packer-plugin-unikernel/postprocessors/publish"
 	"github.com/unikernel-ami/packer-plugin-unikernel/postprocessors/smoketest"
 )
 
@@ -32,6 +33,7 @@ func main() {
 	set.RegisterBuilder("ami", component.DiscreetBuilder(new(ami.Builder)))
 	set.RegisterBuilder("disk", component.DiscreetBuilder(new(disk.Builder)))
 	set.RegisterPostProcessor("copy", component.DiscreetPostProcessor(new(copyami.PostProcessor)))
+	set.RegisterPostProcessor("publish", component.DiscreetPostProcessor(&publish.PostProcessor{Version: Version}))
 	set.RegisterPostProcessor("smoke-test", component.DiscreetPostProcessor(&smoketest.PostProcessor{Version: Version}))
 	set.SetVersion(version.NewPluginVersion(Version, prerelease, ""))
 	// A terminal that goes takes Packer with it, whose end cuts our output off:

@@ -88,6 +88,16 @@ func Existing(access Access, id string, connect Connector) *Artifact {
 	}
 }
 
+// ExistingIn returns the artifact of AMIs that were there before the build, by
+// region.
+func ExistingIn(access Access, ids map[string]string, connect Connector) *Artifact {
+	a := &Artifact{contents: contents{Builder: BuilderID, AMIs: map[string]AMI{}}, access: access, connect: connect}
+	for region, id := range ids {
+		a.AMIs[region] = AMI{ID: id}
+	}
+	return a
+}
+
 // Parse reads the artifact that a post-processor is given: one of this plugin,
 // or one whose id has the form "region:ami-…,region:ami-…", as
 // packer-plugin-amazon's has. ok is false for any other.
