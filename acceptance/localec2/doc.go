@@ -1,6 +1,7 @@
 // Package localec2 is a local EC2: one HTTP server on the loopback
 // interface that speaks the EC2 Query API (version 2016-11-15), the EBS direct
-// APIs, the Parameter Store of SSM, and STS. With it, "packer build", the AWS SDKs, awscli and boto3 create
+// APIs, the Parameter Store of SSM, and STS. With it, "packer build", the AWS
+// SDKs, awscli and boto3 create
 // AMIs and run instances of them without an AWS account. The program
 // cmd/localec2 serves it to scripts.
 //
@@ -20,20 +21,22 @@
 // DescribeImageAttribute, ModifyImageAttribute (launch permissions and
 // description), ResetImageAttribute, EnableImageDeprecation,
 // DisableImageDeprecation, the three actions on block public access for AMIs
-// (off at first), DescribeSnapshots, DeleteSnapshot,
-// DescribeSnapshotAttribute, ModifySnapshotAttribute (permissions), CreateTags, DeleteTags, DescribeTags,
+// (off at first), DescribeSnapshots, DeleteSnapshot, DescribeSnapshotAttribute,
+// ModifySnapshotAttribute (permissions), CreateTags, DeleteTags, DescribeTags,
 // DescribeRegions, DescribeAvailabilityZones, DescribeInstanceTypes,
 // DescribeInstanceTypeOfferings; RunInstances, DescribeInstances,
 // DescribeInstanceStatus, StartInstances, StopInstances, RebootInstances,
 // TerminateInstances, GetConsoleOutput, DescribeNetworkInterfaces; the actions
-// that create, describe and delete VPCs, subnets, internet gateways and security
-// groups; ModifySubnetAttribute (MapPublicIpOnLaunch), AttachInternetGateway,
-// DetachInternetGateway; DescribeRouteTables, CreateRoute and DeleteRoute (main
-// table only, to a gateway); and the four actions that authorize and revoke
-// security group rules; CreateLaunchTemplate, CreateLaunchTemplateVersion,
-// DescribeLaunchTemplateVersions and DeleteLaunchTemplate. STS: GetCallerIdentity,
-// AssumeRole, AssumeRoleWithWebIdentity, GetSessionToken,
-// DecodeAuthorizationMessage. EBS direct APIs: all six.
+// that create, describe and delete VPCs, subnets, internet gateways and
+// security groups; ModifySubnetAttribute (MapPublicIpOnLaunch),
+// AttachInternetGateway, DetachInternetGateway; DescribeRouteTables,
+// CreateRoute and DeleteRoute (main table only, to a gateway); and the four
+// actions that authorize and revoke security group rules; CreateLaunchTemplate,
+// CreateLaunchTemplateVersion, DescribeLaunchTemplateVersions and
+// DeleteLaunchTemplate. STS: GetCallerIdentity, AssumeRole,
+// AssumeRoleWithWebIdentity, GetSessionToken, DecodeAuthorizationMessage. EBS
+// direct APIs: all six. SSM: PutParameter, GetParameter, GetParameters,
+// GetParametersByPath, DeleteParameter and DeleteParameters.
 //
 // # Who may call
 //
