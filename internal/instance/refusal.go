@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/aws/smithy-go"
-
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 )
 
@@ -20,13 +18,7 @@ func (r refusal) Error() string { return fmt.Sprintf("%s in %s: %s", r.of, r.zon
 
 func (r refusal) Unwrap() error { return r.err }
 
-// reason is EC2's answer without what the SDK puts around it.
-func (r refusal) reason() string {
-	if answer, ok := errors.AsType[smithy.APIError](r.err); ok {
-		return answer.ErrorCode() + ": " + answer.ErrorMessage()
-	}
-	return r.err.Error()
-}
+func (r refusal) reason() string { return cloud.Reason(r.err) }
 
 // summary groups refusals by reason. It returns nil if there are none.
 func summary(refused []error) error {
