@@ -101,6 +101,7 @@ var instanceTypeFilters = query.Filters[instanceType]{
 	"supported-usage-class":                 func(instanceType) []string { return usageClasses },
 	"current-generation":                    func(t instanceType) []string { return []string{strconv.FormatBool(!t.previous)} },
 	"hypervisor":                            func(t instanceType) []string { return []string{t.hypervisor()} },
+	"ebs-info.ebs-optimized-support":        func(t instanceType) []string { return []string{t.ebsOptimized()} },
 	"instance-type":                         func(t instanceType) []string { return []string{t.name} },
 	"memory-info.size-in-mib":               func(t instanceType) []string { return []string{strconv.Itoa(t.memoryMiB)} },
 	"processor-info.supported-architecture": func(t instanceType) []string { return strings.Fields(t.architectures) },
@@ -125,6 +126,7 @@ type instanceTypeItem struct {
 	MemoryMiB         int      `xml:"memoryInfo>sizeInMiB"`
 	RootDevices       []string `xml:"supportedRootDeviceTypes>item"`
 	UsageClasses      []string `xml:"supportedUsageClasses>item"`
+	EBSOptimized      string   `xml:"ebsInfo>ebsOptimizedSupport"`
 }
 
 type describeInstanceTypesResponse struct {
@@ -165,7 +167,7 @@ func (s *Instances) describeInstanceTypes(c *query.Call) (any, error) {
 	for _, t := range found {
 		out.Types = append(out.Types, instanceTypeItem{
 			t.name, !t.previous, t.virtualization(), false, t.hypervisor(),
-			strings.Fields(t.architectures), t.vcpus, t.memoryMiB, rootDeviceTypes, usageClasses,
+			strings.Fields(t.architectures), t.vcpus, t.memoryMiB, rootDeviceTypes, usageClasses, t.ebsOptimized(),
 		})
 	}
 	return out, nil
