@@ -44,6 +44,8 @@ var options = map[string]string{
 	"HostResourceGroupARN": "host_resource_group_arn",
 	"Affinity":             "affinity",
 	"Tags":                 "run_tags",
+
+	"Version": "version", // of PV-GRUB
 }
 
 // Explain words an error of the cloud packages for the user of Packer: it names

@@ -4,12 +4,9 @@
 package smoketest
 
 import (
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/packer-plugin-sdk/common"
-	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 	"github.com/hashicorp/packer-plugin-sdk/template/config"
 	"github.com/hashicorp/packer-plugin-sdk/template/interpolate"
 
@@ -106,13 +103,5 @@ func (c *Config) Prepare(raws ...any) error {
 	_, errs := c.plans()
 	errs = append(errs, c.CheckAccess()...)
 	errs = append(errs, c.checkTimes(), c.checkSubject(), c.combine(), c.checkLaunch(), c.checkDisk(), c.checkFiles())
-	known := slices.DeleteFunc(compact(errs), func(err error) bool { return strings.Contains(err.Error(), unknown) })
-	if all := packersdk.MultiErrorAppend(nil, known...); len(all.Errors) > 0 {
-		return all
-	}
-	return nil
+	return component.Refuse(errs...)
 }
-
-// unknown is the placeholder for values of the build, such as build.AMI, while
-// they aren't known. Packer prepares the options again when they are.
-const unknown = "<unknown>"
