@@ -131,6 +131,9 @@ func waitForImage(ctx context.Context, s *cloud.Session, id string) error {
 		case types.ImageStateAvailable:
 			return string(state), true, nil
 		case types.ImageStatePending, types.ImageStateTransient:
+			if images[0].StateReason != nil {
+				return fmt.Sprintf("%s: %s", state, StateReason(images[0])), false, nil
+			}
 			return string(state), false, nil
 		default:
 			return string(state), false, fmt.Errorf("the AMI is %s: %s", state, StateReason(images[0]))

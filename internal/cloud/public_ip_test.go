@@ -29,7 +29,7 @@ func TestPublicIP(t *testing.T) {
 				_, _ = w.Write([]byte(test.answer))
 			}))
 			defer server.Close()
-			s := &Session{EC2: ec2.New(ec2.Options{HTTPClient: httpClient()})}
+			s := &Session{EC2: ec2.New(ec2.Options{HTTPClient: Options{}.httpClient()})}
 			address, err := s.askPublicIP(t.Context(), server.URL)
 			if got := address.String(); err == nil && got != test.want || err != nil && !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%s, error %v; want %s", got, err, test.want)
@@ -39,7 +39,7 @@ func TestPublicIP(t *testing.T) {
 }
 
 func TestPublicIPWithoutNetwork(t *testing.T) {
-	s := &Session{EC2: ec2.New(ec2.Options{HTTPClient: httpClient()})}
+	s := &Session{EC2: ec2.New(ec2.Options{HTTPClient: Options{}.httpClient()})}
 	if _, err := s.askPublicIP(t.Context(), "http://127.0.0.1:1"); err == nil || !strings.Contains(err.Error(), "no response from http://127.0.0.1:1") {
 		t.Errorf("error %v", err)
 	}

@@ -68,8 +68,20 @@ func await(ctx context.Context, s *cloud.Session, id string, budget time.Duratio
 		if state == types.SnapshotStateError {
 			return string(state), false, fmt.Errorf("the snapshot has failed: %s", aws.ToString(found[0].StateMessage))
 		}
-		return string(state), state == types.SnapshotStateCompleted, nil
+		return status(found[0]), state == types.SnapshotStateCompleted, nil
 	})
+}
+
+// status is a snapshot's state, with how far it is and why as EC2 returns it.
+func status(s types.Snapshot) string {
+	text := string(s.State)
+	if progress := aws.ToString(s.Progress); progress != "" {
+		text += " (" + progress + ")"
+	}
+	if message := aws.ToString(s.StateMessage); message != "" {
+		text += ": " + message
+	}
+	return text
 }
 
 // describe returns all snapshots that input asks for.
