@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/packer-plugin-sdk/uuid"
@@ -146,8 +147,12 @@ func (g *ec2Instance) watch(ctx context.Context, heard func() bool) error {
 func (g *ec2Instance) refuses() bool { return g.session.Endpoint() != "" } // the addresses of a local EC2 are this machine's
 
 func (g *ec2Instance) network() string {
+	limit := ""
+	if sources := g.plan.SourceCIDRs; len(g.config.TemporarySecurityGroupSourceCIDRs) == 0 && len(sources) == 1 && strings.HasSuffix(sources[0], "/32") {
+		limit = fmt.Sprintf("; the temporary security group allows only this machine, %s: set temporary_security_group_source_cidrs if its connections come from other addresses, too", sources[0])
+	}
 	return "on EC2 it must use DHCP (LING: -dhcp; MirageOS: configured with dhcp; Rumprun: \"method\":\"dhcp\"), " +
-		"or have the address set in private_ip_address compiled in; security groups and routes must allow the checks"
+		"or have the address set in private_ip_address compiled in; security groups and routes must allow the checks" + limit
 }
 
 func (g *ec2Instance) console(ctx context.Context) (string, error) {

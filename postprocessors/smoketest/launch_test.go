@@ -127,6 +127,25 @@ func TestLaunchOptionsInConflict(t *testing.T) {
 	}
 }
 
+// If nothing answers, it may be because the group allows only one address.
+func TestNetworkOfASilentGuest(t *testing.T) {
+	const hint = "allows only this machine, 198.51.100.7/32: set temporary_security_group_source_cidrs"
+	for name, test := range map[string]struct {
+		option, planned []string
+		want            bool
+	}{
+		"by default":        {nil, []string{"198.51.100.7/32"}, true},
+		"any address":       {nil, []string{"0.0.0.0/0"}, false},
+		"as the user says":  {[]string{"198.51.100.7/32"}, []string{"198.51.100.7/32"}, false},
+		"the user's groups": {nil, nil, false},
+	} {
+		g := ec2Instance{config: &Config{Launch: Launch{TemporarySecurityGroupSourceCIDRs: test.option}}, plan: &instance.Plan{Request: instance.Request{SourceCIDRs: test.planned}}}
+		if got := strings.Contains(g.network(), hint); got != test.want {
+			t.Errorf("%s: %s", name, g.network())
+		}
+	}
+}
+
 // A whole test with the options that reach EC2, in an account that requires IMDSv2.
 func TestLaunchWithAllOptions(t *testing.T) {
 	c := newCloud(t)
