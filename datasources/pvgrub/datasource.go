@@ -72,11 +72,11 @@ func (d *Datasource) Configure(raws ...any) error {
 		return err
 	}
 	c.Architecture, c.Layout = cmp.Or(c.Architecture, "x86_64"), cmp.Or(c.Layout, ami.WholeDisk)
-	return component.Refuse(
+	return component.Refuse(append(c.CheckAccess(),
 		oneOf("architecture", c.Architecture, "x86_64", "i386"),
 		oneOf("layout", c.Layout, ami.WholeDisk, ami.Partitioned),
 		checkVersion(c.Version),
-	)
+	)...)
 }
 
 func oneOf(option, value string, allowed ...string) error {

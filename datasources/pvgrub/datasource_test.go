@@ -55,8 +55,8 @@ func TestNotFound(t *testing.T) {
 
 // All faults are shown at once, without asking AWS.
 func TestConfigureRefuses(t *testing.T) {
-	err := new(Datasource).Configure(block{"architecture": "arm64", "layout": "gpt", "version": "newest"})
-	for _, want := range []string{`architecture is "arm64": use x86_64 or i386`, `layout is "gpt": use whole-disk or partitioned`, `version is "newest": use two numbers`} {
+	err := new(Datasource).Configure(block{"region": "eu-west-1a", "architecture": "arm64", "layout": "gpt", "version": "newest"})
+	for _, want := range []string{`region is "eu-west-1a"`, `architecture is "arm64": use x86_64 or i386`, `layout is "gpt": use whole-disk or partitioned`, `version is "newest": use two numbers`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in: %v", want, err)
 		}
