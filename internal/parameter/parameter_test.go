@@ -64,7 +64,8 @@ func TestApplyAndUndo(t *testing.T) {
 func TestApplyIsAllOrNone(t *testing.T) {
 	for _, test := range []struct{ fault, want string }{
 		{"PutParameter=refuse,nth=2", "write parameter /b in us-east-1"},
-		{"PutParameter=throttle,from=3,times=3", "write parameter /c in us-east-1"},
+		{"PutParameter=refuse,nth=3", "write parameter /c in us-east-1"},
+		{"PutParameter=throttle,from=3,times=3", ""}, // is waited out
 		{"PutParameter=cut-after,from=2,times=1", ""},
 		{"PutParameter=cut,from=2,times=1", ""},
 		{"GetParameter=refuse,from=2,times=1", "write parameter "},
