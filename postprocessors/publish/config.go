@@ -130,7 +130,7 @@ func (c *Config) Prepare(raws ...any) error {
 	if c.SSMDataType == "" {
 		c.SSMDataType = parameter.Image
 	}
-	errs := []error{c.checkAMIs(), explain(c.permissions().Check()), c.checkParameters(), c.checkPrune(), c.checkPurpose()}
+	errs := append(c.CheckAccess(), c.checkAMIs(), explain(c.permissions().Check()), c.checkParameters(), c.checkPrune(), c.checkPurpose())
 	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil || strings.Contains(err.Error(), unknown) })
 	if all := packersdk.MultiErrorAppend(nil, errs...); len(all.Errors) > 0 {
 		return all
