@@ -1,9 +1,8 @@
-// Package localec2 is a local EC2: one HTTP server on the loopback
-// interface that speaks the EC2 Query API (version 2016-11-15), the EBS direct
-// APIs, the Parameter Store of SSM, and STS. With it, "packer build", the AWS
-// SDKs, awscli and boto3 create
-// AMIs and run instances of them without an AWS account. The program
-// cmd/localec2 serves it to scripts.
+// Package localec2 is a local EC2: one HTTP server on the loopback interface
+// that speaks the EC2 Query API (version 2016-11-15), the EBS direct APIs, the
+// Parameter Store of SSM, and STS. With it, "packer build", the AWS SDKs,
+// awscli and boto3 create AMIs and run instances of them without an AWS
+// account. The program cmd/localec2 serves it to scripts.
 //
 //	srv, err := localec2.Start(localec2.Options{})
 //	defer srv.Close()
