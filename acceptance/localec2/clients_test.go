@@ -193,6 +193,7 @@ ec2.delete_internet_gateway(InternetGatewayId=gateway)
 ec2.delete_subnet(SubnetId=subnet)
 ec2.delete_vpc(VpcId=vpc)
 assert [v["CidrBlock"] for v in ec2.describe_vpcs()["Vpcs"]] == ["172.31.0.0/16"]
+sharing(ec2, refused, ami, snap)
 ec2.deregister_image(ImageId=ami)
 ec2.delete_snapshot(SnapshotId=snap)
 ec2.delete_snapshot(SnapshotId=child)
@@ -206,7 +207,7 @@ func TestBoto3(t *testing.T) {
 		oracle.Missing(t, "python3-boto3 is not installed")
 	}
 	l := start(t, Options{NoInstances: true})
-	cmd := exec.Command(python, "-c", boto3Script)
+	cmd := exec.Command(python, "-c", boto3Sharing+boto3Script)
 	cmd.Env = append(os.Environ(), l.Env()...)
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "all well") {

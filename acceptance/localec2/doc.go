@@ -17,7 +17,9 @@
 // pending for a while ([Options]), and can be invisible at first.
 //
 // EC2 actions: DescribeImages, RegisterImage, DeregisterImage,
-// DescribeSnapshots, DeleteSnapshot, CreateTags, DeleteTags, DescribeTags,
+// DescribeImageAttribute, ModifyImageAttribute (launch permissions and
+// description), ResetImageAttribute, DescribeSnapshots, DeleteSnapshot,
+// DescribeSnapshotAttribute, ModifySnapshotAttribute (permissions), CreateTags, DeleteTags, DescribeTags,
 // DescribeRegions, DescribeAvailabilityZones, DescribeInstanceTypes,
 // DescribeInstanceTypeOfferings; RunInstances, DescribeInstances,
 // DescribeInstanceStatus, StartInstances, StopInstances, RebootInstances,
@@ -120,8 +122,11 @@
 //   - Signatures are not verified: the server has no secrets. Presigned URLs,
 //     GET requests to the Query APIs and HTTPS are not served.
 //   - Services other than these three return NotImplemented (501).
-//   - Policies, launch permissions and sharing do not exist: images and
-//     snapshots belong to the account, or are Amazon's kernels.
+//   - Policies do not exist. There is one account, which owns all images and
+//     snapshots but Amazon's kernels. Permissions on images and snapshots are
+//     stored, shown and used as filters (ExecutableBy, RestorableBy), but no other
+//     account can use them. Account ids need 12 digits; 000000000000 stands for an
+//     account that doesn't exist.
 //   - Nothing is throttled unless a fault does it. Rate quotas are not enforced;
 //     the quota of 100 pending snapshots is.
 //   - Encrypted snapshots are marked as encrypted, but are not. Keys are not
@@ -137,6 +142,8 @@
 //     them is UnsupportedOperation; a client token dies with its snapshot
 //     (unless Options.TokensOutlive is set); a repeated CompleteSnapshot while
 //     the snapshot is still pending is not an error;
+//     a bad user or group in ModifySnapshotAttribute is InvalidParameterValue, and
+//     sharing an encrypted snapshot publicly is OperationNotPermitted;
 //     of the reasons of a ValidationException, only INVALID_PARAMETER_VALUE for
 //     unreadable block data is known from AWS.
 //   - Eventual consistency is all or nothing. It lasts as long as

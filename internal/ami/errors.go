@@ -1,6 +1,10 @@
 package ami
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
+)
 
 // A NameTakenError is returned if the account has an AMI of that name in the
 // region.
@@ -30,4 +34,36 @@ type NoPVGRUBError struct{ Region, Architecture string }
 
 func (e NoPVGRUBError) Error() string {
 	return fmt.Sprintf("look up PV-GRUB in %s: Amazon offers no pv-grub-hd0 image for %s there: use a region that runs PV instances, for example us-east-1 or eu-west-1", e.Region, e.Architecture)
+}
+
+// A ShareError is returned if EC2 refuses to share an AMI or a snapshot. Public
+// is set if it was to be shared with every account.
+type ShareError struct {
+	Region, ID string
+	Kind       string // "AMI" or "snapshot"
+	Public     bool
+	Err        error
+}
+
+func (e ShareError) Error() string {
+	return fmt.Sprintf("share %s %s in %s: %v%s", e.Kind, e.ID, e.Region, e.Err, e.remedy())
+}
+
+func (e ShareError) Unwrap() error { return e.Err }
+
+// remedy explains the refusals that the account's settings and quotas cause.
+func (e ShareError) remedy() string {
+	switch {
+	case e.Public && cloud.HasCode(e.Err, "OperationNotPermitted") && e.Kind == "AMI":
+		return fmt.Sprintf(": if block public access is on in %s, see aws ec2 get-image-block-public-access-state --region %s", e.Region, e.Region)
+	case e.Public && cloud.HasCode(e.Err, "OperationNotPermitted"):
+		return fmt.Sprintf(": encrypted snapshots can't be public, nor any while block public access is on, see aws ec2 get-snapshot-block-public-access-state --region %s", e.Region)
+	case cloud.HasCode(e.Err, "OperationNotPermitted"):
+		return ": a snapshot that is encrypted with the default key can't be shared: use a customer managed key"
+	case e.Public && cloud.HasCode(e.Err, "ResourceLimitExceeded", "AMIQuotaExceeded"):
+		return fmt.Sprintf(": deregister public AMIs that are no longer needed in %s, or request a higher quota for public AMIs", e.Region)
+	case cloud.HasCode(e.Err, "InvalidAMIAttributeItemValue"):
+		return ": the account or organization doesn't exist, or the AMI can't be shared with it"
+	}
+	return ""
 }

@@ -46,7 +46,8 @@ type Image struct {
 	imageType, description string
 	location, rootType     string
 	owner, ownerAlias      string
-	public, ena            bool
+	ena                    bool
+	permissions            permissions
 	sriov, boot, imds, tpm string
 	created, usable        time.Time
 }
@@ -81,6 +82,7 @@ type Images struct {
 type region struct {
 	images       map[string]*Image
 	deregistered map[string]bool
+	shared       map[string]permissions // of snapshots, by id
 }
 
 // New returns the images of all regions, which are Amazon's kernels. A
@@ -88,14 +90,14 @@ type region struct {
 func New(acct *account.Account, snapshots *snapshot.Store, pending time.Duration) *Images {
 	s := &Images{acct, pending, snapshots, map[string]*region{}}
 	for _, name := range regions.Names() {
-		s.regions[name] = &region{pvGrubImages(name), map[string]bool{}}
+		s.regions[name] = &region{pvGrubImages(name), map[string]bool{}, map[string]permissions{}}
 	}
 	return s
 }
 
 // Actions returns the actions on images and snapshots.
 func (s *Images) Actions() []map[string]query.Action {
-	return []map[string]query.Action{s.imageActions(), s.registerActions(), s.snapshotActions()}
+	return []map[string]query.Action{s.imageActions(), s.registerActions(), s.attributeActions(), s.snapshotActions(), s.snapshotAttributeActions()}
 }
 
 func (s *Images) imageActions() map[string]query.Action {
@@ -171,7 +173,7 @@ func (i imageItem) TagList() []resource.Tag { return i.Tags }
 func newImageItem(img *Image, now time.Time) imageItem {
 	item := imageItem{
 		ID: img.ID, Location: img.location, State: img.State(now), OwnerID: img.owner, OwnerAlias: img.ownerAlias,
-		CreationDate: img.created.UTC().Format(query.TimeFormat), Public: img.public, Architecture: img.Architecture, Type: img.imageType,
+		CreationDate: img.created.UTC().Format(query.TimeFormat), Public: img.permissions.public(), Architecture: img.Architecture, Type: img.imageType,
 		KernelID: img.Kernel, Name: img.Name, Description: img.description, PlatformDetails: "Linux/UNIX",
 		UsageOperation: "RunInstances", RootDeviceType: img.rootType, RootDeviceName: img.RootDevice,
 		Virtualization: img.Virtualization, Hypervisor: "xen", Ena: img.ena, Sriov: img.sriov, Boot: img.boot,
@@ -227,10 +229,9 @@ func (s *Images) readDescribeImages(c *query.Call) (func(imageItem) bool, error)
 		return nil, err
 	}
 	executable := c.Form.Texts("ExecutableBy")
+	images := s.regions[c.Region].images
 	return func(i imageItem) bool {
-		// There are no launch permissions: "all" means Amazon's images, and no
-		// image is shared with a named account.
-		mayRun := len(executable) == 0 || slices.Contains(executable, "all") && i.Public
+		mayRun := len(executable) == 0 || images[i.ID].permissions.grants(executable, s.acct.ID)
 		return (len(ids) == 0 || slices.Contains(ids, i.ID)) && owned(i.OwnerID, i.OwnerAlias) && mayRun && matches(i)
 	}, nil
 }

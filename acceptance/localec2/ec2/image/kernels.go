@@ -93,7 +93,7 @@ func newKernel(id, region, name, arch string) *Image {
 		Common: resource.Common{ID: id, Tags: resource.TagSet{}},
 		Name:   name, imageType: "kernel", Architecture: arch, Virtualization: Paravirtual,
 		location: "ec2-public-images-" + region + "/" + name + ".manifest.xml",
-		owner:    amazon, ownerAlias: "amazon", public: true, rootType: "instance-store",
+		owner:    amazon, ownerAlias: "amazon", permissions: permissions{everyone}, rootType: "instance-store",
 		created: kernelDate,
 	}
 }

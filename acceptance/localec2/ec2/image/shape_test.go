@@ -24,5 +24,11 @@ func TestShapes(t *testing.T) {
 		{Answer: &deregisterImageResponse{}, Call: func(ctx context.Context, c *ec2.Client) (any, error) {
 			return c.DeregisterImage(ctx, &ec2.DeregisterImageInput{ImageId: aws.String("ami-1")})
 		}},
+		{Answer: &describeImageAttributeResponse{}, Call: func(ctx context.Context, c *ec2.Client) (any, error) {
+			return c.DescribeImageAttribute(ctx, &ec2.DescribeImageAttributeInput{ImageId: aws.String("ami-1"), Attribute: "launchPermission"})
+		}},
+		{Answer: &describeSnapshotAttributeResponse{}, Call: func(ctx context.Context, c *ec2.Client) (any, error) {
+			return c.DescribeSnapshotAttribute(ctx, &ec2.DescribeSnapshotAttributeInput{SnapshotId: aws.String("snap-1"), Attribute: "createVolumePermission"})
+		}},
 	})
 }

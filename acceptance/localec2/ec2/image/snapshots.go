@@ -117,13 +117,20 @@ func (s *Images) describeSnapshots(c *query.Call) (any, error) {
 	for _, sn := range s.snapshots.List(c.Region, false) {
 		item := s.newSnapshotItem(sn)
 		if (len(ids) == 0 || slices.Contains(ids, sn.ID)) && owned(s.acct.ID, "") &&
-			(len(restorable) == 0 || slices.Contains(restorable, "self") || slices.Contains(restorable, s.acct.ID)) && matches(item) {
+			s.mayRestore(c.Region, sn.ID, restorable) && matches(item) {
 			found = append(found, item)
 		}
 	}
 	out := &describeSnapshotsResponse{}
 	out.Snapshots, out.NextToken, err = query.Page(s.acct, c, query.Paging{Min: 5, Max: 1000, IDs: "SnapshotId"}, found, func(i snapshotItem) string { return i.ID })
 	return out, err
+}
+
+// mayRestore reports whether one of the accounts in a request may create volumes
+// of a snapshot. Its owner may.
+func (s *Images) mayRestore(region, id string, accounts []string) bool {
+	return len(accounts) == 0 || slices.Contains(accounts, "self") || slices.Contains(accounts, s.acct.ID) ||
+		s.regions[region].shared[id].grants(accounts, s.acct.ID)
 }
 
 func (s *Images) deleteSnapshot(c *query.Call) (any, error) {
