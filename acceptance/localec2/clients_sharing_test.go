@@ -1,8 +1,9 @@
 package localec2
 
-// boto3Sharing is the part of boto3Script that shares an image and its snapshot,
-// and what must be refused of it.
+// boto3Sharing is the part of boto3Script that shares and deprecates an image
+// and its snapshot, and what must be refused of it.
 const boto3Sharing = `
+import datetime
 def sharing(ec2, refused, ami, snap):
     org = "arn:aws:organizations::111122223333:organization/o-abcdefghij"
     ec2.modify_image_attribute(ImageId=ami, LaunchPermission={"Add": [{"UserId": "111122223333"}, {"OrganizationArn": org}]})
@@ -19,4 +20,41 @@ def sharing(ec2, refused, ami, snap):
     shared = ec2.describe_snapshot_attribute(SnapshotId=snap, Attribute="createVolumePermission")["CreateVolumePermissions"]
     assert shared == [{"UserId": "111122223333"}], shared
     refused("InvalidParameterValue", 400, ec2.modify_snapshot_attribute, SnapshotId=snap, Attribute="createVolumePermission", OperationType="add", GroupNames=["some"])
+    year = datetime.datetime.now(datetime.timezone.utc).year
+    ec2.enable_image_deprecation(ImageId=ami, DeprecateAt=datetime.datetime(year + 1, 1, 2, 3, 4, 40))
+    assert ec2.describe_images(ImageIds=[ami])["Images"][0]["DeprecationTime"] == "%d-01-02T03:05:00.000Z" % (year + 1)
+    refused("InvalidParameterValue", 400, ec2.enable_image_deprecation, ImageId=ami, DeprecateAt=datetime.datetime(year - 1, 1, 1))
+    refused("InvalidParameterValue", 400, ec2.enable_image_deprecation, ImageId=ami, DeprecateAt=datetime.datetime(year + 11, 1, 1))
+    ec2.disable_image_deprecation(ImageId=ami)
+    assert "DeprecationTime" not in ec2.describe_images(ImageIds=[ami])["Images"][0]
+`
+
+// newerThanBoto3 are the actions that Debian's boto3 doesn't know.
+// TestBlockPublicAccess calls them with the SDK.
+var newerThanBoto3 = []string{"GetImageBlockPublicAccessState", "EnableImageBlockPublicAccess", "DisableImageBlockPublicAccess"}
+
+// boto3Parameters is the part of boto3Script that stores parameters.
+const boto3Parameters = `
+def parameters(ssm, refused, ami):
+    names = ["/web/%02d" % i for i in range(12)]
+    for name in names:
+        assert ssm.put_parameter(Name=name, Value=ami, Type="String", DataType="aws:ec2:image")["Version"] == 1
+    refused("ParameterAlreadyExists", 400, ssm.put_parameter, Name=names[0], Value="x", Type="String")
+    refused("HierarchyTypeMismatchException", 400, ssm.put_parameter, Name=names[0], Value="x", Type="StringList", Overwrite=True)
+    refused("ValidationException", 400, ssm.put_parameter, Name="web/relative", Value="x", Type="String")
+    refused("ParameterNotFound", 400, ssm.get_parameter, Name="/web/99")
+    assert ssm.put_parameter(Name=names[0], Value="other", Overwrite=True)["Version"] == 2
+    got = ssm.get_parameter(Name=names[0])["Parameter"]
+    assert (got["Value"], got["Version"], got["DataType"]) == ("other", 2, "text"), got
+    assert got["ARN"].endswith(":parameter/web/00") and got["LastModifiedDate"].year > 2000
+    assert ssm.get_parameter(Name=names[0] + ":1")["Parameter"]["Value"] == ami
+    some = ssm.get_parameters(Names=[names[1], "/web/99"])
+    assert some["Parameters"][0]["DataType"] == "aws:ec2:image" and some["InvalidParameters"] == ["/web/99"], some
+    pages = list(ssm.get_paginator("get_parameters_by_path").paginate(Path="/web"))
+    assert [p["Name"] for page in pages for p in page["Parameters"]] == names and len(pages) == 2, pages
+    assert ssm.get_parameters_by_path(Path="/")["Parameters"] == []
+    assert len(ssm.get_parameters_by_path(Path="/", Recursive=True, MaxResults=3)["Parameters"]) == 3
+    ssm.delete_parameter(Name=names[0])
+    assert ssm.delete_parameters(Names=names[:10])["InvalidParameters"] == [names[0]]
+    assert ssm.delete_parameters(Names=names[10:])["DeletedParameters"] == names[10:]
 `

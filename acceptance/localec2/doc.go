@@ -1,6 +1,6 @@
 // Package localec2 is a local EC2: one HTTP server on the loopback
 // interface that speaks the EC2 Query API (version 2016-11-15), the EBS direct
-// APIs and STS. With it, "packer build", the AWS SDKs, awscli and boto3 create
+// APIs, the Parameter Store of SSM, and STS. With it, "packer build", the AWS SDKs, awscli and boto3 create
 // AMIs and run instances of them without an AWS account. The program
 // cmd/localec2 serves it to scripts.
 //
@@ -18,7 +18,9 @@
 //
 // EC2 actions: DescribeImages, RegisterImage, DeregisterImage,
 // DescribeImageAttribute, ModifyImageAttribute (launch permissions and
-// description), ResetImageAttribute, DescribeSnapshots, DeleteSnapshot,
+// description), ResetImageAttribute, EnableImageDeprecation,
+// DisableImageDeprecation, the three actions on block public access for AMIs
+// (off at first), DescribeSnapshots, DeleteSnapshot,
 // DescribeSnapshotAttribute, ModifySnapshotAttribute (permissions), CreateTags, DeleteTags, DescribeTags,
 // DescribeRegions, DescribeAvailabilityZones, DescribeInstanceTypes,
 // DescribeInstanceTypeOfferings; RunInstances, DescribeInstances,
@@ -121,7 +123,7 @@
 //
 //   - Signatures are not verified: the server has no secrets. Presigned URLs,
 //     GET requests to the Query APIs and HTTPS are not served.
-//   - Services other than these three return NotImplemented (501).
+//   - Services other than these four return NotImplemented (501).
 //   - Policies do not exist. There is one account, which owns all images and
 //     snapshots but Amazon's kernels. Permissions on images and snapshots are
 //     stored, shown and used as filters (ExecutableBy, RestorableBy), but no other
@@ -143,7 +145,8 @@
 //     (unless Options.TokensOutlive is set); a repeated CompleteSnapshot while
 //     the snapshot is still pending is not an error;
 //     a bad user or group in ModifySnapshotAttribute is InvalidParameterValue, and
-//     sharing an encrypted snapshot publicly is OperationNotPermitted;
+//     sharing an encrypted snapshot publicly is OperationNotPermitted; a
+//     deprecation date in the past is InvalidParameterValue;
 //     of the reasons of a ValidationException, only INVALID_PARAMETER_VALUE for
 //     unreadable block data is known from AWS.
 //   - Eventual consistency is all or nothing. It lasts as long as
@@ -177,6 +180,11 @@
 //     can hold them ([Options].MemoryMiB), then InsufficientInstanceCapacity.
 //   - A paravirtual image without a kernel can't be launched (MissingParameter);
 //     the error that EC2 returns is not known.
+//   - Parameters are standard ones of the types String and StringList, without
+//     policies, patterns, labels and filters; tags are checked and discarded. A
+//     value of the data type aws:ec2:image must be an AMI's id. As on AWS, it is
+//     looked up after the answer, and is dropped silently if the region has no such
+//     AMI that is available; here that is decided at once.
 //   - Block data is kept in memory, equal blocks once. Nothing is on disk, so a
 //     killed server leaves nothing behind and forgets everything.
 //
@@ -189,6 +197,7 @@
 //	query      the Query protocol with forms, XML, filters, pages and tags
 //	ec2        EC2: regions and tags; network, image and instance below it
 //	ebs        the EBS direct APIs
+//	ssm        parameters of Systems Manager
 //	sts        GetCallerIdentity
 //	snapshot   the snapshots that EBS writes and EC2 describes
 //	guest      the guests of instances, the only user of xenpv/hypervisor

@@ -18,6 +18,7 @@ import (
 	ebstypes "github.com/aws/aws-sdk-go-v2/service/ebs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -59,6 +60,7 @@ type lab struct {
 	ec2 *ec2.Client
 	ebs *ebs.Client
 	sts *sts.Client
+	ssm *ssm.Client
 }
 
 func start(t testing.TB, opts Options) *lab {
@@ -85,7 +87,7 @@ func (l *lab) as(region, key string) *lab {
 		Retryer:    func() aws.Retryer { return aws.NopRetryer{} },
 		HTTPClient: pool,
 	}
-	return &lab{l.Running, l.t, l.ctx, ec2.NewFromConfig(cfg), ebs.NewFromConfig(cfg), sts.NewFromConfig(cfg)}
+	return &lab{l.Running, l.t, l.ctx, ec2.NewFromConfig(cfg), ebs.NewFromConfig(cfg), sts.NewFromConfig(cfg), ssm.NewFromConfig(cfg)}
 }
 
 // refusal returns an API error as "Code 400", or "".

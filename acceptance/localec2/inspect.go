@@ -18,6 +18,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2/network"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/regions"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/snapshot"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ssm"
 )
 
 // inspectPrefix is the path under which scripts inspect the server. AWS has no
@@ -32,6 +33,8 @@ type Resources struct {
 	Instances []InstanceInfo `json:"instances"`
 	// Networks are the groups, VPCs, subnets and gateways that callers created.
 	Networks []NetworkInfo `json:"networks"`
+	// Parameters are those of the Parameter Store.
+	Parameters []ParameterInfo `json:"parameters"`
 }
 
 // SnapshotInfo describes a snapshot that was not deleted.
@@ -46,14 +49,17 @@ type InstanceInfo = instance.Info
 // NetworkInfo describes a part of a network that callers created.
 type NetworkInfo = network.Info
 
+// ParameterInfo describes a parameter that was not deleted.
+type ParameterInfo = ssm.Info
+
 // Resources returns the resources that callers created and did not delete, by
 // region. Empty regions and Amazon's kernels are left out.
 func (s *Server) Resources() map[string]Resources {
 	all := map[string]Resources{}
 	for _, name := range regions.Names() {
 		of := s.ec2.Inspect(name)
-		r := Resources{s.snapshots.List(name, true), of.Images, of.Instances, of.Networks}
-		if len(r.Snapshots)+len(r.Images)+len(r.Instances)+len(r.Networks) == 0 {
+		r := Resources{s.snapshots.List(name, true), of.Images, of.Instances, of.Networks, s.ssm.Inspect(name)}
+		if len(r.Snapshots)+len(r.Images)+len(r.Instances)+len(r.Networks)+len(r.Parameters) == 0 {
 			continue
 		}
 		slices.SortFunc(r.Snapshots, func(a, b SnapshotInfo) int { return a.Started.Compare(b.Started) })

@@ -190,6 +190,30 @@ func TestModifySnapshotAttributeRefusals(t *testing.T) {
 	}
 }
 
+func TestBlockPublicAccess(t *testing.T) {
+	l := start(t, Options{})
+	ami := l.register("private", l.snapshot())
+	public := &ec2.ModifyImageAttributeInput{ImageId: ami, OperationType: types.OperationTypeAdd, UserGroups: []string{"all"}}
+	state := func() string {
+		return aws.ToString(must(l.ec2.GetImageBlockPublicAccessState(l.ctx, &ec2.GetImageBlockPublicAccessStateInput{}))(t).ImageBlockPublicAccessState)
+	}
+	if got := state(); got != "unblocked" {
+		t.Errorf("at first %s", got)
+	}
+	_, err := l.ec2.EnableImageBlockPublicAccess(l.ctx, &ec2.EnableImageBlockPublicAccessInput{ImageBlockPublicAccessState: "all"})
+	wantRefusal(t, err, "InvalidParameterValue 400")
+	must(l.ec2.EnableImageBlockPublicAccess(l.ctx, &ec2.EnableImageBlockPublicAccessInput{
+		ImageBlockPublicAccessState: types.ImageBlockPublicAccessEnabledStateBlockNewSharing,
+	}))(t)
+	_, err = l.ec2.ModifyImageAttribute(l.ctx, public)
+	wantRefusal(t, err, "OperationNotPermitted 400")
+	if got := state(); got != "block-new-sharing" {
+		t.Errorf("after enabling it, %s", got)
+	}
+	must(l.ec2.DisableImageBlockPublicAccess(l.ctx, &ec2.DisableImageBlockPublicAccessInput{}))(t)
+	l.permit(public)
+}
+
 // encryptedSnapshot asks for an encrypted snapshot with a key, or with the
 // default one.
 func encryptedSnapshot(key string) *ebs.StartSnapshotInput {

@@ -16,6 +16,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/record"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/sigv4"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/snapshot"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ssm"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/sts"
 )
 
@@ -26,6 +27,7 @@ type Server struct {
 	host      *guest.Host
 	snapshots *snapshot.Store
 	ec2       *ec2.Service
+	ssm       *ssm.Service
 	services  []*api.Service // the first is the default
 	inspect   http.Handler
 	faults    fault.Set
@@ -47,7 +49,8 @@ func New(opts Options) *Server {
 			NoGuests: opts.NoInstances, MemoryMiB: opts.MemoryMiB, Profiles: opts.InstanceProfiles,
 		},
 	})
-	s.services = []*api.Service{s.ec2.API(), blocks.API(), sts.New(acct)}
+	s.ssm = ssm.New(acct, s.ec2.Usable)
+	s.services = []*api.Service{s.ec2.API(), blocks.API(), s.ssm.API(), sts.New(acct)}
 	s.inspect = s.inspectHandler()
 	return s
 }

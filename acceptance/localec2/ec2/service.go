@@ -91,6 +91,14 @@ func (s *Service) Inspect(region string) Resources {
 	return Resources{s.images.Inspect(region), s.instances.Inspect(region), s.networks.Inspect(region)}
 }
 
+// Usable reports whether callers can launch instances of an image.
+func (s *Service) Usable(region, imageID string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	img, err := s.images.Find(region, imageID)
+	return err == nil && img.State(s.acct.Now()) == image.Available
+}
+
 // Pingable returns the guest of the instance with a public address, or an
 // [instance.PingError].
 func (s *Service) Pingable(address netip.Addr) (*guest.Guest, error) {

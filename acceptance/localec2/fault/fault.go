@@ -29,7 +29,7 @@ const (
 // Fault is a fault to inject. Empty fields match any call.
 type Fault struct {
 	Kind    string
-	Service string // "ec2", "ebs", "sts"
+	Service string // "ec2", "ebs", "ssm", "sts"
 	Action  string
 	Region  string
 	From    int           // the first matching call it applies to, counted from 1; 0 means 1

@@ -60,6 +60,9 @@ func (s *Images) modifyImageAttribute(c *query.Call) (any, error) {
 	case !permitted && !described:
 		return nil, api.Bad("InvalidParameterCombination", "No attributes specified.")
 	}
+	if err := s.checkPublic(c.Region, ch.add); err != nil {
+		return nil, err
+	}
 	if err := c.DryRun(); err != nil {
 		return nil, err
 	}

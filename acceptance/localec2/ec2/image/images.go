@@ -50,6 +50,7 @@ type Image struct {
 	permissions            permissions
 	sriov, boot, imds, tpm string
 	created, usable        time.Time
+	deprecation            time.Time // zero for none
 }
 
 // State returns the image's state at a given time.
@@ -83,6 +84,7 @@ type region struct {
 	images       map[string]*Image
 	deregistered map[string]bool
 	shared       map[string]permissions // of snapshots, by id
+	publicAccess string                 // state of block public access
 }
 
 // New returns the images of all regions, which are Amazon's kernels. A
@@ -90,14 +92,17 @@ type region struct {
 func New(acct *account.Account, snapshots *snapshot.Store, pending time.Duration) *Images {
 	s := &Images{acct, pending, snapshots, map[string]*region{}}
 	for _, name := range regions.Names() {
-		s.regions[name] = &region{pvGrubImages(name), map[string]bool{}, map[string]permissions{}}
+		s.regions[name] = &region{pvGrubImages(name), map[string]bool{}, map[string]permissions{}, unblocked}
 	}
 	return s
 }
 
 // Actions returns the actions on images and snapshots.
 func (s *Images) Actions() []map[string]query.Action {
-	return []map[string]query.Action{s.imageActions(), s.registerActions(), s.attributeActions(), s.snapshotActions(), s.snapshotAttributeActions()}
+	return []map[string]query.Action{
+		s.imageActions(), s.registerActions(), s.attributeActions(), s.deprecationActions(), s.publicAccessActions(),
+		s.snapshotActions(), s.snapshotAttributeActions(),
+	}
 }
 
 func (s *Images) imageActions() map[string]query.Action {
@@ -164,6 +169,7 @@ type imageItem struct {
 	Boot            string         `xml:"bootMode,omitempty"`
 	Imds            string         `xml:"imdsSupport,omitempty"`
 	Tpm             string         `xml:"tpmSupport,omitempty"`
+	Deprecation     string         `xml:"deprecationTime,omitempty"`
 	Protection      string         `xml:"deregistrationProtection"`
 	Tags            []resource.Tag `xml:"tagSet>item"`
 }
@@ -177,7 +183,7 @@ func newImageItem(img *Image, now time.Time) imageItem {
 		KernelID: img.Kernel, Name: img.Name, Description: img.description, PlatformDetails: "Linux/UNIX",
 		UsageOperation: "RunInstances", RootDeviceType: img.rootType, RootDeviceName: img.RootDevice,
 		Virtualization: img.Virtualization, Hypervisor: "xen", Ena: img.ena, Sriov: img.sriov, Boot: img.boot,
-		Imds: img.imds, Tpm: img.tpm, Protection: "disabled", Tags: img.Tags.List(),
+		Imds: img.imds, Tpm: img.tpm, Deprecation: img.deprecationTime(), Protection: "disabled", Tags: img.Tags.List(),
 	}
 	for _, m := range img.Mappings {
 		item.Mappings = append(item.Mappings, m.item())

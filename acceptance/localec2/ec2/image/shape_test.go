@@ -27,6 +27,9 @@ func TestShapes(t *testing.T) {
 		{Answer: &describeImageAttributeResponse{}, Call: func(ctx context.Context, c *ec2.Client) (any, error) {
 			return c.DescribeImageAttribute(ctx, &ec2.DescribeImageAttributeInput{ImageId: aws.String("ami-1"), Attribute: "launchPermission"})
 		}},
+		{Answer: &publicAccessResponse{}, Call: func(ctx context.Context, c *ec2.Client) (any, error) {
+			return c.GetImageBlockPublicAccessState(ctx, &ec2.GetImageBlockPublicAccessStateInput{})
+		}},
 		{Answer: &describeSnapshotAttributeResponse{}, Call: func(ctx context.Context, c *ec2.Client) (any, error) {
 			return c.DescribeSnapshotAttribute(ctx, &ec2.DescribeSnapshotAttributeInput{SnapshotId: aws.String("snap-1"), Attribute: "createVolumePermission"})
 		}},
