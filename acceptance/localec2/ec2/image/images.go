@@ -51,6 +51,7 @@ type Image struct {
 	sriov, boot, imds, tpm string
 	created, usable        time.Time
 	deprecation            time.Time // zero for none
+	protection             protection
 }
 
 // State returns the image's state at a given time.
@@ -69,6 +70,11 @@ func (img *Image) IsMachine() bool { return img.imageType == machine }
 func (img *Image) Root() Mapping {
 	i := slices.IndexFunc(img.Mappings, func(m Mapping) bool { return isRoot(img.RootDevice, m.Device) })
 	return img.Mappings[i] // RegisterImage requires one
+}
+
+// Encrypted reports whether a volume of the image is encrypted.
+func (img *Image) Encrypted() bool {
+	return slices.ContainsFunc(img.Mappings, func(m Mapping) bool { return m.encrypted })
 }
 
 // Images are the images of all regions. The caller must hold EC2's lock.
@@ -100,8 +106,8 @@ func New(acct *account.Account, snapshots *snapshot.Store, pending time.Duration
 // Actions returns the actions on images and snapshots.
 func (s *Images) Actions() []map[string]query.Action {
 	return []map[string]query.Action{
-		s.imageActions(), s.registerActions(), s.attributeActions(), s.deprecationActions(), s.publicAccessActions(),
-		s.snapshotActions(), s.snapshotAttributeActions(),
+		s.imageActions(), s.registerActions(), s.attributeActions(), s.deprecationActions(), s.protectionActions(), s.publicAccessActions(),
+		s.snapshotActions(), s.snapshotAttributeActions(), s.encryptionActions(),
 	}
 }
 
@@ -183,7 +189,7 @@ func newImageItem(img *Image, now time.Time) imageItem {
 		KernelID: img.Kernel, Name: img.Name, Description: img.description, PlatformDetails: "Linux/UNIX",
 		UsageOperation: "RunInstances", RootDeviceType: img.rootType, RootDeviceName: img.RootDevice,
 		Virtualization: img.Virtualization, Hypervisor: "xen", Ena: img.ena, Sriov: img.sriov, Boot: img.boot,
-		Imds: img.imds, Tpm: img.tpm, Deprecation: img.deprecationTime(), Protection: "disabled", Tags: img.Tags.List(),
+		Imds: img.imds, Tpm: img.tpm, Deprecation: img.deprecationTime(), Protection: img.protection.state(now), Tags: img.Tags.List(),
 	}
 	for _, m := range img.Mappings {
 		item.Mappings = append(item.Mappings, m.item())
