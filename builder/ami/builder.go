@@ -42,12 +42,14 @@ type build struct {
 	wrapped *common.Wrapped
 	session *cloud.Session
 	blocks  []disk.Block
+	volumes []volumeDisk // of directories
 	plan    *ami.Plan
 	ledger  cloud.Ledger
 
-	snapshotID string
-	imageID    string
-	err        error
+	snapshotID  string
+	snapshotIDs []string // of all disks, the root's first
+	imageID     string
+	err         error
 }
 
 // ConfigSpec is the form of the options in HCL.
@@ -77,7 +79,11 @@ func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook)
 	state.Put("ui", ui)
 	steps := []multistep.Step{&stepWrap{run}, &stepPlan{run}}
 	if !b.config.PlanOnly {
-		steps = append(steps, &stepUpload{run}, &stepRegister{run})
+		steps = append(steps, &stepUpload{run})
+		if !b.config.SkipCreateAMI {
+			steps = append(steps, &stepRegister{run})
+		}
+		steps = append(steps, &stepFinish{run})
 	}
 	commonsteps.NewRunner(steps, b.config.PackerConfig, ui).Run(ctx, state)
 
@@ -89,10 +95,13 @@ func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook)
 		run.undo(aborted || b.config.PackerOnError == "abort" || b.config.PackerOnError == "run-cleanup-provisioner")
 		return nil, run.err
 	}
-	if run.imageID == "" {
+	if b.config.PlanOnly {
 		return nil, nil //nolint:nilnil // plan_only has no artifact
 	}
 	run.ledger.Keep() // the artifact owns them now
+	if b.config.SkipCreateAMI {
+		return newSnapshotArtifact(run), nil
+	}
 	return newArtifact(run), nil
 }
 

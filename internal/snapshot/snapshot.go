@@ -87,11 +87,14 @@ func describe(ctx context.Context, s *cloud.Session, input *ec2.DescribeSnapshot
 		func(page *ec2.DescribeSnapshotsOutput) []types.Snapshot { return page.Snapshots })
 }
 
-// IsOwn reports whether a snapshot belongs to the account of the session.
-func IsOwn(ctx context.Context, s *cloud.Session, id string) (bool, error) {
-	found, err := describe(ctx, s, &ec2.DescribeSnapshotsInput{
-		OwnerIds: []string{"self"}, Filters: []types.Filter{cloud.Filter("snapshot-id", id)},
-	})
+// IsOwn reports whether a snapshot belongs to the account of the session and,
+// unless build is "", was made by that build.
+func IsOwn(ctx context.Context, s *cloud.Session, id, build string) (bool, error) {
+	filters := []types.Filter{cloud.Filter("snapshot-id", id)}
+	if build != "" {
+		filters = append(filters, cloud.Filter("tag:"+cloud.BuildTag, build))
+	}
+	found, err := describe(ctx, s, &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}, Filters: filters})
 	return len(found) > 0, err
 }
 
