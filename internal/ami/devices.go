@@ -118,20 +118,27 @@ func (p *Plan) checkSnapshots(ctx context.Context, s *cloud.Session) error {
 	}
 	found, err := snapshot.Find(ctx, s, ids...)
 	errs := []error{err}
-	for i, d := range p.Devices {
-		one, ok := found[d.SnapshotID]
-		if size := aws.ToInt32(one.VolumeSize); ok && d.VolumeSize == 0 {
-			p.Devices[i].VolumeSize = size
-		} else if ok && d.VolumeSize < size {
-			errs = append(errs, fmt.Errorf("device %s: {VolumeSize} is %d, but %s has %d GiB: set it to at least that, or remove it", d.Name, d.VolumeSize, d.SnapshotID, size))
-		}
-		for _, err := range p.Devices[i].Volume.Check(false) {
-			if ok && len(d.Volume.Check(false)) == 0 {
-				errs = append(errs, fmt.Errorf("device %s: %w", d.Name, err))
-			}
+	for i := range p.Devices {
+		if one, ok := found[p.Devices[i].SnapshotID]; ok {
+			errs = append(errs, p.Devices[i].setSize(one))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// setSize completes the size of a volume that is made from a snapshot.
+func (d *Device) setSize(from types.Snapshot) error {
+	size := aws.ToInt32(from.VolumeSize)
+	if d.VolumeSize != 0 && d.VolumeSize < size {
+		return fmt.Errorf("device %s: {VolumeSize} is %d, but %s has %d GiB: set it to at least that, or remove it", d.Name, d.VolumeSize, d.SnapshotID, size)
+	}
+	if d.VolumeSize == 0 {
+		d.VolumeSize = max(size, d.MinSize())
+	}
+	if err := errors.Join(d.Volume.Check(false)...); err != nil {
+		return fmt.Errorf("device %s: %w", d.Name, err)
+	}
+	return nil
 }
 
 // Check checks what a device is, but not its name.

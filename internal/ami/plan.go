@@ -85,7 +85,8 @@ func NewPlan(ctx context.Context, s *cloud.Session, request Request) (*Plan, err
 
 // planVolumes checks the root volume, the other devices, and their encryption.
 func (p *Plan) planVolumes(ctx context.Context, s *cloud.Session) (err error) {
-	errs := append(p.Volume.Check(true), CheckRoot(p.Virtualization, p.RootDevice))
+	root := p.Volume
+	errs := append(root.Check(true), CheckRoot(p.Virtualization, p.RootDevice))
 	errs = append(errs, CheckDevices(p.Virtualization, p.RootDevice, p.Devices)...)
 	p.Encryption, err = planEncryption(ctx, s, p.Request)
 	return errors.Join(append(errs, err, p.checkSnapshots(ctx, s))...)
