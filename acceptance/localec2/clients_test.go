@@ -202,6 +202,12 @@ root, data, cold, ephemeral, none = ec2.describe_images(ImageIds=[disks])["Image
 assert root["Ebs"] == {"SnapshotId": snap, "VolumeType": "gp3", "VolumeSize": 8, "Iops": 4000, "Throughput": 250, "DeleteOnTermination": False, "Encrypted": False}, root
 assert data["Ebs"] == {"SnapshotId": secret, "VolumeType": "io2", "VolumeSize": 4, "Iops": 400, "DeleteOnTermination": True, "Encrypted": True, "KmsKeyId": key}, data
 assert cold["Ebs"]["Encrypted"] and ephemeral["VirtualName"] == "ephemeral0" and none["NoDevice"] == "", (cold, ephemeral, none)
+ec2.modify_image_attribute(ImageId=disks, Attribute="productCodes", ProductCodes=["abc123"])
+shown = ec2.describe_image_attribute(ImageId=disks, Attribute="productCodes")["ProductCodes"]
+assert shown == [{"ProductCodeId": "abc123", "ProductCodeType": "marketplace"}], shown
+assert ec2.describe_images(Filters=[{"Name": "product-code", "Values": ["abc123"]}])["Images"][0]["ImageId"] == disks
+mapped = ec2.describe_image_attribute(ImageId=disks, Attribute="blockDeviceMapping")["BlockDeviceMappings"]
+assert mapped == [root, data, cold, ephemeral, none], mapped
 newer("EnableImageDeregistrationProtection", ImageId=disks, WithCooldown="false")
 refused("OperationNotPermitted", 400, ec2.deregister_image, ImageId=disks)
 newer("DisableImageDeregistrationProtection", ImageId=disks)

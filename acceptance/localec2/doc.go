@@ -17,8 +17,8 @@
 // pending for a while ([Options]), and can be invisible at first.
 //
 // EC2 actions: DescribeImages, RegisterImage, DeregisterImage,
-// DescribeImageAttribute, ModifyImageAttribute (launch permissions and
-// description), ResetImageAttribute, EnableImageDeprecation,
+// DescribeImageAttribute, ModifyImageAttribute (launch permissions,
+// product codes and description), ResetImageAttribute, EnableImageDeprecation,
 // DisableImageDeprecation, the two that enable and disable deregistration
 // protection, the three actions on block public access for AMIs (off at first),
 // the six on encryption by default and its key (GetEbsEncryptionByDefault and so

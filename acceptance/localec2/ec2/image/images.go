@@ -52,6 +52,7 @@ type Image struct {
 	created, usable        time.Time
 	deprecation            time.Time // zero for none
 	protection             protection
+	productCodes           []productCode
 }
 
 // State returns the image's state at a given time.
@@ -167,6 +168,7 @@ type imageItem struct {
 	UsageOperation  string         `xml:"usageOperation"`
 	RootDeviceType  string         `xml:"rootDeviceType"`
 	RootDeviceName  string         `xml:"rootDeviceName,omitempty"`
+	ProductCodes    []productCode  `xml:"productCodes>item"`
 	Mappings        []deviceItem   `xml:"blockDeviceMapping>item"`
 	Virtualization  string         `xml:"virtualizationType"`
 	Hypervisor      string         `xml:"hypervisor"`
@@ -191,6 +193,7 @@ func newImageItem(img *Image, now time.Time) imageItem {
 		Virtualization: img.Virtualization, Hypervisor: "xen", Ena: img.ena, Sriov: img.sriov, Boot: img.boot,
 		Imds: img.imds, Tpm: img.tpm, Deprecation: img.deprecationTime(), Protection: img.protection.state(now), Tags: img.Tags.List(),
 	}
+	item.ProductCodes = img.productCodes
 	for _, m := range img.Mappings {
 		item.Mappings = append(item.Mappings, m.item())
 	}
