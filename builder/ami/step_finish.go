@@ -50,11 +50,19 @@ func (b *build) showOptions() {
 	}
 }
 
+// count is a number of blocks in words.
+func count(blocks int) string {
+	if blocks == 1 {
+		return "1 block"
+	}
+	return fmt.Sprintf("%d blocks", blocks)
+}
+
 // contents says what a volume is made from.
 func (b *build) contents(device, snapshotID string) string {
 	for _, volume := range b.volumes {
 		if volume.device == device {
-			return fmt.Sprintf(", %d blocks of 512 KiB to upload", len(volume.blocks))
+			return fmt.Sprintf(", %s of 512 KiB to upload", count(len(volume.blocks)))
 		}
 	}
 	if snapshotID == "" {

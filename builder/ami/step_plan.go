@@ -124,8 +124,8 @@ func (s *stepPlan) show() {
 	default:
 		s.ui.Say(fmt.Sprintf("boots by method %s, command line %q", s.wrapped.Method.Name(), s.wrapped.CommandLine))
 	}
-	s.ui.Say(fmt.Sprintf("root volume: %d GiB (%s), %d blocks of 512 KiB to upload",
-		s.plan.VolumeSize, s.plan.VolumeType, len(s.blocks)))
+	s.ui.Say(fmt.Sprintf("root volume: %d GiB (%s), %s of 512 KiB to upload",
+		s.plan.VolumeSize, s.plan.VolumeType, count(len(s.blocks))))
 	s.showOptions()
 	if s.plan.Environment != "" {
 		s.ui.Say("environment " + s.plan.Environment)

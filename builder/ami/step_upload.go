@@ -70,7 +70,7 @@ func (s *stepUpload) upload(ctx context.Context, request snapshot.Request) (stri
 		return "", err
 	}
 	s.snapshotIDs = append(s.snapshotIDs, id)
-	s.ui.Say(fmt.Sprintf("snapshot %s: %d blocks (%.1f MiB) uploaded and completed in %.1f s",
-		id, len(request.Blocks), float64(len(request.Blocks))/2, time.Since(start).Seconds()))
+	s.ui.Say(fmt.Sprintf("snapshot %s: %s (%.1f MiB) uploaded and completed in %.1f s",
+		id, count(len(request.Blocks)), float64(len(request.Blocks))/2, time.Since(start).Seconds()))
 	return id, nil
 }

@@ -181,13 +181,14 @@ func (v *Volumes) checkDataVolumes() []error {
 	return errs
 }
 
-// explainAll words the errors of package ami for the user.
+// explainAll words the errors of package ami for the user, joined ones apart.
 func explainAll(errs []error) []error {
 	var worded []error
-	for _, err := range errs {
-		if err != nil {
-			worded = append(worded, component.Explain(err))
+	_ = cloud.Each(errors.Join(errs...), func(one error) error {
+		if one != nil {
+			worded = append(worded, component.Explain(one))
 		}
-	}
+		return nil
+	})
 	return worded
 }

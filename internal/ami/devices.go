@@ -80,7 +80,7 @@ func CheckDevices(virtualization, root string, devices []Device) []error {
 		taken[d.Name] = true
 	}
 	for name := range taken {
-		if disk := strings.TrimRight(name, "0123456789"); disk != name && taken[disk] {
+		if disk := strings.TrimRight(name, "0123456789"); disk != name && name != root && taken[disk] {
 			errs = append(errs, fmt.Errorf("device %s is a partition of %s: EC2 doesn't allow both; use another {DeviceName} for one of them", name, disk))
 		}
 	}

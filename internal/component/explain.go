@@ -58,7 +58,7 @@ func Explain(err error) error {
 // remedied adds what only the Packer side knows.
 func remedied(err error) error {
 	if taken, ok := errors.AsType[ami.NameTakenError](err); ok {
-		return fmt.Errorf("ami_name %q is already taken in %s by %s: names must be unique; use another, for example with {{timestamp}} or {{uuid}} in it, or deregister that AMI",
+		return fmt.Errorf("ami_name %q is already taken in %s by %s: names must be unique; use another, for example with {{timestamp}} or {{uuid}} in it; set force_deregister to replace it",
 			taken.Name, taken.Region, taken.ImageID)
 	}
 	if named, ok := errors.AsType[cloud.NameError](err); ok {
