@@ -49,6 +49,9 @@ func cmdLocalEC2(ts *testscript.TestScript, neg bool, args []string) {
 		case args[0] == "-snapshot-pending" && len(args) > 1:
 			options.SnapshotPending = duration(ts, args[1])
 			args = args[2:]
+		case args[0] == "-copy-pending" && len(args) > 1:
+			options.CopyPending = duration(ts, args[1])
+			args = args[2:]
 		case args[0] == "-no-instances":
 			options.NoInstances = true
 			args = args[1:]

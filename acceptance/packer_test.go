@@ -2,7 +2,7 @@
 // local EC2. The scenarios are the scripts in testdata. In addition to
 // testscript's commands they can use:
 //
-//	localec2 [-snapshot-pending D] [-latency D] [-no-instances] [FAULT]...
+//	localec2 [-snapshot-pending D] [-copy-pending D] [-latency D] [-no-instances] [FAULT]...
 //	                 starts a local EC2 for the script and sets the AWS variables
 //	resources        prints the resources that exist, one per line
 //	calls            prints the calls so far, with consecutive calls of an action

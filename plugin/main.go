@@ -14,6 +14,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/builder/ami"
 	"github.com/unikernel-ami/packer-plugin-unikernel/builder/disk"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/lifeline"
+	copyami "github.com/unikernel-ami/packer-plugin-unikernel/postprocessors/copy"
 	"github.com/unikernel-ami/packer-plugin-unikernel/postprocessors/smoketest"
 )
 
@@ -27,6 +28,7 @@ func main() {
 	set := plugin.NewSet()
 	set.RegisterBuilder("ami", new(ami.Builder))
 	set.RegisterBuilder("disk", new(disk.Builder))
+	set.RegisterPostProcessor("copy", new(copyami.PostProcessor))
 	set.RegisterPostProcessor("smoke-test", &smoketest.PostProcessor{Version: Version})
 	set.SetVersion(version.NewPluginVersion(Version, prerelease, ""))
 	// A terminal that goes takes Packer with it, whose end cuts our output off:

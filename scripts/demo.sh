@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # demo.sh: makes an AMI of the sample image with the real packer on the embedded
 # EC2, launches it under Xen, and checks it over the network. Run it with "make
-# demo", which builds what it needs.
+# demo", which builds what it needs. With KEEP=1, localec2 and an instance stay.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -40,9 +40,37 @@ fi
 aws() {
   command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"
 }
-aws ec2 describe-images --owners self --output json
 read -r ami snapshot < <(aws ec2 describe-images --owners self --output text \
   --query 'Images[0].[ImageId, BlockDeviceMappings[0].Ebs.SnapshotId]')
 blocks=$(aws ebs list-snapshot-blocks --snapshot-id "$snapshot" --query 'length(Blocks)')
+
+# An instance, as a user of the AMI launches one, and the page that it serves.
+group=$(aws ec2 create-security-group --group-name demo --description 'opens port 80' --query GroupId --output text)
+aws ec2 authorize-security-group-ingress --group-id "$group" --protocol tcp --port 80 --cidr 0.0.0.0/0 >/dev/null
+instance=$(aws ec2 run-instances --image-id "$ami" --instance-type t1.micro --security-group-ids "$group" \
+  --query 'Instances[0].InstanceId' --output text)
+aws ec2 wait instance-running --instance-ids "$instance"
+address=$(aws ec2 describe-instances --instance-ids "$instance" --query 'Reservations[0].Instances[0].PublicIpAddress' --output text)
+echo "demo: $instance runs; waiting for its page"
+page=$(curl -fsS --retry 120 --retry-delay 1 --retry-connrefused "http://$address/" 2>build/demo/curl.log) || {
+  cat build/demo/curl.log >&2
+  exit 1
+}
+
 echo
-printf '%-16s %s\n' region "$AWS_REGION" AMI "$ami" snapshot "$snapshot" 'blocks uploaded' "$blocks" seconds "$seconds" report "$PWD/build/demo/smoke-test.html"
+printf '%-16s %s\n' region "$AWS_REGION" AMI "$ami" snapshot "$snapshot" 'blocks uploaded' "$blocks" 'packer build' "$seconds s" \
+  instance "$instance" report "$PWD/build/demo/smoke-test.html"
+echo
+echo "curl http://$address/"
+echo "$page"
+[ -n "${KEEP:-}" ] || exit 0
+
+trap - EXIT
+cat <<EOF
+
+localec2 and the instance are still running. To use them from this shell:
+  export $endpoint AWS_REGION=$AWS_REGION AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo
+  aws --endpoint-url \$AWS_ENDPOINT_URL ec2 get-console-output --instance-id $instance --output text
+To stop them:
+  kill $server
+EOF

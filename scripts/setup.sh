@@ -18,6 +18,7 @@ need() {
 need_for_demo() {
   need awscli aws "the AWS client shows the AMI"
   need qemu-system-x86 qemu-system-x86_64 "runs Xen, which boots the AMI's instance"
+  need curl curl "fetches the page that the instance serves"
 }
 
 need_for_test() {

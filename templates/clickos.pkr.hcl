@@ -10,8 +10,9 @@
 # Network: EC2 delivers only packets for the instance's own address and MAC. To
 # forward packets for others, turn off the instance's source/destination check.
 #
-# Instances: only types of the previous generation run PV: T1, M1, M2, M3, C1 and
-# C3, if the region offers them.
+# Instances: only previous-generation types run PV AMIs: T1, M1, M2, M3, C1 and C3, if
+# the region offers them. With boot_method = "pv-shim", the AMI runs on HVM types of the
+# Xen system instead, such as t2, m4 and c4.
 
 packer {
   required_plugins {

@@ -7,8 +7,9 @@
 # Network: EC2 assigns addresses by DHCP, and a HaLVM program must request one,
 # through the HaNS library. A program with a fixed address can't be reached on EC2.
 #
-# Instances: only types of the previous generation run PV: T1, M1, M2, M3, C1 and
-# C3, if the region offers them.
+# Instances: only previous-generation types run PV AMIs: T1, M1, M2, M3, C1 and C3, if
+# the region offers them. With boot_method = "pv-shim", the AMI runs on HVM types of the
+# Xen system instead, such as t2, m4 and c4.
 
 packer {
   required_plugins {

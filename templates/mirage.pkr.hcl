@@ -14,8 +14,8 @@
 # PV-GRUB's own instead of this one. Set important options with "mirage configure".
 # If they differ between environments, build an image for each.
 #
-# Instances: paravirtual AMIs run only on types of the previous generation: T1, M1,
-# M2, M3, C1 and C3, if the region offers them. With boot_method = "pv-shim", the same
+# Instances: paravirtual AMIs run only on previous-generation types: T1, M1, M2, M3,
+# C1 and C3, if the region offers them. With boot_method = "pv-shim", the same
 # image becomes an hvm AMI for t2, m4, c4 and other HVM types of the Xen system.
 
 packer {

@@ -240,6 +240,19 @@ ec2.delete_vpc(VpcId=vpc)
 assert [v["CidrBlock"] for v in ec2.describe_vpcs()["Vpcs"]] == ["172.31.0.0/16"]
 sharing(ec2, refused, ami, snap)
 parameters(boto3.client("ssm", **kw), refused, ami)
+tokyo = boto3.client("ec2", **dict(kw, region_name="ap-northeast-1"))
+args = dict(Name="copy", SourceImageId=ami, SourceRegion="eu-west-1", CopyImageTags=True, ClientToken="once", Encrypted=True, KmsKeyId="alias/copies")
+copy = tokyo.copy_image(**args)["ImageId"]
+assert tokyo.copy_image(**args)["ImageId"] == copy
+refused("IdempotentParameterMismatch", 400, tokyo.copy_image, **dict(args, Name="other"))
+tokyo.get_waiter("image_available").wait(ImageIds=[copy])
+found = tokyo.describe_images(ImageIds=[copy])["Images"][0]
+volume = found["BlockDeviceMappings"][0]["Ebs"]
+assert found["KernelId"] == "aki-f975a998" and volume["Encrypted"] and volume["SnapshotId"] != snap, found
+copied = tokyo.describe_snapshots(SnapshotIds=[volume["SnapshotId"]])["Snapshots"][0]
+assert copied["KmsKeyId"] == "arn:aws:kms:ap-northeast-1:123456789012:alias/copies" and copied["State"] == "completed", copied
+tokyo.deregister_image(ImageId=copy)
+tokyo.delete_snapshot(SnapshotId=volume["SnapshotId"])
 ec2.deregister_image(ImageId=ami)
 ec2.delete_snapshot(SnapshotId=snap)
 ec2.delete_snapshot(SnapshotId=child)

@@ -16,7 +16,7 @@
 // is rejected with AWS's error code and HTTP status. Snapshots and images are
 // pending for a while ([Options]), and can be invisible at first.
 //
-// EC2 actions: DescribeImages, RegisterImage, DeregisterImage,
+// EC2 actions: DescribeImages, RegisterImage, DeregisterImage, CopyImage,
 // DescribeImageAttribute, ModifyImageAttribute (launch permissions,
 // product codes and description), ResetImageAttribute, EnableImageDeprecation,
 // DisableImageDeprecation, the two that enable and disable deregistration
@@ -33,6 +33,14 @@
 // DetachInternetGateway; DescribeRouteTables, CreateRoute and DeleteRoute (main
 // table only, to a gateway); and the four actions that authorize and revoke
 // security group rules. STS: GetCallerIdentity. EBS direct APIs: all six.
+//
+// # Who may call
+//
+// The server listens only on a loopback address, and trusts every program on this
+// machine. It refuses what a web page of another origin makes a browser send
+// (Host, Origin, Sec-Fetch-Site), so that no page can launch instances or read
+// resources. It closes connections whose headers take more than 30 seconds, or
+// whose requests take more than 5 minutes.
 //
 // # Instances
 //
@@ -115,7 +123,8 @@
 // [Server.Inject] delays, throttles, refuses, fails or cuts calls, before or
 // after they take effect. With the kind [EndPending], RunInstances succeeds, but
 // its instances go from pending to terminated with the state reason
-// Server.InternalError. [Server.Calls] returns the calls so far,
+// Server.InternalError, and CopyImage succeeds, but its image goes from pending to
+// failed. [Server.Calls] returns the calls so far,
 // [Server.Resources] the resources that exist. Over HTTP: GET /_localec2/calls,
 // GET /_localec2/resources, POST /_localec2/faults with one fault per line (see
 // [ParseFault]), DELETE /_localec2/faults, and the ping above. These need no
@@ -143,6 +152,18 @@
 //   - Kernels have an invented creation date, and the owner 137112412989 also
 //     outside the commercial partition.
 //   - A dry run is answered after the parameters were checked.
+//   - Only the limit on pending copies to a region is enforced
+//     ([Options].CopyLimit, ResourceLimitExceeded), not that on time-based copies.
+//     A copy to an Outpost or a Local Zone is not served.
+//   - Assumed for CopyImage: EC2 has no parameter for the kernel of a paravirtual
+//     copy, and AWS documents only that a copy doesn't boot if its region lacks
+//     the source's version of PV-GRUB. So the copy gets the region's kernel of the
+//     same name and, if there is none, keeps the source's id. A copy shows the id
+//     of its snapshot from the start, and may be deregistered while it is pending;
+//     that leaves its snapshot. A region that is unknown, or is in another
+//     partition, is InvalidParameterValue; a source that is pending or failed is
+//     InvalidAMIID.Unavailable. A key of another region makes the copy fail after
+//     its time: AWS documents that keys are checked asynchronously.
 //   - Unknown on AWS, decided here: BootMode, TpmSupport, UefiData, EnaSupport
 //     and SriovNetSupport are rejected for paravirtual images
 //     (InvalidParameterCombination), as is a kernel of the other architecture;

@@ -29,6 +29,12 @@ type Options struct {
 	// CompleteSnapshot, ImagePending how long an image does after RegisterImage.
 	SnapshotPending, ImagePending time.Duration
 
+	// CopyPending is how long an image and its snapshot stay pending after
+	// CopyImage. CopyLimit is how many copies to one region may be pending at a
+	// time; zero means 20, AWS's quota for snapshot copies.
+	CopyPending time.Duration
+	CopyLimit   int
+
 	// Invisible is how long other calls don't find a new resource: the worst case
 	// of AWS's eventual consistency.
 	Invisible time.Duration
@@ -79,13 +85,13 @@ type Options struct {
 	OnCall func(Call)
 }
 
-// Defaults returns the options of the program: snapshots, images and instances
-// are pending for half a second. A client that does not wait fails, and nobody
+// Defaults returns the options of the program: snapshots, images, copies and
+// instances are pending for half a second. A client that does not wait fails, and nobody
 // notices the delay. Nothing is invisible: on AWS that is the exception, and a
 // script without retries should work as it does there.
 func Defaults() Options {
 	const short = 500 * time.Millisecond
-	return Options{SnapshotPending: short, ImagePending: short, InstancePending: short, InstanceEnding: short}
+	return Options{SnapshotPending: short, ImagePending: short, CopyPending: short, InstancePending: short, InstanceEnding: short}
 }
 
 // complete returns the options with defaults for zero values.
@@ -95,6 +101,9 @@ func (o Options) complete() Options {
 	}
 	if o.Account == "" {
 		o.Account = "123456789012"
+	}
+	if o.CopyLimit == 0 {
+		o.CopyLimit = 20
 	}
 	if o.MemoryMiB == 0 {
 		o.MemoryMiB = hostMemory()

@@ -42,8 +42,10 @@ func Start(opts Options) (*Running, error) {
 	}
 	r := &Running{Server: s, addr: l.Addr().String(), done: make(chan error, 1)}
 	r.http = &http.Server{
-		Handler:           s,
+		Handler:           localOnly(s),
 		ReadHeaderTimeout: 30 * time.Second, // a client that is silent for that long is gone
+		ReadTimeout:       5 * time.Minute,  // ample for the largest body on the loopback interface
+		MaxHeaderBytes:    64 << 10,         // signatures, tokens and tags need a few KiB
 		ErrorLog:          log.New(io.Discard, "", 0),
 	}
 	go func() { r.done <- r.http.Serve(l) }()

@@ -10,6 +10,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/api"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ebs"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2/image"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2/instance"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/fault"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/guest"
@@ -44,6 +45,7 @@ func New(opts Options) *Server {
 	s.host = guest.NewHost(guest.Options{Off: opts.NoInstances, PVGRUB: opts.PVGRUB, Log: opts.Log, Blocks: blocks})
 	s.ec2 = ec2.New(acct, s.snapshots, s.host, ec2.Options{
 		ImagePending: opts.ImagePending, PublicAddresses: opts.PublicAddresses,
+		Copies: image.CopyOptions{Pending: opts.CopyPending, Limit: opts.CopyLimit},
 		Instances: instance.Options{
 			Pending: opts.InstancePending, Ending: opts.InstanceEnding,
 			NoGuests: opts.NoInstances, MemoryMiB: opts.MemoryMiB, Profiles: opts.InstanceProfiles,

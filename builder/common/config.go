@@ -25,11 +25,11 @@ type Config struct {
 	// compressed with gzip, bzip2, xz, lzma, lzo, lz4 or zstd, or an archive (tar,
 	// optionally compressed, or zip) that contains one. It can also be a domain
 	// configuration, such as the `domain_config` that LING's `railing` writes or
-	// one for `xl`: then the kernel, the command line (`extra`) and the ramdisk are
-	// those that it names, unless an option here overrides them. Or it can be an
-	// `https://` or `http://` URL of an image file, which is kept in Packer's cache.
-	// For the boot method `disk` it is a raw disk. An image that can't boot is
-	// rejected before anything is created.
+	// one for `xl`. In that case, the kernel, the command line (`extra`) and the
+	// ramdisk come from the configuration, unless an option here overrides them.
+	// Or it can be an `https://` or `http://` URL of an image file, which is kept
+	// in Packer's cache. For the boot method `disk`, it is a raw disk. An image
+	// that can't boot is rejected before anything is created.
 	Image string `mapstructure:"image" required:"true"`
 	// The checksum of the image: `sha256:` or `sha512:` followed by hexadecimal
 	// digits. It is required if `image` is a URL, and also checked for local files.
@@ -41,9 +41,9 @@ type Config struct {
 	// The maximum size of a download and of a decompressed image, in MiB. Default:
 	// 1024.
 	MaxImageSize int64 `mapstructure:"max_image_size"`
-	// A command that builds the image, for example `railing image`. It runs with
-	// `sh -e -c` before the image is opened: a multi-line command stops at
-	// the first line that fails. Its output is shown as it is written. It must write the
+	// A command that builds the image, for example `railing image`. It runs before
+	// the image is opened, with `sh -e -c`, so a multi-line command stops at the
+	// first line that fails. Its output is shown as it is written. It must write the
 	// file that `image` names, or the kernel that this file names; if it leaves an
 	// up-to-date image unchanged, end the command with `touch`. Builds in the same
 	// `build_directory` run one after the other.

@@ -13,7 +13,7 @@
 # instance of the AMI, of a type with no more memory than this LING supports, which
 # must serve a page. An AMI that fails the test is deregistered.
 #
-# For an instance type of today, such as t2.nano, use Xen's PV shim:
+# For a newer instance type, such as t2.nano, use Xen's PV shim:
 #
 #   packer build -var boot_method=pv-shim unikernel.pkr.hcl
 #

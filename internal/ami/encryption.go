@@ -60,18 +60,6 @@ func keyARNOf(region, account, key string) string {
 	return fmt.Sprintf("arn:%s:kms:%s:%s:key/%s", partition(region), region, account, key)
 }
 
-// partition is the part of AWS that a region belongs to, for ARNs.
-func partition(region string) string {
-	for prefix, partition := range map[string]string{
-		"cn-": "aws-cn", "us-gov-": "aws-us-gov", "us-iso-": "aws-iso", "us-isob-": "aws-iso-b", "eusc-": "aws-eusc",
-	} {
-		if strings.HasPrefix(region, prefix) {
-			return partition
-		}
-	}
-	return "aws"
-}
-
 // planEncryption asks for the account's defaults and refuses what EC2 would.
 func planEncryption(ctx context.Context, s *cloud.Session, request Request) (PlannedEncryption, error) {
 	answer, err := s.EC2.GetEbsEncryptionByDefault(ctx, &ec2.GetEbsEncryptionByDefaultInput{})

@@ -33,10 +33,11 @@ type Check interface {
 	Ingress() (protocol string, port uint16)
 	// Validate returns all errors in the check's settings.
 	Validate() error
-	// Probe makes the check once. If ctx ends first, the error is the cause of
-	// that. Any other error describes what happened instead of the expected
-	// response.
-	Probe(ctx context.Context, target Target) error
+	// Probe makes the check once. If it passes, it returns what shows that: one
+	// plain line, such as "status 200 OK, 5 bytes: \"hello\"". If ctx ends first,
+	// the error is the cause of that. Any other error describes what happened
+	// instead of the expected response.
+	Probe(ctx context.Context, target Target) (evidence string, err error)
 }
 
 // A Target is a guest and how to reach it.
@@ -122,6 +123,8 @@ type Outcome struct {
 	// PassedAt is when the check first had enough passes in a row, even if it
 	// failed later, during the hold time. It is zero if that never happened.
 	PassedAt time.Time `json:"passed_at,omitzero"`
+	// Evidence is what the first probe that passed has seen, on one line.
+	Evidence string `json:"evidence,omitempty"`
 	// Attempts are in chronological order. If there are more than 1000, some in
 	// the middle are dropped, failed ones first. The first 500, the latest ones
 	// and the first that passed are always kept.

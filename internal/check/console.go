@@ -52,24 +52,40 @@ func (f *faults) expression(option, text string) {
 }
 
 // Probe reads the console once.
-func (c Console) Probe(ctx context.Context, target Target) error {
+func (c Console) Probe(ctx context.Context, target Target) (string, error) {
 	if target.Console == nil {
-		return Impossible{errors.New("the guest's console can't be read here")}
+		return "", Impossible{errors.New("the guest's console can't be read here")}
 	}
 	text, err := target.Console(ctx)
 	if err != nil {
-		return fmt.Errorf("read the console: %w", orCause(ctx, err))
+		return "", fmt.Errorf("read the console: %w", orCause(ctx, err))
 	}
 	missing, err := missingFrom(text, c.Contains, c.Matches)
 	switch {
-	case err != nil, missing == "":
-		return err
+	case err != nil:
+		return "", err
+	case missing == "":
+		return "the console shows " + excerpt(c.lineOf(text)), nil
 	}
 	text = strings.TrimSpace(text)
 	if text == "" {
-		return errors.New("console output is empty")
+		return "", errors.New("console output is empty")
 	}
-	return fmt.Errorf("console output %s; it ends with %s", missing, excerpt(text[max(0, len(text)-excerptSize):]))
+	return "", fmt.Errorf("console output %s; it ends with %s", missing, excerpt(text[max(0, len(text)-excerptSize):]))
+}
+
+// lineOf returns the first line of the console that shows that it passed. A match
+// of several lines has its first.
+func (c Console) lineOf(text string) string {
+	at := strings.Index(text, c.Contains)
+	if c.Matches != "" {
+		if found := regexp.MustCompile(c.Matches).FindStringIndex(text); found != nil {
+			at = found[0]
+		}
+	}
+	start := strings.LastIndexByte(text[:at], '\n') + 1
+	line, _, _ := strings.Cut(text[start:], "\n")
+	return strings.TrimSpace(line)
 }
 
 // missingFrom describes which of the two isn't in the text, as in `does not

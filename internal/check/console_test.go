@@ -34,7 +34,7 @@ func TestConsole(t *testing.T) {
 		expect(t, probe(t, Console{Contains: "x"}, target, short), "read the console: no response within 300ms")
 	})
 	t.Run("none", func(t *testing.T) {
-		err := Console{Contains: "x"}.Probe(t.Context(), Target{})
+		_, err := Console{Contains: "x"}.Probe(t.Context(), Target{})
 		if _, ok := errors.AsType[Impossible](err); !ok {
 			t.Errorf("got %v, which is not Impossible", err)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -73,54 +74,55 @@ func checkName(name string) error {
 }
 
 // Probe sends the query, and repeats it every second until there is a response.
-func (c DNS) Probe(ctx context.Context, target Target) error {
+func (c DNS) Probe(ctx context.Context, target Target) (string, error) {
 	query := new(dns.Msg).SetQuestion(dns.Fqdn(c.Name), dns.StringToType[c.typeName()])
 	request, err := query.Pack()
 	if err != nil {
-		return Impossible{fmt.Errorf("encode the query: %w", err)}
+		return "", Impossible{fmt.Errorf("encode the query: %w", err)}
 	}
 	conn, err := target.dial(ctx, "udp", c.Port)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer conn.Close()
 	datagram, err := exchange(ctx, conn, request)
 	if err != nil {
-		return err
+		return "", err
 	}
 	var response dns.Msg
 	if err := response.Unpack(datagram); err != nil {
-		return fmt.Errorf("response is not a DNS message (%w): %s", err, excerpt(datagram))
+		return "", fmt.Errorf("response is not a DNS message (%w): %s", err, excerpt(datagram))
 	}
 	return c.verify(query, &response)
 }
 
-func (c DNS) verify(query, response *dns.Msg) error {
+func (c DNS) verify(query, response *dns.Msg) (string, error) {
 	switch {
 	case !response.Response:
-		return errors.New("response is the query itself (is it an echo server?)")
+		return "", errors.New("response is the query itself (is it an echo server?)")
 	case response.Id != query.Id:
-		return fmt.Errorf("response has ID %d, want %d", response.Id, query.Id)
+		return "", fmt.Errorf("response has ID %d, want %d", response.Id, query.Id)
 	case response.Rcode != dns.RcodeSuccess:
-		return errors.New(rcodeName(response.Rcode))
-	case c.Expect == "":
-		return nil
-	case len(response.Answer) == 0:
-		return errors.New("response has no answers")
+		return "", errors.New(rcodeName(response.Rcode))
+	case c.Expect != "" && len(response.Answer) == 0:
+		return "", errors.New("response has no answers")
 	}
-	var data []string
-	for _, record := range response.Answer {
-		text := recordData(record)
-		if sameData(text, c.Expect) {
-			return nil
+	data := make([]string, len(response.Answer))
+	for i, record := range response.Answer {
+		data[i] = recordData(record)
+	}
+	if c.Expect == "" || slices.ContainsFunc(data, func(text string) bool { return sameData(text, c.Expect) }) {
+		answers := "answers"
+		if len(data) == 1 {
+			answers = "answer"
 		}
-		data = append(data, text)
+		return fmt.Sprintf("NOERROR with %d %s: %s", len(data), answers, excerpt(strings.Join(data, ", "))), nil
 	}
 	missing := excerpt(c.Expect)
 	if response.Truncated {
 		missing += " (response is truncated)"
 	}
-	return fmt.Errorf("no answer is %s: got %s", missing, excerpt(strings.Join(data, ", ")))
+	return "", fmt.Errorf("no answer is %s: got %s", missing, excerpt(strings.Join(data, ", ")))
 }
 
 // rcodeName is for example "rcode NXDOMAIN".

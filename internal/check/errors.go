@@ -87,6 +87,14 @@ func excerpt[T string | []byte](data T) string {
 	return strconv.Quote(string(data[:end])) + "..."
 }
 
+// bytesText is for example "1 byte" or "5 bytes".
+func bytesText(n int) string {
+	if n == 1 {
+		return "1 byte"
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
+
 // maxLine bounds an error in bytes. Two excerpts and the words around them fit,
 // unless they are mostly control characters.
 const maxLine = 600

@@ -22,10 +22,10 @@ func (f *fakeCheck) Ingress() (protocol string, port uint16) { return "", 0 }
 
 func (f *fakeCheck) Validate() error { return nil }
 
-func (f *fakeCheck) Probe(ctx context.Context, _ Target) error {
+func (f *fakeCheck) Probe(ctx context.Context, _ Target) (string, error) {
 	f.running.Add(1)
 	defer f.running.Add(-1)
-	return f.probe(ctx, int(f.probes.Add(1)))
+	return "fake", f.probe(ctx, int(f.probes.Add(1)))
 }
 
 var errRefused = errors.New("refused")

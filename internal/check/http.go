@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // HTTP sends one request to the guest, on a new connection, and checks the
@@ -77,30 +78,34 @@ func (c HTTP) path() string {
 }
 
 // Probe makes one request.
-func (c HTTP) Probe(ctx context.Context, target Target) error {
+func (c HTTP) Probe(ctx context.Context, target Target) (string, error) {
 	endpoint, err := target.endpoint("tcp", c.Port)
 	if err != nil {
-		return err
+		return "", err
 	}
 	request, err := c.request(ctx, endpoint)
 	if err != nil {
-		return Impossible{fmt.Errorf("create the request: %w", err)}
+		return "", Impossible{fmt.Errorf("create the request: %w", err)}
 	}
 	conn, err := dial(ctx, "tcp", endpoint)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer conn.Close()
 	defer closeWith(ctx, conn)()
 	if c.TLS {
 		if conn, err = c.secure(ctx, conn, endpoint); err != nil {
-			return err
+			return "", err
 		}
 	}
 	if err := request.Write(conn); err != nil {
-		return networkError(ctx, err)
+		return "", networkError(ctx, err)
 	}
-	return c.read(ctx, conn, request)
+	evidence, err := c.read(ctx, conn, request)
+	if secured, ok := conn.(*tls.Conn); ok && err == nil {
+		evidence += "; " + certificateText(secured)
+	}
+	return evidence, err
 }
 
 // request is what Probe sends. Errors never include its headers, which may be
@@ -150,21 +155,24 @@ func (c HTTP) secure(ctx context.Context, conn net.Conn, endpoint string) (net.C
 }
 
 // read reads the response and checks it.
-func (c HTTP) read(ctx context.Context, conn io.Reader, request *http.Request) error {
+func (c HTTP) read(ctx context.Context, conn io.Reader, request *http.Request) (string, error) {
 	limited := &io.LimitedReader{R: conn, N: maxHeader}
 	response, err := readHeader(bufio.NewReader(limited), request) //nolint:bodyclose // closing it would read the rest; Probe closes the connection
 	if err != nil {
 		if limited.N <= 0 {
-			return fmt.Errorf("header is larger than %d KiB", maxHeader>>10)
+			return "", fmt.Errorf("header is larger than %d KiB", maxHeader>>10)
 		}
-		return networkError(ctx, err)
+		return "", networkError(ctx, err)
 	}
 	limited.N = math.MaxInt64 // the body has a limit of its own
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
 	if err != nil {
-		return fmt.Errorf("status %s, then %d bytes of the body, then %w", statusLine(response), len(body), networkError(ctx, err))
+		return "", fmt.Errorf("status %s, then %d bytes of the body, then %w", statusLine(response), len(body), networkError(ctx, err))
 	}
-	return c.verify(response, body)
+	if err := c.verify(response, body); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("status %s, %s: %s", statusLine(response), bytesText(len(body)), excerpt(body)), nil
 }
 
 // readHeader reads up to the body. It skips interim responses, those of status
@@ -201,3 +209,12 @@ func (c HTTP) verify(response *http.Response, body []byte) error {
 
 // statusLine is for example "404 Not Found". The text is the guest's.
 func statusLine(response *http.Response) string { return oneLine(strings.TrimSpace(response.Status)) }
+
+// certificateText describes the certificate of a connection.
+func certificateText(conn *tls.Conn) string {
+	chain := conn.ConnectionState().PeerCertificates
+	if len(chain) == 0 {
+		return "no certificate"
+	}
+	return fmt.Sprintf("certificate of %s, valid until %s", excerpt(chain[0].Subject.String()), chain[0].NotAfter.UTC().Format(time.DateOnly))
+}

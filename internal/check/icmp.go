@@ -43,7 +43,11 @@ func CanPing() error {
 
 // Probe requests an echo, and repeats the request every second until there is a
 // reply.
-func (ICMP) Probe(ctx context.Context, target Target) error {
+func (ICMP) Probe(ctx context.Context, target Target) (string, error) {
+	return "echo reply", pingTarget(ctx, target)
+}
+
+func pingTarget(ctx context.Context, target Target) error {
 	if target.Ping != nil {
 		return orCause(ctx, target.Ping(ctx))
 	}

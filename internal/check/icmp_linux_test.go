@@ -109,7 +109,8 @@ func TestICMP(t *testing.T) {
 				}
 				ctx, cancel := context.WithTimeoutCause(t.Context(), short, noResponse(short))
 				defer cancel()
-				return ICMP{}.Probe(ctx, here(test.host))
+				_, err := ICMP{}.Probe(ctx, here(test.host))
+				return err
 			})
 			got := ""
 			if err != nil {

@@ -114,13 +114,15 @@ func (p *prober) probe(ctx context.Context, timeout time.Duration) error {
 	probing, cancel := context.WithTimeoutCause(ctx, timeout, noResponse(timeout))
 	defer cancel()
 	attempt := Attempt{Start: time.Now()}
-	err := p.plan.Probe(probing, p.target)
+	evidence, err := p.plan.Probe(probing, p.target)
 	attempt.Seconds = time.Since(attempt.Start).Seconds()
 	if err != nil && ctx.Err() != nil {
 		err = errRunEnded
 	}
 	if err != nil {
 		attempt.Error = oneLine(err.Error())
+	} else if p.outcome.Evidence == "" {
+		p.outcome.Evidence = oneLine(evidence)
 	}
 	if !errors.Is(err, errRunEnded) || len(p.outcome.Attempts) == 0 {
 		p.last = attempt.Error

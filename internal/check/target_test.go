@@ -21,11 +21,14 @@ func probe(t *testing.T, c Check, target Target, timeout time.Duration) string {
 	ctx, cancel := context.WithTimeoutCause(t.Context(), timeout, noResponse(timeout))
 	defer cancel()
 	start := time.Now()
-	err := c.Probe(ctx, target)
+	evidence, err := c.Probe(ctx, target)
 	if took := time.Since(start); took > timeout+2*time.Second {
 		t.Errorf("the probe took %s, want at most %s", took, timeout)
 	}
 	if err == nil {
+		if evidence == "" {
+			t.Errorf("%s passed without evidence", c.Describe())
+		}
 		return ""
 	}
 	return err.Error()

@@ -34,7 +34,11 @@ func (c TCP) Validate() error {
 }
 
 // Probe opens a connection and closes it.
-func (c TCP) Probe(ctx context.Context, target Target) error {
+func (c TCP) Probe(ctx context.Context, target Target) (string, error) {
+	return "connection accepted", c.connect(ctx, target)
+}
+
+func (c TCP) connect(ctx context.Context, target Target) error {
 	if target.Connect != nil {
 		return orCause(ctx, target.Connect(ctx, c.Port))
 	}

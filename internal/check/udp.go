@@ -58,20 +58,20 @@ func (c UDP) Validate() error {
 }
 
 // Probe sends the datagram, and repeats it every second until there is a response.
-func (c UDP) Probe(ctx context.Context, target Target) error {
+func (c UDP) Probe(ctx context.Context, target Target) (string, error) {
 	conn, err := target.dial(ctx, "udp", c.Port)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer conn.Close()
 	response, err := exchange(ctx, conn, []byte(c.Send))
 	if err != nil {
-		return err
+		return "", err
 	}
 	if !strings.Contains(string(response), c.Expect) {
-		return fmt.Errorf("response does not contain %s: %s", excerpt(c.Expect), excerpt(response))
+		return "", fmt.Errorf("response does not contain %s: %s", excerpt(c.Expect), excerpt(response))
 	}
-	return nil
+	return fmt.Sprintf("response of %s: %s", bytesText(len(response)), excerpt(response)), nil
 }
 
 // resendAfter is how long to wait before repeating a request, the same as for

@@ -61,7 +61,7 @@ func RoleFilters(build, role string) []types.Filter {
 
 // Limits of tags (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html).
 const (
-	maxTags     = 50
+	MaxTags     = 50  // on a resource
 	maxTagKey   = 128 // characters
 	maxTagValue = 256 // characters
 	ownTags     = 10  // the most of the ones above that a resource has, including those of a test
@@ -89,8 +89,8 @@ func EBSTags(tags []types.Tag) []ebstypes.Tag {
 // project's own. Errors begin with the name of the option.
 func CheckTags(option string, tags map[string]string) error {
 	var errs []error
-	if len(tags) > maxTags-ownTags {
-		errs = append(errs, fmt.Errorf("%s has %d tags: EC2 allows %d on a resource, and %d of them are reserved for this plugin", option, len(tags), maxTags, ownTags))
+	if len(tags) > MaxTags-ownTags {
+		errs = append(errs, fmt.Errorf("%s has %d tags: EC2 allows %d on a resource, and %d of them are reserved for this plugin", option, len(tags), MaxTags, ownTags))
 	}
 	for key, value := range tags {
 		if err := checkTag(key, value); err != nil {

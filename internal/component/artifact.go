@@ -40,6 +40,11 @@ const (
 type AMI struct {
 	ID     string            `json:"id"`
 	Labels map[string]string `json:"labels,omitempty"` // for the HCP Packer registry
+	// Kept AMIs of an owned artifact were there before the build: it never removes
+	// them.
+	Kept bool `json:"kept,omitempty"`
+	// Profile is that of the region, if it isn't the artifact's.
+	Profile string `json:"profile,omitempty"`
 }
 
 // An Artifact stands for one AMI in each of its regions. It is the artifact of
@@ -218,6 +223,9 @@ func (a *Artifact) Remove(ctx context.Context) (removed []string, err error) {
 	ctx = context.WithoutCancel(ctx)
 	var errs []error
 	for _, region := range a.Regions() {
+		if a.AMIs[region].Kept {
+			continue
+		}
 		session, err := a.Session(ctx, region)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("remove %s in %s: %w", a.AMIs[region].ID, region, err))
@@ -232,7 +240,7 @@ func (a *Artifact) Remove(ctx context.Context) (removed []string, err error) {
 
 // Session connects to one of the artifact's regions.
 func (a *Artifact) Session(ctx context.Context, region string) (*cloud.Session, error) {
-	return Access{Region: region, Profile: a.Profile}.Connect(ctx, a.connect)
+	return Access{Region: region, Profile: cmp.Or(a.AMIs[region].Profile, a.Profile)}.Connect(ctx, a.connect)
 }
 
 func (a *Artifact) copy() *Artifact {
@@ -243,7 +251,7 @@ func (a *Artifact) copy() *Artifact {
 // names. Its profile, if there is one, replaces that of the source.
 func (a *Artifact) In(access Access) (*Artifact, error) {
 	one := a.copy()
-	one.Profile = cmp.Or(access.Profile, a.Profile)
+	one.Profile = cmp.Or(access.Profile, a.AMIs[access.Region].Profile, a.Profile)
 	if access.Region == "" && len(a.AMIs) == 1 {
 		return one, nil
 	}
@@ -254,8 +262,35 @@ func (a *Artifact) In(access Access) (*Artifact, error) {
 	if !ok {
 		return nil, fmt.Errorf("region is %q, and the artifact has AMIs in %s: set region to one of these", access.Region, strings.Join(a.Regions(), ", "))
 	}
+	one.Owned = a.Owned && !image.Kept
+	image.Kept, image.Profile = false, ""
 	one.AMIs = map[string]AMI{access.Region: image}
 	return one, nil
+}
+
+// WithCopies returns the artifact with copies of its AMI in further regions, which
+// it owns unless they are marked as kept.
+func (a *Artifact) WithCopies(copies map[string]AMI) *Artifact {
+	all := a.copy()
+	if len(copies) == 0 {
+		return all
+	}
+	all.AMIs = maps.Clone(copies)
+	for region, image := range a.AMIs {
+		image.Kept = image.Kept || !a.Owned
+		all.AMIs[region] = image
+	}
+	all.Owned = true
+	all.foreign = maps.Clone(a.foreign)
+	delete(all.foreign, registryimage.ArtifactStateURI) // it lists only the source's regions
+	return all
+}
+
+// Tested reports whether the artifact's AMI has passed its smoke test in this
+// build.
+func (a *Artifact) Tested() bool {
+	var result struct{ Verdict string }
+	return json.Unmarshal([]byte(a.Result), &result) == nil && result.Verdict == "passed"
 }
 
 // Passed returns a copy of the artifact with the result of its smoke test.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -155,5 +156,50 @@ func TestDisk(t *testing.T) {
 	}
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("after Destroy: %v", err)
+	}
+}
+
+// An artifact with copies owns them, unless they were there before the build.
+func TestWithCopies(t *testing.T) {
+	copies := map[string]AMI{"us-east-1": {ID: "ami-2", Profile: "other"}, "us-west-2": {ID: "ami-3", Kept: true}}
+	for name, test := range map[string]struct {
+		source *Artifact
+		tried  []string // to remove
+	}{
+		"of an owned AMI":     {made(), []string{"ami-1", "ami-2"}},
+		"of an AMI not owned": {Existing(Access{Region: "eu-west-1"}, "ami-1", unreachable), []string{"ami-2"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all, ok, err := Parse(test.source.WithCopies(copies), unreachable)
+			if err != nil || !ok || all.Id() != "eu-west-1:ami-1,us-east-1:ami-2,us-west-2:ami-3" {
+				t.Fatalf("%s, ok %v, error %v", all.Id(), ok, err)
+			}
+			if n := len(all.State(registryimage.ArtifactStateURI).([]*registryimage.Image)); n != 3 {
+				t.Errorf("%d images for the registry", n)
+			}
+			_, err = all.Remove(t.Context())
+			for _, id := range []string{"ami-1", "ami-2", "ami-3"} {
+				if got, want := strings.Contains(err.Error(), id), slices.Contains(test.tried, id); got != want {
+					t.Errorf("%s: removal tried %v, want %v", id, got, want)
+				}
+			}
+			if one, err := all.In(Access{Region: "us-west-2"}); err != nil || one.Owned {
+				t.Errorf("owned %v, error %v", one.Owned, err)
+			}
+			if one, err := all.In(Access{Region: "us-east-1"}); err != nil || !one.Owned || one.Profile != "other" {
+				t.Errorf("owned %v, profile %s, error %v", one.Owned, one.Profile, err)
+			}
+		})
+	}
+	if none := Existing(Access{Region: "eu-west-1"}, "ami-1", unreachable).WithCopies(nil); none.Owned {
+		t.Error("an artifact without copies owns the AMI")
+	}
+}
+
+func TestTested(t *testing.T) {
+	for result, want := range map[string]bool{"": false, `{"verdict":"passed"}`: true, `{"verdict":"failed"}`: false} {
+		if got := made().Passed(result).Tested(); got != want {
+			t.Errorf("%q: %v", result, got)
+		}
 	}
 }

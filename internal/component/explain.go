@@ -44,6 +44,8 @@ var options = map[string]string{
 	"UserData":           "user_data",
 	"IAMInstanceProfile": "iam_instance_profile",
 	"SpotPrice":          "spot_price",
+	"CopyMethod":         "method",
+	"CopyDuration":       "snapshot_copy_duration_minutes",
 }
 
 // Explain words an error of the cloud packages for the user of Packer: it names

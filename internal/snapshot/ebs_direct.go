@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -30,6 +31,8 @@ func timeout(blocks int) int32 {
 type EBSDirect struct {
 	*cloud.Session
 
+	// Workers is how many blocks are sent at once; 0 means [cloud.Workers].
+	Workers int
 	// Progress, if set, is called with the number of bytes that have arrived: with 0
 	// first, then after each block, by one goroutine at a time.
 	Progress func(done, total int64)
@@ -94,12 +97,12 @@ func startInput(request Request) *ebs.StartSnapshotInput {
 	return input
 }
 
-// putBlocks sends the blocks, up to [cloud.Workers] at a time. The first error
+// putBlocks sends the blocks, as many at a time as there are workers. The first error
 // that remains after its retries ends the upload.
 func (s *EBSDirect) putBlocks(ctx context.Context, id string, blocks []disk.Block, source io.ReaderAt) error {
 	buffers := sync.Pool{New: func() any { return new([disk.BlockSize]byte) }}
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(cloud.Workers)
+	group.SetLimit(cmp.Or(s.Workers, cloud.Workers))
 	arrived := s.count(len(blocks))
 	for _, block := range blocks {
 		group.Go(func() error {

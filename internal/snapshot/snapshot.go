@@ -139,3 +139,20 @@ func (r resource) Remove(ctx context.Context, id string) error {
 	}
 	return err
 }
+
+// RemoveOf removes the snapshots of a build once, and returns how many there were.
+func RemoveOf(ctx context.Context, s *cloud.Session, build string) (removed int, err error) {
+	found, err := describe(ctx, s, &ec2.DescribeSnapshotsInput{
+		OwnerIds: []string{"self"}, Filters: cloud.RoleFilters(build, cloud.RoleSnapshot),
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, one := range found {
+		if err := (resource{session: s}).Remove(ctx, aws.ToString(one.SnapshotId)); err != nil {
+			return removed, err
+		}
+		removed++
+	}
+	return removed, nil
+}

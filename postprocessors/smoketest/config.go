@@ -37,8 +37,8 @@ type Config struct {
 	// console's output a few minutes after the instance starts and again after it
 	// stops. If only console checks are pending at the timeout, the instance is
 	// terminated and they run once more (not with `keep_on_failure`). They also
-	// run once more if the guest powers off by itself, as a program does that has
-	// finished; with `hold`, such a guest fails.
+	// run once more if the guest powers off by itself, as a guest does when its
+	// program has finished; with `hold`, such a guest fails the test.
 	Console []ConsoleCheck `mapstructure:"console"`
 
 	// The time within which all checks must pass, counted from when the instance
@@ -120,7 +120,7 @@ type Config struct {
 	// `10.0.0.2/24`, if it is compiled into the image. Default: DHCP.
 	GuestAddress string `mapstructure:"guest_address"`
 	// Disks only: the gateway that is compiled into the image. Default: the first
-	// address of the subnet that isn't the guest's.
+	// address in the subnet, other than the guest's own.
 	GuestGateway string `mapstructure:"guest_gateway"`
 }
 

@@ -58,15 +58,23 @@ func finished(failure error) bool {
 // checks have passed, and reports whether all checks have passed then.
 func (t *trial) passedByConsole(ctx context.Context) bool {
 	target := check.Target{Console: func(context.Context) (string, error) { return t.result.Console, nil }}
+	evidence := make([]string, len(t.plans))
 	for i, outcome := range t.result.Checks {
-		if !outcome.Passed && (onNetwork(outcome.Kind) || t.plans[i].Probe(ctx, target) != nil) {
+		if outcome.Passed {
+			continue
+		}
+		if onNetwork(outcome.Kind) {
+			return false
+		}
+		var err error
+		if evidence[i], err = t.plans[i].Probe(ctx, target); err != nil {
 			return false
 		}
 	}
 	now := time.Now()
 	for i := range t.result.Checks {
 		if outcome := &t.result.Checks[i]; !outcome.Passed {
-			outcome.Passed, outcome.PassedAt = true, now
+			outcome.Passed, outcome.PassedAt, outcome.Evidence = true, now, evidence[i]
 			outcome.Attempts = append(outcome.Attempts, check.Attempt{Start: now})
 		}
 	}

@@ -79,8 +79,8 @@ type noted struct {
 	trial *trial
 }
 
-func (n noted) Probe(ctx context.Context, target check.Target) error {
-	err := n.Check.Probe(ctx, target)
+func (n noted) Probe(ctx context.Context, target check.Target) (string, error) {
+	evidence, err := n.Check.Probe(ctx, target)
 	switch {
 	case !onNetwork(n.Kind()):
 	case err == nil:
@@ -90,7 +90,7 @@ func (n noted) Probe(ctx context.Context, target check.Target) error {
 	case !errors.Is(err, syscall.ECONNREFUSED) || !n.trial.guest.refuses():
 		n.trial.heard.Store(true)
 	}
-	return err
+	return evidence, err
 }
 
 func onNetwork(kind string) bool { return kind != "console" }

@@ -20,7 +20,7 @@ type Call struct {
 	Body      []byte
 
 	// EndPending is set by an injected fault: the instances that the call
-	// launches end while they are pending.
+	// launches end while they are pending, or the image that it copies fails.
 	EndPending bool
 }
 

@@ -30,7 +30,8 @@ const version = "2016-11-15"
 // Options configures EC2.
 type Options struct {
 	ImagePending    time.Duration // from RegisterImage until an image is available
-	PublicAddresses netip.Prefix  // range for instances
+	Copies          image.CopyOptions
+	PublicAddresses netip.Prefix // range for instances
 	Instances       instance.Options
 }
 
@@ -50,7 +51,7 @@ type Service struct {
 // VPCs. Instances run on the given host.
 func New(acct *account.Account, snapshots *snapshot.Store, host *guest.Host, opts Options) *Service {
 	s := &Service{acct: acct, snapshots: snapshots}
-	s.images = image.New(acct, snapshots, opts.ImagePending)
+	s.images = image.New(acct, snapshots, opts.ImagePending, opts.Copies)
 	s.networks = network.New(acct, opts.PublicAddresses)
 	s.instances = instance.New(acct, s.images, s.networks, host, &s.mu, opts.Instances)
 	return s

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,7 +23,8 @@ const (
 
 	// EndPending lets RunInstances succeed, but the instances end while they
 	// are pending: they are terminated with the state reason
-	// Server.InternalError. It applies to no other action.
+	// Server.InternalError. It lets CopyImage succeed, but the image fails once
+	// it is no longer pending. It applies to no other action.
 	EndPending = "end-pending"
 )
 
@@ -89,11 +91,11 @@ func (s *Set) strike(c *api.Call) (Fault, time.Duration) {
 	return first, delay
 }
 
-// launchAction is the only action that EndPending applies to.
-const launchAction = "RunInstances"
+// pendingActions are the actions that EndPending applies to.
+var pendingActions = []string{"RunInstances", "CopyImage"}
 
 func (f Fault) matches(c *api.Call) bool {
-	if f.Kind == EndPending && c.Action != launchAction {
+	if f.Kind == EndPending && !slices.Contains(pendingActions, c.Action) {
 		return false
 	}
 	return (f.Service == "" || f.Service == c.Service) &&
@@ -126,7 +128,7 @@ func (s *Set) Run(c *api.Call, errs api.Errors, run api.Run) (any, error) {
 		_, _ = run() // the result is lost with the connection
 		return nil, ErrCut
 	case EndPending:
-		c.EndPending = true // package instance reads it
+		c.EndPending = true // packages instance and image read it
 	}
 	return run()
 }

@@ -3,6 +3,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,7 +14,8 @@ import (
 //	ACTION=KIND[,from=N][,times=N][,nth=N][,delay=DURATION][,service=S][,region=R][,code=C][,status=N]
 //
 // ACTION is the name of an action, or * for all. KIND is delay, throttle, refuse,
-// fail, cut, cut-after or end-pending, which needs the action RunInstances. nth=N
+// fail, cut, cut-after or end-pending, which needs the action RunInstances or
+// CopyImage. nth=N
 // is short for from=N,times=1. times=0, the default, means no limit. For example,
 // "PutSnapshotBlock=refuse,from=3" refuses every block from the third on, and
 // "RunInstances=end-pending,nth=1" ends the instances of the first launch.
@@ -74,8 +76,8 @@ func (f *Fault) check() error {
 			return errors.New("kind delay needs delay=DURATION, such as delay=2s")
 		}
 	case EndPending:
-		if f.Action != launchAction {
-			return errors.New("kind end-pending needs the action RunInstances: RunInstances=end-pending")
+		if !slices.Contains(pendingActions, f.Action) {
+			return errors.New("kind end-pending needs the action RunInstances or CopyImage: RunInstances=end-pending")
 		}
 	case Throttle, Refuse, Fail, Cut, CutAfter:
 	default:

@@ -31,6 +31,7 @@ type Snapshot struct {
 	Touched         time.Time // when the last block was written, for the timeout
 	Sealed          bool      // CompleteSnapshot was called
 	Completes       time.Time // when that takes effect
+	Fails           bool      // it has failed then: a copy that can't be made
 	base            map[int32]*Block
 	written         map[int32]*Block
 }
@@ -41,6 +42,8 @@ var ID = regexp.MustCompile(`^snap-([0-9a-f]{8}|[0-9a-f]{17})$`)
 // State returns the snapshot's state at a given time.
 func (sn *Snapshot) State(now time.Time) string {
 	switch {
+	case sn.Fails && !now.Before(sn.Completes):
+		return Failed
 	case sn.Sealed && !now.Before(sn.Completes):
 		return Completed
 	case !sn.Sealed && now.Sub(sn.Touched) > sn.Timeout:
@@ -95,11 +98,12 @@ type Info struct {
 	Completed   time.Time         `json:"-"`
 	Encrypted   bool              `json:"-"`
 	KMSKey      string            `json:"-"`
+	Fails       bool              `json:"-"`
 }
 
 func (sn *Snapshot) info(now time.Time) Info {
 	return Info{
 		ID: sn.ID, State: sn.State(now), SizeGiB: sn.SizeGiB, Blocks: sn.held(), Description: sn.Description,
-		Tags: maps.Clone(sn.Tags), Started: sn.Started, Completed: sn.Completes, Encrypted: sn.Encrypted, KMSKey: sn.KMSKey,
+		Tags: maps.Clone(sn.Tags), Started: sn.Started, Completed: sn.Completes, Encrypted: sn.Encrypted, KMSKey: sn.KMSKey, Fails: sn.Fails,
 	}
 }

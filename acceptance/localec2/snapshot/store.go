@@ -70,6 +70,20 @@ func (r *Region) Add(sn, parent *Snapshot) {
 	r.snapshots[sn.ID] = sn
 }
 
+// Copy adds a copy of a snapshot in another region. It shares the blocks. It does
+// nothing if the source was deleted.
+func (s *Store) Copy(from, id, to string, sn *Snapshot) {
+	r, unlock := s.Lock(to)
+	defer unlock()
+	source := s.regions[from]
+	if source == nil || source.Existing(id) == nil {
+		return
+	}
+	parent := source.Existing(id)
+	sn.SizeGiB, sn.Lineage = parent.SizeGiB, sn.ID
+	r.Add(sn, parent)
+}
+
 // Put puts a block into a snapshot and replaces an earlier one. The digest is
 // that of the data, which must not change afterwards.
 func (r *Region) Put(sn *Snapshot, index int32, sum [sha256.Size]byte, data []byte) {

@@ -35,13 +35,13 @@ type flag struct {
 type row struct {
 	Name, About, Outcome string
 	Class                string // of the outcome
-	Label, Base          int    // y of the name's baseline, and of the line between passed and failed probes
+	Label, Base          int    // y of the name's baseline, and of the line between passed and other probes
 	Markers              []marker
 }
 
 const (
 	levelHeight = 19 // of a line of labels of flags
-	rowHeight   = 60 // of a check: its name, passed probes and failed probes
+	rowHeight   = 60 // of a check: its name, passed probes and other probes
 	// letter is about the width of a 12 px letter in a wide system font, so that
 	// labels have a gap rather than touch.
 	letter = 7
@@ -77,7 +77,9 @@ func (t timeline) row(o check.Outcome, top int, width float64) row {
 	if room -= uniseg.StringWidth(r.Name) + 2; room > 8 { // less is too short to be useful
 		r.About = line(o.About, room)
 	}
-	r.Markers = append(t.markers(o.Attempts, passes, r.Base, width), t.markers(o.Attempts, fails, r.Base, width)...)
+	for _, style := range []markerStyle{passes, fails, waits} {
+		r.Markers = append(r.Markers, t.markers(o, style, r.Base, width)...)
+	}
 	return r
 }
 

@@ -71,7 +71,12 @@ func (t timeline) checkView(o check.Outcome) checkView {
 		Name: line(o.Name, 120), About: line(o.About, 300), Outcome: t.outcome(o), Class: t.class(o),
 		First: line(first, 600), Last: line(last, 600),
 	}
+	if o.Passed {
+		c.Evidence = line(o.Evidence, 600)
+	}
 	switch probes := len(o.Attempts); {
+	case failed > 0 && failed == t.waiting(o):
+		c.Probes, c.When = fmt.Sprintf("%s, %d of them before it was up", count(probes, "probe"), failed), "before it was up"
 	case failed > 0 && failed == probes:
 		c.Probes = count(probes, "probe") + ", all failed"
 	case failed > 0:
@@ -79,7 +84,7 @@ func (t timeline) checkView(o check.Outcome) checkView {
 	case probes > 0:
 		c.Probes = count(probes, "probe")
 	}
-	if c.First == c.Last {
+	if c.First == c.Last || c.When != "" {
 		c.Last = ""
 	}
 	return c

@@ -68,7 +68,9 @@ type checkView struct {
 	Name, About, Outcome string
 	Class                string // of the outcome
 	Probes               string
+	Evidence             string // of a check that passed
 	First, Last          string // errors; Last is empty if it is the same
+	When                 string // when First was, if not before a failure
 }
 
 // HTML writes the result as a page that needs no other file.

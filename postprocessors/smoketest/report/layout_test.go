@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/check"
 )
 
@@ -41,8 +42,8 @@ func TestMarkers(t *testing.T) {
 			timeline := newTimeline(result)
 			for _, o := range result.Checks {
 				drawn := 0
-				for _, style := range []markerStyle{passes, fails} {
-					markers := timeline.markers(o.Attempts, style, 0, width)
+				for _, style := range []markerStyle{passes, fails, waits} {
+					markers := timeline.markers(o, style, 0, width)
 					for i, m := range markers {
 						if i > 0 && (m.X-markers[i-1].X)*width/100 < markerWidth-0.1 {
 							t.Errorf("%s: markers at %v%% and %v%% of %v px", o.Name, markers[i-1].X, m.X, width)
@@ -58,6 +59,28 @@ func TestMarkers(t *testing.T) {
 					t.Errorf("%s: markers for %d of %d probes", o.Name, drawn, len(o.Attempts))
 				}
 			}
+		}
+	}
+}
+
+// A test that passed shows no failure: its first probes came before the guest was
+// up. A probe that fails after a pass is one, and so is each of a check that never
+// passed.
+func TestWaiting(t *testing.T) {
+	for name, want := range map[string]map[string]bool{
+		"passed":    {Passed: true, waiting: true},
+		"cancelled": {Passed: true, waiting: true},
+		"flapping":  {Passed: true, Failed: true},
+		"silent":    {Failed: true},
+	} {
+		seen := map[string]bool{}
+		for _, row := range newChart(results()[name], "wide", wide).Rows {
+			for _, m := range row.Markers {
+				seen[m.Class] = true
+			}
+		}
+		if diff := cmp.Diff(want, seen); diff != "" {
+			t.Errorf("%s has probes of these classes (-want +got):\n%s", name, diff)
 		}
 	}
 }

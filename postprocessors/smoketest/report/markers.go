@@ -76,7 +76,7 @@ type marker struct {
 	Title string
 }
 
-// A markerStyle distinguishes passed and failed probes by color, shape and height.
+// A markerStyle distinguishes probes by color, shape and height.
 type markerStyle struct {
 	Class string
 	Shape string // the ID of its shape in page.html
@@ -87,6 +87,7 @@ type markerStyle struct {
 var (
 	passes = markerStyle{Class: Passed, Shape: "p", many: "pp", rise: 8}
 	fails  = markerStyle{Class: Failed, Shape: "f", many: "ff", rise: -8}
+	waits  = markerStyle{Class: waiting, Shape: "w", many: "ww", rise: -8}
 )
 
 // markerWidth is the width of a marker and the gap after it, in pixels.
@@ -95,11 +96,12 @@ const markerWidth = 10
 // markers returns markers for the probes of one style. Probes that end within a
 // marker's width share it, which bounds the number of markers, however many
 // probes there are.
-func (t timeline) markers(attempts []check.Attempt, style markerStyle, base int, width float64) []marker {
+func (t timeline) markers(o check.Outcome, style markerStyle, base int, width float64) []marker {
 	var markers []marker
 	var group []check.Attempt
-	for _, a := range attempts {
-		if (a.Error == "") != (style.Class == Passed) {
+	early := t.waiting(o)
+	for i, a := range o.Attempts {
+		if classOf(a, i < early) != style.Class {
 			continue
 		}
 		if len(group) > 0 && (t.share(t.doneAt(a))-t.share(t.doneAt(group[0])))*width >= markerWidth {

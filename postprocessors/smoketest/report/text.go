@@ -14,13 +14,13 @@ import (
 // Text fits in 80 columns, the usual width of a terminal.
 const (
 	textWidth  = 78
-	trackWidth = 32 // of the line of a check's probes
-	nameWidth  = 20 // of a check's name
+	trackWidth = 30 // of the line of a check's probes
+	nameWidth  = 22 // of a check's name
 )
 
 // Text writes the result's timeline in lines of at most 78 columns: the events
-// and the probes of each check. "+" is a passed probe, "x" a failed one, and "*"
-// stands for both.
+// and the probes of each check. "+" is a passed probe, "x" a failed one, "-" one
+// before the guest was up, and "*" stands for several of these.
 func Text(w io.Writer, r Result) error {
 	r = normalize(r)
 	var b strings.Builder
@@ -63,9 +63,9 @@ func writeEvent(b *strings.Builder, at string, e Event) {
 // writeChecks draws the probes of all checks below one time axis.
 func (t timeline) writeChecks(b *strings.Builder, checks []check.Outcome) {
 	end := elapsed(t.end)
-	fmt.Fprintf(b, "\n  %s  0%*s\n", pad("+ passed, x failed", nameWidth), trackWidth-1, end)
+	fmt.Fprintf(b, "\n  %s  0%*s\n", pad("+ pass, x fail, - wait", nameWidth), trackWidth-1, end)
 	for _, o := range checks {
-		row := fmt.Sprintf("  %s  %s  %s", pad(line(o.Name, nameWidth), nameWidth), t.track(o.Attempts), t.outcome(o))
+		row := fmt.Sprintf("  %s  %s  %s", pad(line(o.Name, nameWidth), nameWidth), t.track(o), t.outcome(o))
 		b.WriteString(clip(row, textWidth) + "\n")
 		if _, last, n := failures(o); !o.Passed && n > 0 {
 			b.WriteString("    " + clip("last failure: "+line(last, textWidth), textWidth-4) + "\n")
@@ -74,13 +74,12 @@ func (t timeline) writeChecks(b *strings.Builder, checks []check.Outcome) {
 }
 
 // track draws a check's probes on a line.
-func (t timeline) track(attempts []check.Attempt) string {
+func (t timeline) track(o check.Outcome) string {
 	cells := []byte(strings.Repeat(".", trackWidth))
-	for _, a := range attempts {
-		cell, sign := &cells[int(t.share(t.doneAt(a))*(trackWidth-1))], byte('+')
-		if a.Error != "" {
-			sign = 'x'
-		}
+	signs := map[string]byte{Passed: '+', Failed: 'x', waiting: '-'}
+	early := t.waiting(o)
+	for i, a := range o.Attempts {
+		cell, sign := &cells[int(t.share(t.doneAt(a))*(trackWidth-1))], signs[classOf(a, i < early)]
 		if *cell != '.' && *cell != sign {
 			sign = '*'
 		}

@@ -61,6 +61,35 @@ func (t timeline) firstPass(o check.Outcome) (seconds float64, ok bool) {
 	return 0, false
 }
 
+// waiting is the class of probes before the guest was up. They are no failures:
+// every test begins with them.
+const waiting = "waiting"
+
+// waiting returns how many probes of a check came before its first pass. A check
+// that never passed in a finished test has none: its probes failed.
+func (t timeline) waiting(o check.Outcome) int {
+	for i, a := range o.Attempts {
+		if a.Error == "" {
+			return i
+		}
+	}
+	if t.final && !o.Passed {
+		return 0
+	}
+	return len(o.Attempts)
+}
+
+// classOf returns the class of a probe.
+func classOf(a check.Attempt, early bool) string {
+	switch {
+	case a.Error == "":
+		return Passed
+	case early:
+		return waiting
+	}
+	return Failed
+}
+
 // failures returns the first and the last error of a check, and their number.
 func failures(o check.Outcome) (first, last string, n int) {
 	for _, a := range o.Attempts {

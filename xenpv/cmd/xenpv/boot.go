@@ -24,6 +24,7 @@ const defaultMemoryMiB = 128
 
 type bootOptions struct {
 	path    string
+	input   string // the file to read; it differs from path for standard input
 	publish []string
 	check   string
 	timeout time.Duration
@@ -46,7 +47,8 @@ type booted struct {
 	Published []string `json:"published"`
 	Check     string   `json:"check"`
 	Passed    bool     `json:"passed"`
-	Exit      string   `json:"exit,omitempty"` // poweroff, reboot, suspend or crash
+	Evidence  string   `json:"evidence,omitempty"` // of the check that passed, such as the status
+	Exit      string   `json:"exit,omitempty"`     // poweroff, reboot, suspend or crash
 	Error     string   `json:"error,omitempty"`
 	Times     struct {
 		ToolstackReady   float64 `json:"toolstack_ready,omitempty"`
@@ -65,9 +67,9 @@ func bootCommand() *cobra.Command {
 
 A kernel, or the kernel of a domain configuration, is wrapped first, as with
 "xenpv wrap". For the method pv-grub, Xen's own pygrub reads the menu on the disk;
-for the others, the BIOS boots the disk. The disk's file is not modified. Requires
-QEMU and, on first use, packages of Debian 12 from apt, or a dom0 bundle from another
-machine, in the directory that XENPV_DOM0 names. Root and KVM are not needed.
+for the others, the BIOS boots the disk. The disk file is not modified. Requires QEMU.
+On first use, downloads Debian 12 packages with apt, unless XENPV_DOM0 names a directory
+with a dom0 bundle that was copied from another machine. Root and KVM are not needed.
 
 The guest's console goes to standard output or, with --json, to standard error. With
 --check, the command waits until the check passes and then stops the guest. Without
@@ -83,6 +85,12 @@ or rebooted; 3 if the boot method can't start IMAGE; otherwise 2.`,
 			// The limit for wrapping is too low for making dom0's bundle.
 			debug.SetMemoryLimit(math.MaxInt64)
 			o.path = args[0]
+			input, remove, err := openInput(cmd, o.path)
+			if err != nil {
+				return err
+			}
+			defer remove()
+			o.input = input
 			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
@@ -98,8 +106,8 @@ func (o *bootOptions) addFlags(cmd *cobra.Command) {
 	commandLineVar(flags, &o.cmdline)
 	flags.StringVar(&o.ramdisk, "ramdisk", "", "`file` for the kernel's ramdisk")
 	flags.IntVar(&o.spec.MemoryMiB, "memory", 0, "memory of the guest in `MiB` (default: from the domain configuration, otherwise 128)")
-	flags.StringVar(&o.address, "address", "", "`CIDR` of the address that is compiled into the image, such as 10.0.0.2/24 (default: DHCP)")
-	flags.StringVar(&o.gateway, "gateway", "", "`IP` of the image's gateway (default: the first address of the subnet that isn't the guest's)")
+	flags.StringVar(&o.address, "address", "", "address compiled into the image, in `CIDR` notation, such as 10.0.0.2/24 (default: DHCP)")
+	flags.StringVar(&o.gateway, "gateway", "", "`IP` of the image's gateway (default: the first address in the subnet, other than the guest's own)")
 	flags.StringVar(&o.spec.PVGRUB, "pvgrub", os.Getenv("XENPV_PVGRUB"), "boot with this pv-grub `file` instead of pygrub (also: XENPV_PVGRUB)")
 	methodVars(flags, &o.method, &o.shim)
 	flags.BoolVar(&o.spec.KVM, "kvm", false, "use KVM instead of emulation")
@@ -149,9 +157,13 @@ func (o *bootOptions) boot(ctx context.Context, started time.Time, result *boote
 		return fmt.Errorf("boot %s: %w", o.path, err)
 	}
 	defer domain.Destroy()
+	for _, f := range o.spec.Forwards {
+		o.spec.Progress("published at " + address(f))
+	}
 	err = o.await(ctx, domain, check, result)
 	if err == nil && o.check != "" {
 		result.Passed, result.Times.FirstAnswer = true, time.Since(started).Seconds()
+		o.spec.Progress(fmt.Sprintf("check %s passed after %.1f s: %s", o.check, result.Times.FirstAnswer, result.Evidence))
 	}
 	// The image was wrapped before the domain's own clock started.
 	times, before := domain.Times(), domain.Started().Sub(started)
@@ -161,6 +173,19 @@ func (o *bootOptions) boot(ctx context.Context, started time.Time, result *boote
 		result.Times.FirstConsoleByte = (before + times.FirstConsoleByte).Seconds()
 	}
 	return err
+}
+
+// address is where a forwarded port is reached: a URL for the ports of HTTP, ready
+// to be opened.
+func address(f hypervisor.Forward) string {
+	port := fmt.Sprintf(" (port %d of the guest)", f.GuestPort)
+	switch {
+	case f.Proto == "tcp" && f.GuestPort == 80:
+		return fmt.Sprintf("http://%s/%s", f.Host, port)
+	case f.Proto == "tcp" && f.GuestPort == 443:
+		return fmt.Sprintf("https://%s/%s", f.Host, port)
+	}
+	return fmt.Sprintf("%s://%s%s", f.Proto, f.Host, port)
 }
 
 // bootDisk is the disk to boot; file is nil if the user specified a disk.
@@ -178,14 +203,14 @@ func (d bootDisk) Close() {
 // disk returns the disk to boot. That of a wrapped image is a file without a name, so
 // that nothing is left of it in any case.
 func (o *bootOptions) disk(ctx context.Context, messages io.Writer) (bootDisk, error) {
-	if hypervisor.IsDisk(o.path) {
+	if hypervisor.IsDisk(o.input) {
 		if o.cmdline != nil || o.ramdisk != "" {
 			return bootDisk{}, fmt.Errorf("%s is a disk, whose menu.lst has the command line and the ramdisk: remove --cmdline and --ramdisk", o.path)
 		}
 		if o.method != boot.Auto && o.method != boot.PVGRUB.Name() {
 			o.spec.Virtualization = hypervisor.HVM
 		}
-		return bootDisk{path: o.path}, nil
+		return bootDisk{path: o.input}, nil
 	}
 	dir, err := os.MkdirTemp("", "xenpv-boot-")
 	if err != nil {
@@ -193,7 +218,7 @@ func (o *bootOptions) disk(ctx context.Context, messages io.Writer) (bootDisk, e
 	}
 	defer os.RemoveAll(dir)
 	wrap := wrapOptions{
-		image: o.path, output: filepath.Join(dir, "disk.raw"),
+		image: o.input, output: filepath.Join(dir, "disk.raw"),
 		cmdline: o.cmdline, ramdisk: o.ramdisk, compress: string(boot.CompressAuto),
 		method: o.method, shim: o.shim,
 	}

@@ -28,7 +28,8 @@ func (o *bootOptions) await(ctx context.Context, domain *hypervisor.Domain, c ch
 		}
 		return err
 	}
-	err := o.runCheck(ctx, domain, c)
+	evidence, err := o.runCheck(ctx, domain, c)
+	result.Evidence = evidence
 	if err == nil {
 		return nil
 	}
@@ -41,8 +42,8 @@ func (o *bootOptions) await(ctx context.Context, domain *hypervisor.Domain, c ch
 	return fmt.Errorf("check %s: %w; the end of the guest's console:\n%s", o.check, err, domain.ConsoleTail())
 }
 
-// runCheck returns nil as soon as the check passes.
-func (o *bootOptions) runCheck(ctx context.Context, domain *hypervisor.Domain, c check.Check) error {
+// runCheck returns what the check has seen as soon as it passes.
+func (o *bootOptions) runCheck(ctx context.Context, domain *hypervisor.Domain, c check.Check) (string, error) {
 	run := check.Run{
 		Plans:   []check.Plan{{Check: c, Timeout: probeTimeout, Interval: probeInterval, Consecutive: 1}},
 		Target:  check.Target{Host: "127.0.0.1", Endpoint: o.endpoint, Ping: domain.Ping, Connect: domain.Connect},
@@ -60,7 +61,7 @@ func (o *bootOptions) runCheck(ctx context.Context, domain *hypervisor.Domain, c
 	}
 	outcomes, err := run.Do(ctx)
 	if err == nil {
-		return nil
+		return outcomes[0].Evidence, nil
 	}
 	cause := errors.Unwrap(err) // without the list of checks: there is one
 	if _, ok := errors.AsType[check.TimeUp](err); ok {
@@ -68,7 +69,7 @@ func (o *bootOptions) runCheck(ctx context.Context, domain *hypervisor.Domain, c
 	}
 	attempts := outcomes[0].Attempts
 	if errors.Is(err, hypervisor.ErrEnded) || len(attempts) == 0 {
-		return cause
+		return "", cause
 	}
-	return fmt.Errorf("%w (last attempt: %s)", cause, attempts[len(attempts)-1].Error)
+	return "", fmt.Errorf("%w (last attempt: %s)", cause, attempts[len(attempts)-1].Error)
 }

@@ -198,7 +198,7 @@ func TestBootMemory(t *testing.T) {
 		path         string
 		option, want int
 	}{{config, 0, 48}, {config, 96, 96}, {kernel, 0, 0}, {kernel, 96, 96}} {
-		o := bootOptions{path: test.path}
+		o := bootOptions{input: test.path}
 		o.spec.MemoryMiB = test.option
 		disk, err := o.disk(t.Context(), io.Discard)
 		if err != nil {

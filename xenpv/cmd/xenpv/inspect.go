@@ -26,7 +26,8 @@ func inspectCommand() *cobra.Command {
 		Long: `Identify kernels and show which boot methods can start them.
 
 FILE is an ELF or a Linux bzImage, plain or compressed with gzip, bzip2, xz,
-lzma, lzo, lz4 or zstd, or a tar (plain or compressed) or zip archive of one.
+lzma, lzo, lz4 or zstd, or a tar (plain or compressed) or zip archive of one. It can
+also be a raw disk. "-" is standard input.
 
 For one FILE, prints all details or, with --json, an object. For several, prints a
 table with one line for each: whether it boots, is refused or is unreadable and,
@@ -37,6 +38,7 @@ Exit status: 0 if all kernels can be started once they are wrapped; 3 if
 any kernel can't be started by any method; 2 if any file can't be read,
 regardless of the others.`,
 		Example: `  xenpv inspect mir-www.xen.bz2
+  curl -s https://example.com/web.xen.gz | xenpv inspect -
   xenpv inspect --json hello.img | jq -r .system
   xenpv inspect images/*
   xenpv inspect --json images/* | jq -r '.[] | select(.pvgrub) | .file'
@@ -49,7 +51,12 @@ regardless of the others.`,
 			reporter := progress.To(cmd.ErrOrStderr(), "xenpv: ")
 			defer reporter.Done()
 			options.Progress = reporter.Report
-			return inspect(cmd.Context(), cmd.OutOrStdout(), args[0], options, asJSON)
+			path, remove, err := openInput(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			defer remove()
+			return inspect(cmd.Context(), cmd.OutOrStdout(), path, options, asJSON)
 		},
 	}
 	cmd.Flags().StringVar(&options.Member, "member", "", "`path` of the kernel in FILE, if FILE is an archive with several kernels")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -35,7 +34,7 @@ func inspectAll(cmd *cobra.Command, paths []string, options image.OpenOptions, a
 	var done int64
 	for _, path := range paths {
 		reporter.Report("inspect", done, total)
-		all = append(all, inspectOne(cmd.Context(), path, options))
+		all = append(all, inspectOne(cmd, path, options))
 		if err := cmd.Context().Err(); err != nil {
 			return err
 		}
@@ -52,8 +51,13 @@ func inspectAll(cmd *cobra.Command, paths []string, options image.OpenOptions, a
 	return worst(all)
 }
 
-func inspectOne(ctx context.Context, path string, options image.OpenOptions) inspected {
-	report, err := xenpv.Inspect(ctx, path, options)
+func inspectOne(cmd *cobra.Command, path string, options image.OpenOptions) inspected {
+	input, remove, err := openInput(cmd, path)
+	if err != nil {
+		return inspected{File: path, Error: err.Error()}
+	}
+	defer remove()
+	report, err := xenpv.Inspect(cmd.Context(), input, options)
 	if err != nil {
 		return inspected{File: path, Error: err.Error()}
 	}

@@ -47,6 +47,15 @@ Exit status: 0 on success, otherwise 2.`,
 	return cmd
 }
 
+// versionText is what --version prints.
+func versionText() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "xenpv, of unknown version"
+	}
+	return readBuild(info).String()
+}
+
 func readBuild(info *debug.BuildInfo) build {
 	b := build{Version: info.Main.Version, Go: info.GoVersion, Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	for _, setting := range info.Settings {
@@ -66,6 +75,11 @@ func (b build) print(out io.Writer, asJSON bool) error {
 	if asJSON {
 		return writeJSON(out, b)
 	}
+	_, err := fmt.Fprintln(out, b)
+	return err
+}
+
+func (b build) String() string {
 	commit := ""
 	if b.Revision != "" {
 		commit = fmt.Sprintf(", commit %s of %s", b.Revision, b.Time)
@@ -73,6 +87,5 @@ func (b build) print(out io.Writer, asJSON bool) error {
 	if b.Modified {
 		commit += " with changes"
 	}
-	_, err := fmt.Fprintf(out, "xenpv %s%s, %s %s\n", b.Version, commit, b.Go, b.Platform)
-	return err
+	return fmt.Sprintf("xenpv %s%s, %s %s", b.Version, commit, b.Go, b.Platform)
 }

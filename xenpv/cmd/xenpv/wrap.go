@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -65,10 +66,11 @@ override it.
 
 DISK is written as a sparse raw disk: an ext2 file system with /boot/kernel and the
 boot loader's menu, followed by at least 1 MiB of free space. Identical input
-produces an identical disk. An existing regular file is replaced.
+produces an identical disk. An existing regular file is replaced. With "-", the disk
+is written to standard output, and the result to standard error.
 
 Prints the disk's path, its SHA-256, its size in bytes, and the number of 512 KiB
-blocks that an EBS snapshot of it stores, those that are not all zeros.
+blocks that an EBS snapshot of the disk stores, that is, those that are not all zeros.
 
 Exit status: 0 if the disk is written; 3 if the boot method can't start IMAGE; 2
 if a file can't be read or written. On error, partial files are removed.`,
@@ -79,7 +81,12 @@ if a file can't be read or written. On error, partial files are removed.`,
   xenpv wrap mir-www.xen.bz2 -o disk.raw --size 1 --json | jq -r .sha256`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.image = args[0]
+			var remove func()
+			var err error
+			if o.image, remove, err = openInput(cmd, args[0]); err != nil {
+				return err
+			}
+			defer remove()
 			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
@@ -144,9 +151,12 @@ func (o *wrapOptions) run(ctx context.Context, out, warnings io.Writer) (err err
 	}
 	defer func() { err = errors.Join(err, disk.Close()) }()
 	o.memoryMiB, o.registration = disk.MemoryMiB, disk.Method.Registration()
-	result, err := o.write(ctx, disk)
+	result, err := o.write(ctx, disk, out)
 	if err != nil {
 		return err
+	}
+	if o.output == stdoutName {
+		out = warnings
 	}
 	for _, w := range disk.Advice {
 		fmt.Fprintf(warnings, "xenpv: warning: %s\n", w.Text)
@@ -188,13 +198,21 @@ func (o *wrapOptions) spec() (xenpv.Spec, error) {
 	return spec, nil
 }
 
-// write writes the disk to its file.
-func (o *wrapOptions) write(ctx context.Context, disk *xenpv.Disk) (*wrapped, error) {
+// stdoutName stands for standard output, where a command expects a file.
+const stdoutName = "-"
+
+// write writes the disk to its file, or to out.
+func (o *wrapOptions) write(ctx context.Context, disk *xenpv.Disk, out io.Writer) (*wrapped, error) {
 	blocks, err := disk.Blocks(ctx)
 	if err != nil {
 		return nil, err
 	}
-	sum, err := disk.WriteFile(ctx, o.output)
+	var sum [sha256.Size]byte
+	if o.output == stdoutName {
+		sum, err = writeDisk(ctx, out, disk)
+	} else {
+		sum, err = disk.WriteFile(ctx, o.output)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -207,6 +225,17 @@ func (o *wrapOptions) write(ctx context.Context, disk *xenpv.Disk) (*wrapped, er
 		System: disk.Report.System,
 		Arch:   disk.Report.Arch,
 	}, nil
+}
+
+// writeDisk writes the whole disk, and returns its SHA-256.
+func writeDisk(ctx context.Context, out io.Writer, disk *xenpv.Disk) (sum [sha256.Size]byte, err error) {
+	digest := sha256.New()
+	all := contextReader{ctx, io.NewSectionReader(disk, 0, disk.Size())}
+	if _, err := io.Copy(io.MultiWriter(out, digest), all); err != nil {
+		return sum, fmt.Errorf("write disk: %w", err)
+	}
+	digest.Sum(sum[:0])
+	return sum, nil
 }
 
 func (w *wrapped) print(out io.Writer, asJSON bool) error {

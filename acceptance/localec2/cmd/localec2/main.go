@@ -38,8 +38,9 @@ Faults: ACTION=KIND[,from=N][,times=N][,nth=N][,delay=D][,service=S][,region=R][
   ACTION  an action such as PutSnapshotBlock, or * for all actions
   KIND    delay, throttle, refuse, fail (any error), cut or cut-after (close the
           connection before or after the call takes effect), or end-pending (with
-          RunInstances only: the call succeeds, but its instances go from pending
-          to terminated with the state reason Server.InternalError)
+          RunInstances or CopyImage only: the call succeeds, but its instances go
+          from pending to terminated with the state reason Server.InternalError,
+          or its image goes from pending to failed)
   from    first call it applies to, counted from 1
   times   number of calls it applies to; 0 means no limit
   nth     short for from=N,times=1
@@ -123,6 +124,8 @@ func defineOptions(fs *flag.FlagSet, opts *localec2.Options) {
 	fs.DurationVar(&opts.Latency, "latency", 0, "minimum `time` for each call")
 	fs.DurationVar(&opts.SnapshotPending, "snapshot-pending", opts.SnapshotPending, "`time` a snapshot stays pending after CompleteSnapshot")
 	fs.DurationVar(&opts.ImagePending, "image-pending", opts.ImagePending, "`time` an image stays pending after RegisterImage")
+	fs.DurationVar(&opts.CopyPending, "copy-pending", opts.CopyPending, "`time` an image stays pending after CopyImage")
+	fs.IntVar(&opts.CopyLimit, "copy-limit", 0, "`number` of copies to a region that may be pending at a time (default 20)")
 	fs.DurationVar(&opts.Invisible, "invisible", opts.Invisible, "`time` before a new resource is visible to other calls")
 	fs.DurationVar(&opts.InstancePending, "instance-pending", opts.InstancePending, "minimum `time` an instance is pending")
 	fs.DurationVar(&opts.InstanceEnding, "instance-ending", opts.InstanceEnding, "minimum `time` an instance is stopping or shutting down")

@@ -81,6 +81,13 @@ func (s *Images) defaultKey(change encryptionChange) func(*query.Call) (any, err
 	}
 }
 
+// encryption returns a region's defaults.
+func (s *Images) encryption(region string) snapshot.Encryption {
+	r, unlock := s.snapshots.Lock(region)
+	defer unlock()
+	return r.Encryption
+}
+
 func (s *Images) changeEncryption(c *query.Call, change encryptionChange) (snapshot.Encryption, error) {
 	r, unlock := s.snapshots.Lock(c.Region)
 	defer unlock()

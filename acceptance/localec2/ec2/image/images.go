@@ -27,6 +27,7 @@ const (
 const (
 	Pending   = "pending"
 	Available = "available"
+	failed    = "failed" // a copy that can't be made
 )
 
 // machine is the type of images that instances are launched from; the other is
@@ -53,12 +54,17 @@ type Image struct {
 	deprecation            time.Time // zero for none
 	protection             protection
 	productCodes           []productCode
+	fails                  bool   // it never becomes usable
+	sourceID, sourceRegion string // of a copy
 }
 
 // State returns the image's state at a given time.
 func (img *Image) State(now time.Time) string {
-	if now.Before(img.usable) {
+	switch {
+	case now.Before(img.usable):
 		return Pending
+	case img.fails:
+		return failed
 	}
 	return Available
 }
@@ -82,6 +88,7 @@ func (img *Image) Encrypted() bool {
 type Images struct {
 	acct      *account.Account
 	pending   time.Duration // from RegisterImage until an image is available
+	copy      CopyOptions
 	snapshots *snapshot.Store
 	regions   map[string]*region
 }
@@ -92,14 +99,17 @@ type region struct {
 	deregistered map[string]bool
 	shared       map[string]permissions // of snapshots, by id
 	publicAccess string                 // state of block public access
+	copies       map[string]copied      // CopyImage client tokens
 }
 
 // New returns the images of all regions, which are Amazon's kernels. A
 // registered image is pending for the given time.
-func New(acct *account.Account, snapshots *snapshot.Store, pending time.Duration) *Images {
-	s := &Images{acct, pending, snapshots, map[string]*region{}}
+func New(acct *account.Account, snapshots *snapshot.Store, pending time.Duration, copies CopyOptions) *Images {
+	s := &Images{acct, pending, copies, snapshots, map[string]*region{}}
 	for _, name := range regions.Names() {
-		s.regions[name] = &region{pvGrubImages(name), map[string]bool{}, map[string]permissions{}, unblocked}
+		s.regions[name] = &region{
+			images: pvGrubImages(name), deregistered: map[string]bool{}, shared: map[string]permissions{}, publicAccess: unblocked, copies: map[string]copied{},
+		}
 	}
 	return s
 }
@@ -107,7 +117,7 @@ func New(acct *account.Account, snapshots *snapshot.Store, pending time.Duration
 // Actions returns the actions on images and snapshots.
 func (s *Images) Actions() []map[string]query.Action {
 	return []map[string]query.Action{
-		s.imageActions(), s.registerActions(), s.attributeActions(), s.deprecationActions(), s.protectionActions(), s.publicAccessActions(),
+		s.imageActions(), s.registerActions(), s.copyActions(), s.attributeActions(), s.deprecationActions(), s.protectionActions(), s.publicAccessActions(),
 		s.snapshotActions(), s.snapshotAttributeActions(), s.encryptionActions(),
 	}
 }
@@ -179,7 +189,16 @@ type imageItem struct {
 	Tpm             string         `xml:"tpmSupport,omitempty"`
 	Deprecation     string         `xml:"deprecationTime,omitempty"`
 	Protection      string         `xml:"deregistrationProtection"`
+	SourceID        string         `xml:"sourceImageId,omitempty"`
+	SourceRegion    string         `xml:"sourceImageRegion,omitempty"`
+	Reason          *stateReason   `xml:"stateReason"`
 	Tags            []resource.Tag `xml:"tagSet>item"`
+}
+
+// stateReason says why an image has failed.
+type stateReason struct {
+	Code    string `xml:"code"`
+	Message string `xml:"message"`
 }
 
 func (i imageItem) TagList() []resource.Tag { return i.Tags }
@@ -191,9 +210,12 @@ func newImageItem(img *Image, now time.Time) imageItem {
 		KernelID: img.Kernel, Name: img.Name, Description: img.description, PlatformDetails: "Linux/UNIX",
 		UsageOperation: "RunInstances", RootDeviceType: img.rootType, RootDeviceName: img.RootDevice,
 		Virtualization: img.Virtualization, Hypervisor: "xen", Ena: img.ena, Sriov: img.sriov, Boot: img.boot,
-		Imds: img.imds, Tpm: img.tpm, Deprecation: img.deprecationTime(), Protection: img.protection.state(now), Tags: img.Tags.List(),
+		Imds: img.imds, Tpm: img.tpm, Deprecation: img.deprecationTime(), Protection: img.protection.state(now),
+		ProductCodes: img.productCodes, SourceID: img.sourceID, SourceRegion: img.sourceRegion, Tags: img.Tags.List(),
 	}
-	item.ProductCodes = img.productCodes
+	if item.State == failed {
+		item.Reason = &stateReason{"Client.InternalError", "Client.InternalError: the copy of a snapshot failed"}
+	}
 	for _, m := range img.Mappings {
 		item.Mappings = append(item.Mappings, m.item())
 	}
@@ -271,7 +293,7 @@ func (s *Images) Visible(region string) []*Image {
 // Info describes an image that was not deregistered.
 type Info struct {
 	ID             string            `json:"id"`
-	State          string            `json:"state"` // pending or available
+	State          string            `json:"state"` // pending, available or failed
 	Name           string            `json:"name"`
 	Architecture   string            `json:"architecture"`
 	Virtualization string            `json:"virtualization"`

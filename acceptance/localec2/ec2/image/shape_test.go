@@ -21,6 +21,9 @@ func TestShapes(t *testing.T) {
 		{Answer: &registerImageResponse{}, Call: func(ctx context.Context, c *ec2.Client) (any, error) {
 			return c.RegisterImage(ctx, &ec2.RegisterImageInput{Name: aws.String("name")})
 		}},
+		{Answer: &copyImageResponse{}, Call: func(ctx context.Context, c *ec2.Client) (any, error) {
+			return c.CopyImage(ctx, &ec2.CopyImageInput{Name: aws.String("name"), SourceImageId: aws.String("ami-1"), SourceRegion: aws.String("us-east-1")})
+		}},
 		{Answer: &deregisterImageResponse{}, Call: func(ctx context.Context, c *ec2.Client) (any, error) {
 			return c.DeregisterImage(ctx, &ec2.DeregisterImageInput{ImageId: aws.String("ami-1")})
 		}},

@@ -68,6 +68,9 @@ func (s *Images) newSnapshotItem(sn snapshot.Info) snapshotItem {
 		item.Completion = sn.Completed.UTC().Format(query.TimeFormat)
 	case snapshot.Failed:
 		item.Message = "The snapshot was not completed within its time-out"
+		if sn.Fails {
+			item.Message = "The snapshot could not be copied"
+		}
 	}
 	return item
 }
