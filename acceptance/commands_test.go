@@ -179,14 +179,17 @@ func cmdKilled(ts *testscript.TestScript, _ bool, args []string) {
 	_ = cmd.Wait()
 }
 
-// cmdNothingLeft waits until no resources are left, or with an argument, no
-// instances and security groups.
+// cmdNothingLeft waits until no resources are left or, with "launched", no
+// instances and security groups or, with "outside REGION", none in other regions.
 func cmdNothingLeft(ts *testscript.TestScript, _ bool, args []string) {
 	for range 300 {
 		left := 0
-		for _, r := range server(ts).Resources() {
+		for region, r := range server(ts).Resources() {
+			if len(args) > 1 && args[1] == region {
+				continue
+			}
 			left += len(r.Instances) + len(r.Networks)
-			if len(args) == 0 {
+			if len(args) == 0 || args[0] == "outside" {
 				left += len(r.Images) + len(r.Snapshots)
 			}
 		}

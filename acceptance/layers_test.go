@@ -48,13 +48,13 @@ var layers = []layer{
 	},
 	{
 		name:      "the cloud knows no Packer and no local EC2",
-		dirs:      []string{"internal/cloud", "internal/snapshot", "internal/ami", "internal/instance"},
+		dirs:      []string{"internal/cloud", "internal/snapshot", "internal/ami", "internal/parameter", "internal/instance"},
 		forbidden: []string{hashicorp, module + "acceptance", module + "internal/component", module + "builder", module + "postprocessors"},
 	},
 	{
 		name:      "the session and the ledger know nothing of what is made with them",
 		dirs:      []string{"internal/cloud"},
-		forbidden: []string{module + "internal/snapshot", module + "internal/ami", module + "internal/instance", module + "xenpv"},
+		forbidden: []string{module + "internal/snapshot", module + "internal/ami", module + "internal/parameter", module + "internal/instance", module + "xenpv"},
 	},
 	{
 		name:      "post-processors know no source",

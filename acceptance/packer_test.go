@@ -12,9 +12,10 @@
 //	                 been called, and prints its output and exit status
 //	killed ACTION COMMAND...
 //	                 runs packer and kills it once the action has been called
-//	nothingleft [launched]
+//	nothingleft [launched | outside REGION]
 //	                 waits until no resources are left, or with "launched" no
-//	                 instances and security groups
+//	                 instances and security groups, or with "outside" none in
+//	                 other regions
 //	interruptat FILE COMMAND...
 //	                 like interrupt, once the file exists and is not empty
 //	webserver FILE   serves it as web.xen and web.xen.gz below $HTTP and $HTTPS,

@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -13,8 +14,10 @@ import (
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/builder/ami"
 	"github.com/unikernel-ami/packer-plugin-unikernel/builder/disk"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/lifeline"
 	copyami "github.com/unikernel-ami/packer-plugin-unikernel/postprocessors/copy"
+	"github.com/unikernel-ami/packer-plugin-unikernel/postprocessors/publish"
 	"github.com/unikernel-ami/packer-plugin-unikernel/postprocessors/smoketest"
 )
 
@@ -25,11 +28,13 @@ var (
 )
 
 func main() {
+	log.SetOutput(component.FilterLog(os.Stderr))
 	set := plugin.NewSet()
-	set.RegisterBuilder("ami", new(ami.Builder))
-	set.RegisterBuilder("disk", new(disk.Builder))
-	set.RegisterPostProcessor("copy", new(copyami.PostProcessor))
-	set.RegisterPostProcessor("smoke-test", &smoketest.PostProcessor{Version: Version})
+	set.RegisterBuilder("ami", component.DiscreetBuilder(new(ami.Builder)))
+	set.RegisterBuilder("disk", component.DiscreetBuilder(new(disk.Builder)))
+	set.RegisterPostProcessor("copy", component.DiscreetPostProcessor(new(copyami.PostProcessor)))
+	set.RegisterPostProcessor("publish", component.DiscreetPostProcessor(&publish.PostProcessor{Version: Version}))
+	set.RegisterPostProcessor("smoke-test", component.DiscreetPostProcessor(&smoketest.PostProcessor{Version: Version}))
 	set.SetVersion(version.NewPluginVersion(Version, prerelease, ""))
 	// A terminal that goes takes Packer with it, whose end cuts our output off:
 	// neither may end us before what was made is taken back.

@@ -87,6 +87,9 @@ build {
       }
       report = "smoke-test.html"
     }
-    # Add post-processors for tested AMIs here, in the same block.
+    # Add post-processors for tested AMIs here, in the same block, for example:
+    # post-processor "unikernel-copy" {
+    #   ami_regions = ["eu-west-1", "us-west-2"]
+    # }
   }
 }

@@ -82,6 +82,10 @@ build {
       }
       report = "smoke-test-${source.name}.html"
     }
-    # Add post-processors for tested AMIs here, in the same block.
+    # Add post-processors for tested AMIs here, in the same block, for example:
+    # post-processor "unikernel-copy" {
+    #   only        = ["unikernel-ami.prod"]
+    #   ami_regions = ["eu-west-1", "us-west-2"]
+    # }
   }
 }

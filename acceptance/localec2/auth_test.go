@@ -93,7 +93,7 @@ func TestQueryForm(t *testing.T) {
 		{"POST", "/", "ec2", describeRegionsBody + "&AllRegions=true&AllRegions=false", "400 InvalidQueryParameter"},
 		{"POST", "/", "ec2", describeRegionsBody + "&X=%zz", "400 MalformedQueryString"},
 		{"POST", "/", "ec2", strings.Repeat("x", api.DefaultMaxBody+1), "413 RequestEntityTooLarge"},
-		{"POST", "/", "sts", "Action=AssumeRole&Version=2011-06-15", "400 InvalidAction"},
+		{"POST", "/", "sts", "Action=GetFederationToken&Version=2011-06-15", "400 InvalidAction"},
 		{"POST", "/snapshots", "ebs", "{", "400 ValidationException"},
 	} {
 		req, _ := l.signed(test.method, test.path, test.service, test.body)

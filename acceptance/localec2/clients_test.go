@@ -91,7 +91,7 @@ func uploadByCLI(t *testing.T, run func(...string) string) string {
 
 // boto3Script calls every action once, and some that must be refused.
 const boto3Script = `
-import base64, hashlib, os, urllib.parse, boto3
+import base64, datetime, hashlib, json, os, urllib.parse, boto3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.httpsession import URLLib3Session
@@ -253,9 +253,29 @@ copied = tokyo.describe_snapshots(SnapshotIds=[volume["SnapshotId"]])["Snapshots
 assert copied["KmsKeyId"] == "arn:aws:kms:ap-northeast-1:123456789012:alias/copies" and copied["State"] == "completed", copied
 tokyo.deregister_image(ImageId=copy)
 tokyo.delete_snapshot(SnapshotId=volume["SnapshotId"])
+sharing(ec2, refused, ami, snap)
+parameters(boto3.client("ssm", **kw), refused, ami)
 ec2.deregister_image(ImageId=ami)
 ec2.delete_snapshot(SnapshotId=snap)
 ec2.delete_snapshot(SnapshotId=child)
+def keys(answer):
+    k = answer["Credentials"]
+    return dict(kw, aws_access_key_id=k["AccessKeyId"], aws_secret_access_key=k["SecretAccessKey"], aws_session_token=k["SessionToken"])
+arn = "arn:aws:iam::123456789012:role/"
+refused("AccessDenied", 403, sts.assume_role, RoleArn=arn + "mfa-packer", RoleSessionName="ci")
+refused("ValidationError", 400, sts.get_session_token, SerialNumber="arn:aws:iam::123456789012:mfa/localec2", TokenCode="abcdef")
+session = boto3.client("sts", **keys(sts.get_session_token(SerialNumber="arn:aws:iam::123456789012:mfa/localec2", TokenCode="123456")))
+role = session.assume_role(RoleArn=arn + "mfa-packer", RoleSessionName="ci", DurationSeconds=900)
+assert role["AssumedRoleUser"]["Arn"] == "arn:aws:sts::123456789012:assumed-role/mfa-packer/ci"
+assert 890 < (role["Credentials"]["Expiration"] - datetime.datetime.now(datetime.timezone.utc)).total_seconds() < 901
+assert boto3.client("sts", **keys(role)).get_caller_identity()["Arn"] == role["AssumedRoleUser"]["Arn"]
+web = sts.assume_role_with_web_identity(RoleArn=arn + "denied-web", RoleSessionName="ci", WebIdentityToken="localec2")
+try:
+    boto3.client("ec2", **keys(web)).describe_regions()
+except ClientError as e:
+    assert e.response["Error"]["Code"] == "UnauthorizedOperation", e
+    encoded = str(e).split("failure message: ")[1]
+assert json.loads(sts.decode_authorization_message(EncodedMessage=encoded)["DecodedMessage"])["context"]["action"] == "ec2:DescribeRegions"
 print("all well")
 `
 

@@ -32,7 +32,9 @@
 // groups; ModifySubnetAttribute (MapPublicIpOnLaunch), AttachInternetGateway,
 // DetachInternetGateway; DescribeRouteTables, CreateRoute and DeleteRoute (main
 // table only, to a gateway); and the four actions that authorize and revoke
-// security group rules. STS: GetCallerIdentity. EBS direct APIs: all six.
+// security group rules. STS: GetCallerIdentity, AssumeRole,
+// AssumeRoleWithWebIdentity, GetSessionToken, DecodeAuthorizationMessage. EBS
+// direct APIs: all six.
 //
 // # Who may call
 //
@@ -109,6 +111,20 @@
 // GetCallerIdentity needs none), and a key that begins with [UnknownKeyPrefix] is
 // unknown.
 //
+// STS gives out temporary keys. Their token is checked, and they expire after
+// the DurationSeconds asked for ([Options].SessionLifetime replaces it):
+// ExpiredToken, or RequestExpired from EC2 and ExpiredTokenException from the EBS
+// direct APIs. All roles of the account exist. Their names decide what they need:
+//
+//	mfa-…       a code, or keys that were given out for one (AccessDenied)
+//	external-…  the external ID "localec2" (AccessDenied)
+//	denied-…    nothing, but the role has no permissions
+//
+// The MFA device is arn:aws:iam::ACCOUNT:mfa/localec2. It accepts the codes
+// 123456, 234567 and 345678, each once, as AWS does. The only valid web identity
+// token is "localec2". EC2 adds an encoded message to UnauthorizedOperation, which
+// DecodeAuthorizationMessage decodes into who was denied which action.
+//
 // # Regions
 //
 // The 17 commercial regions that are enabled by default, four that are not
@@ -134,6 +150,8 @@
 //
 //   - Signatures are not verified: the server has no secrets. Presigned URLs,
 //     GET requests to the Query APIs and HTTPS are not served.
+//   - Session policies and session tags are accepted and have no effect. The
+//     decoded message names the resource "*" and no statements.
 //   - Services other than these four return NotImplemented (501).
 //   - Policies do not exist. There is one account, which owns all images and
 //     snapshots but Amazon's kernels. Permissions on images and snapshots are
@@ -226,7 +244,7 @@
 //	ec2        EC2: regions and tags; network, image and instance below it
 //	ebs        the EBS direct APIs
 //	ssm        parameters of Systems Manager
-//	sts        GetCallerIdentity
+//	sts        STS: callers, roles and MFA
 //	snapshot   the snapshots that EBS writes and EC2 describes
 //	guest      the guests of instances, the only user of xenpv/hypervisor
 //	account, regions, resource, token, sigv4, fault, record   shared parts

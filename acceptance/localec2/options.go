@@ -49,6 +49,10 @@ type Options struct {
 	// longer.
 	InstancePending, InstanceEnding time.Duration
 
+	// SessionLifetime is how long STS's temporary keys last, whatever callers ask
+	// for. Zero means as long as they ask for.
+	SessionLifetime time.Duration
+
 	// NoInstances runs no guests: instances pass through their states, never
 	// answer, and use no memory.
 	NoInstances bool

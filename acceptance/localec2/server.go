@@ -3,6 +3,7 @@ package localec2
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,7 @@ import (
 // with [New]. It is safe for concurrent use.
 type Server struct {
 	opts      Options
+	account   *account.Account
 	host      *guest.Host
 	snapshots *snapshot.Store
 	ec2       *ec2.Service
@@ -40,7 +42,7 @@ type Server struct {
 func New(opts Options) *Server {
 	opts = opts.complete()
 	acct := account.New(opts.Account, opts.Now, opts.Invisible)
-	s := &Server{opts: opts, snapshots: snapshot.NewStore(acct), record: record.Recorder{OnCall: opts.OnCall}}
+	s := &Server{opts: opts, account: acct, snapshots: snapshot.NewStore(acct), record: record.Recorder{OnCall: opts.OnCall}}
 	blocks := ebs.New(acct, s.snapshots, ebs.Options{SnapshotPending: opts.SnapshotPending, TokensOutlive: opts.TokensOutlive})
 	s.host = guest.NewHost(guest.Options{Off: opts.NoInstances, PVGRUB: opts.PVGRUB, Log: opts.Log, Blocks: blocks})
 	s.ec2 = ec2.New(acct, s.snapshots, s.host, ec2.Options{
@@ -52,7 +54,7 @@ func New(opts Options) *Server {
 		},
 	})
 	s.ssm = ssm.New(acct, s.ec2.Usable)
-	s.services = []*api.Service{s.ec2.API(), blocks.API(), s.ssm.API(), sts.New(acct)}
+	s.services = []*api.Service{s.ec2.API(), blocks.API(), s.ssm.API(), sts.New(acct, opts.SessionLifetime)}
 	s.inspect = s.inspectHandler()
 	return s
 }
@@ -69,7 +71,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := api.NewCall(r)
 	sig, fault := sigv4.Check(r, c.Start)
-	c.Service, c.Region = sig.Service, sig.Region
+	if fault == 0 {
+		fault = s.account.CheckSession(sig.AccessKey, r.Header.Get("X-Amz-Security-Token"))
+	}
+	c.Service, c.Region, c.AccessKey = sig.Service, sig.Region, sig.AccessKey
 	svc := s.service(c.Service)
 	body, readErr := readBody(r, maxBody(svc))
 	c.Body = body
@@ -82,7 +87,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	result, err := s.answer(c, svc, fault, readErr)
-	s.finish(w, c, svc, result, err)
+	s.finish(w, c, svc, result, s.encodeDenial(c, svc, err))
 }
 
 // service returns a service by its name, or nil if the server doesn't have it.
@@ -112,6 +117,9 @@ func (s *Server) answer(c *api.Call, svc *api.Service, fault sigv4.Fault, readEr
 		return nil, readErr
 	}
 	run, err := svc.Protocol.Read(c)
+	if fault == sigv4.Missing && slices.Contains(svc.Anonymous, c.Action) {
+		fault = 0
+	}
 	if fault != 0 && (fault != sigv4.Denied || !svc.Open) {
 		return nil, svc.Errors.Signature(fault, c.Region)
 	}
@@ -119,6 +127,16 @@ func (s *Server) answer(c *api.Call, svc *api.Service, fault sigv4.Fault, readEr
 		return nil, err
 	}
 	return s.faults.Run(c, svc.Errors, run)
+}
+
+// encodeDenial adds an encoded message to the error of a denied call.
+func (s *Server) encodeDenial(c *api.Call, svc *api.Service, err error) error {
+	denial, ok := errors.AsType[*api.Error](err)
+	if !ok || !svc.Errors.Encoded || denial.Code != svc.Errors.Denied {
+		return err
+	}
+	message := s.account.EncodeDenial(c.AccessKey, c.Region, svc.Name+":"+c.Action)
+	return api.Refuse(denial.Status, denial.Code, "%s Encoded authorization failure message: %s", denial.Message, message)
 }
 
 // finish waits for the latency, then writes the answer or cuts the connection.

@@ -1,6 +1,10 @@
 package ami
 
 import (
+	"context"
+
+	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
+
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
 )
 
@@ -9,10 +13,12 @@ import (
 var generatedNames = []string{"BuildRegion", "AMI", "SnapshotID", "KernelID", "Environment", "System", "Content", "BootMethod"}
 
 // newArtifact hands the AMI over to Packer.
-func newArtifact(run *build) *component.Artifact {
+func newArtifact(ctx context.Context, run *build) (packersdk.Artifact, error) {
 	plan := run.plan
-	access := run.config.Access
-	access.Region = plan.Region
+	access, err := run.config.Handover(ctx, run.session)
+	if err != nil {
+		return nil, err
+	}
 	image := component.AMI{ID: run.imageID, Labels: map[string]string{
 		"snapshot":    run.snapshotID,
 		"kernel":      plan.Kernel.Name,
@@ -21,7 +27,7 @@ func newArtifact(run *build) *component.Artifact {
 		"content":     plan.Content,
 		"boot_method": plan.BootMethod,
 	}}
-	return component.NewArtifact(access, image, generatedData(run), run.connect)
+	return component.NewArtifact(access, image, generatedData(run), run.connect), nil
 }
 
 // generatedData are the values of generatedNames.

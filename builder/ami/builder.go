@@ -87,6 +87,10 @@ func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook)
 	}
 	commonsteps.NewRunner(steps, b.config.PackerConfig, ui).Run(ctx, state)
 
+	var artifact packersdk.Artifact
+	if run.err == nil {
+		artifact, run.err = run.artifact(ctx)
+	}
 	if run.err == nil && ctx.Err() != nil {
 		run.err = errors.New("build was cancelled")
 	}
@@ -95,14 +99,20 @@ func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook)
 		run.undo(aborted || b.config.PackerOnError == "abort" || b.config.PackerOnError == "run-cleanup-provisioner")
 		return nil, run.err
 	}
-	if b.config.PlanOnly {
-		return nil, nil //nolint:nilnil // plan_only has no artifact
+	run.ledger.Keep() // the artifact owns them now; plan_only has made neither
+	return artifact, nil
+}
+
+// artifact hands over what the build has made: the AMI, or snapshots only; nothing
+// with plan_only.
+func (b *build) artifact(ctx context.Context) (packersdk.Artifact, error) {
+	switch {
+	case b.imageID != "":
+		return newArtifact(ctx, b)
+	case len(b.snapshotIDs) > 0:
+		return newSnapshotArtifact(b), nil
 	}
-	run.ledger.Keep() // the artifact owns them now
-	if b.config.SkipCreateAMI {
-		return newSnapshotArtifact(run), nil
-	}
-	return newArtifact(run), nil
+	return nil, nil //nolint:nilnil // nothing was made
 }
 
 // undo removes what the build has created, or lists it if the user wants it
@@ -124,13 +134,14 @@ func (b *build) undo(keep bool) {
 		b.ui.Say("removed " + id)
 	}
 	if err != nil {
-		b.ui.Error(err.Error())
+		b.ui.Error(component.Explain(err).Error())
 	}
 }
 
 // fail ends the build with an error. Packer shows it at the end; a user who is
 // asked what to do, or who wants no cleanup, must see it first.
 func (b *build) fail(err error) multistep.StepAction {
+	err = component.Explain(err)
 	b.err = err
 	if onError := b.config.PackerOnError; onError == "ask" || onError == "abort" {
 		b.ui.Error(err.Error())

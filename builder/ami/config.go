@@ -96,6 +96,7 @@ func (c *Config) Prepare(raws ...any) error {
 	}
 	var errs *packersdk.MultiError
 	errs = packersdk.MultiErrorAppend(errs, c.Config.Prepare()...)
+	errs = packersdk.MultiErrorAppend(errs, c.CheckAccess()...)
 	errs = packersdk.MultiErrorAppend(errs, c.merge()...)
 	errs = packersdk.MultiErrorAppend(errs, c.render(&names)...)
 	errs = packersdk.MultiErrorAppend(errs, c.checkAMI()...)

@@ -115,7 +115,7 @@ func volumeSize(bytes int64) int32 {
 }
 
 func (s *stepPlan) show() {
-	s.ui.Say(fmt.Sprintf("plan: AMI %q in %s, account %s", s.plan.Name, s.plan.Region, s.plan.Account))
+	s.ui.Say(fmt.Sprintf("plan: AMI %q in %s, account %s", s.plan.Name, s.plan.Region, cmp.Or(s.plan.Account, "not checked")))
 	switch s.wrapped.Method {
 	case boot.PVGRUB:
 		s.ui.Say(fmt.Sprintf("boots with %s, command line %q", s.plan.Kernel, s.wrapped.CommandLine))

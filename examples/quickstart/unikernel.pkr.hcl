@@ -92,6 +92,9 @@ build {
       timeout = "3m"
       report  = var.report
     }
-    # Add post-processors for tested AMIs here, in the same block.
+    # Add post-processors for tested AMIs here, in the same block, for example:
+    # post-processor "unikernel-copy" {
+    #   ami_regions = ["eu-west-1", "us-west-2"]
+    # }
   }
 }

@@ -115,7 +115,6 @@ func (p *CopyPlan) choose(ctx context.Context) (err error) {
 		encrypt:        p.Encrypt || encrypted(source.Image),
 		timed:          p.Minutes != 0,
 		volumes:        source.volumes(),
-		tpm:            source.Image.TpmSupport != "",
 		unreadable:     source.Unreadable,
 	}
 	if source.Stored != nil {
@@ -177,7 +176,7 @@ func (p *CopyPlan) tags(role string, sources, users map[string]string) map[strin
 func (p *CopyPlan) checkTags() error {
 	for what, tags := range map[string]map[string]string{"AMI": p.ImageTags(), "snapshot": p.SnapshotTags()} {
 		if len(tags) > cloud.MaxTags {
-			return fmt.Errorf("the copied %s would have %d tags, with those of its source: EC2 allows %d", what, len(tags), cloud.MaxTags)
+			return fmt.Errorf("the copied %s would have %d tags, including those of its source: EC2 allows %d, so remove some", what, len(tags), cloud.MaxTags)
 		}
 	}
 	return nil

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// Ways to copy an AMI to another region.
+// Methods of copying an AMI to another region.
 const (
 	// AutoCopy chooses one of the others for each region.
 	AutoCopy = "auto"
-	// CopyImage leaves the copy to EC2.
+	// CopyImage has EC2 make the copy.
 	CopyImage = "copy-image"
 	// Upload reads the disk, uploads it to the other region, and registers it there.
 	Upload = "upload"
@@ -28,16 +28,15 @@ type copyFacts struct {
 	encrypt        bool   // the copy is to be encrypted, or the source is
 	timed          bool   // EC2 is to complete the copy within a given time
 	volumes        int    // of the source
-	tpm            bool
-	unreadable     error // why the source's disk can't be read
-	size           int64 // of the source's blocks
+	unreadable     error  // why the source's disk can't be read
+	size           int64  // of the source's blocks
 }
 
 // notByCopyImage says why CopyImage can't make the copy; "" if it can.
 func (f copyFacts) notByCopyImage() string {
 	switch {
 	case f.otherPartition:
-		return "EC2 copies no AMI to another partition"
+		return "CopyImage does not work between partitions"
 	case f.kernel != "":
 		return fmt.Sprintf("%s has no %s, and CopyImage can't choose another kernel", f.region, f.kernel)
 	}
@@ -48,13 +47,11 @@ func (f copyFacts) notByCopyImage() string {
 func (f copyFacts) notByUpload() string {
 	switch {
 	case f.encrypt:
-		return "an upload is not encrypted"
+		return "uploads are not encrypted"
 	case f.timed:
 		return "{CopyDuration} applies only to copies by EC2"
 	case f.volumes > 1:
 		return fmt.Sprintf("the AMI has %d volumes, and only one can be uploaded", f.volumes)
-	case f.tpm:
-		return "the AMI has a TPM, which would be lost"
 	case f.unreadable != nil:
 		return "its snapshot can't be read: " + f.unreadable.Error()
 	}

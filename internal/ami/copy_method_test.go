@@ -15,16 +15,15 @@ func TestChooseCopyMethod(t *testing.T) {
 	}{
 		{"small disk", copyFacts{size: SmallDisk}, AutoCopy, "upload: the disk has only 32.0 MiB"},
 		{"large disk", copyFacts{size: SmallDisk + 1<<19}, AutoCopy, "copy-image: the disk has 32.5 MiB"},
-		{"another partition", copyFacts{otherPartition: true, size: 1 << 40}, AutoCopy, "upload: EC2 copies no AMI to another partition"},
+		{"another partition", copyFacts{otherPartition: true, size: 1 << 40}, AutoCopy, "upload: CopyImage does not work between partitions"},
 		{"no kernel", copyFacts{region: "r", kernel: "pv-grub"}, AutoCopy, "upload: r has no pv-grub, and CopyImage can't choose another kernel"},
-		{"encryption", copyFacts{encrypt: true}, AutoCopy, "copy-image: an upload is not encrypted"},
+		{"encryption", copyFacts{encrypt: true}, AutoCopy, "copy-image: uploads are not encrypted"},
 		{"time", copyFacts{timed: true}, AutoCopy, "copy-image: {CopyDuration} applies only to copies by EC2"},
 		{"two volumes", copyFacts{volumes: 2}, AutoCopy, "copy-image: the AMI has 2 volumes, and only one can be uploaded"},
-		{"tpm", copyFacts{tpm: true}, AutoCopy, "copy-image: the AMI has a TPM, which would be lost"},
 		{"unreadable", copyFacts{unreadable: errors.New("denied")}, AutoCopy, "copy-image: its snapshot can't be read: denied"},
-		{"neither", copyFacts{region: "r", otherPartition: true, encrypt: true}, AutoCopy, "copy to r: no method works: EC2 copies no AMI to another partition; an upload is not encrypted"},
+		{"neither", copyFacts{region: "r", otherPartition: true, encrypt: true}, AutoCopy, "copy to r: no method works: CopyImage does not work between partitions; uploads are not encrypted"},
 		{"asked", copyFacts{size: 1}, CopyImage, "copy-image: as configured"},
-		{"asked too much", copyFacts{region: "r", encrypt: true}, Upload, "copy to r: an upload is not encrypted: set {CopyMethod} to copy-image or auto"},
+		{"asked too much", copyFacts{region: "r", encrypt: true}, Upload, "copy to r: uploads are not encrypted: set {CopyMethod} to copy-image or auto"},
 		{"asked in vain", copyFacts{region: "r", kernel: "k"}, CopyImage, "copy to r: r has no k, and CopyImage can't choose another kernel: set {CopyMethod} to upload or auto"},
 	} {
 		method, reason, err := test.facts.choose(test.asked)

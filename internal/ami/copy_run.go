@@ -39,11 +39,11 @@ func (s *Source) Fetch(ctx context.Context, file interface {
 	return &LocalDisk{file, blocks}, nil
 }
 
-// A Copier makes planned copies and tells how far they are.
+// A Copier makes planned copies.
 type Copier struct {
 	Disk    *LocalDisk        // for [Upload]
 	Workers int               // that send its blocks to one region
-	Step    func(step string) // is called when a copy's next step begins
+	Step    func(step string) // called when a copy begins its next step
 }
 
 // Copy makes a planned copy, waits until it is available, and returns it.
@@ -101,6 +101,7 @@ func (p *CopyPlan) registration(snapshotID string) *ec2.RegisterImageInput {
 		BootMode:            image.BootMode,
 		ImdsSupport:         image.ImdsSupport,
 		SriovNetSupport:     image.SriovNetSupport,
+		TpmSupport:          image.TpmSupport,
 		TagSpecifications:   []types.TagSpecification{{ResourceType: types.ResourceTypeImage, Tags: cloud.SortedTags(p.ImageTags())}},
 	}
 	if aws.ToBool(image.EnaSupport) {
@@ -123,7 +124,7 @@ func (c *Copier) copyImage(ctx context.Context, p *CopyPlan, ledger *cloud.Ledge
 	if err != nil {
 		return "", err
 	}
-	c.Step("copying (" + id + ")")
+	c.Step("copying")
 	return id, waitForImage(ctx, p.Session, id)
 }
 
@@ -194,7 +195,7 @@ func (p *CopyPlan) check(ctx context.Context, id string) (types.Image, error) {
 	}
 	image := images[0]
 	if got := aws.ToString(image.KernelId); got != p.Kernel.ID {
-		return types.Image{}, fmt.Errorf("EC2 has given it the kernel %q, which is not the PV-GRUB of the region, %s: set {CopyMethod} to upload", got, p.Kernel)
+		return types.Image{}, fmt.Errorf("its kernel is %q, not the region's PV-GRUB %s: set {CopyMethod} to upload", got, p.Kernel)
 	}
 	return image, nil
 }

@@ -100,7 +100,7 @@ func (s *Source) paravirtual() bool {
 	return s.Image.VirtualizationType == types.VirtualizationTypeParavirtual
 }
 
-// Name returns the AMI's name, and Description its description.
+// Name returns the AMI's name.
 func (s *Source) Name() string { return Name(s.Image) }
 
 // Description returns the AMI's description.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -181,13 +182,13 @@ func TestCopyThatNeverEnds(t *testing.T) {
 	c.onlySource(t)
 }
 
-// All that is wrong in a region is said before anything is created there.
+// A region that can't have a copy is refused before anything is created there.
 func TestRefusedCopyPlans(t *testing.T) {
 	for _, test := range []struct {
 		name, region, method, want string
 	}{
 		{"region without pv", "eu-west-3", ami.AutoCopy, "region eu-west-3 has no instance type that runs PV images"},
-		{"another partition", "us-gov-west-1", ami.CopyImage, "copy to us-gov-west-1: EC2 copies no AMI to another partition"},
+		{"another partition", "us-gov-west-1", ami.CopyImage, "copy to us-gov-west-1: CopyImage does not work between partitions"},
 	} {
 		c := newCopying(t, test.region, localec2.Options{})
 		_, err := c.copy(t.Context(), t, test.method, &cloud.Ledger{})
@@ -232,7 +233,7 @@ func TestExistingCopy(t *testing.T) {
 	cloudtest.WantError(t, err, `the name "web" is taken in eu-west-1`)
 }
 
-// A disk that isn't the one in the AMI's tags is not spread.
+// A disk that isn't the one in the AMI's tags is not uploaded.
 func TestFetchChecksTheContent(t *testing.T) {
 	c := newCopying(t, "eu-west-1", localec2.Options{})
 	if err := ami.Tag(t.Context(), c.from, c.imageID, map[string]string{cloud.ContentTag: "other"}); err != nil {
@@ -250,4 +251,51 @@ func TestCheckRegions(t *testing.T) {
 	if strings.Contains(err.Error(), "cn-north-1") || strings.Contains(err.Error(), "eu-west-1 ") {
 		t.Errorf("error %v", err)
 	}
+}
+
+// A copy has all properties of its source, and an hvm AMI has no kernel.
+func TestCopyOfHVM(t *testing.T) {
+	for _, method := range []string{ami.CopyImage, ami.Upload} {
+		c := newCopying(t, "eu-west-3", localec2.Options{})
+		c.imageID = cloudtest.RegisterAs(t, c.from, ec2.RegisterImageInput{
+			Name: aws.String("hvm"), Architecture: types.ArchitectureValuesX8664, VirtualizationType: aws.String("hvm"),
+			EnaSupport: aws.Bool(true), SriovNetSupport: aws.String("simple"), BootMode: types.BootModeValuesUefi,
+			ImdsSupport: types.ImdsSupportValuesV20, TpmSupport: types.TpmSupportValuesV20,
+			TagSpecifications: []types.TagSpecification{{ResourceType: types.ResourceTypeImage, Tags: cloud.SortedTags(map[string]string{cloud.BootMethodTag: "disk"})}},
+		})
+		image, err := c.copy(t.Context(), t, method, &cloud.Ledger{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		root := image.BlockDeviceMappings[0].Ebs
+		if image.KernelId != nil || !aws.ToBool(image.EnaSupport) || aws.ToString(image.SriovNetSupport) != "simple" || image.BootMode != types.BootModeValuesUefi ||
+			image.ImdsSupport != types.ImdsSupportValuesV20 || image.TpmSupport != types.TpmSupportValuesV20 || aws.ToBool(root.DeleteOnTermination) {
+			t.Errorf("%s: copy %+v of %+v", method, image, root)
+		}
+	}
+}
+
+// An AMI that boots only on Xen goes to a region without PV instances, but not to one
+// without any Xen instances.
+func TestCopyOfXenOnlyAMI(t *testing.T) {
+	c := newCopying(t, "eu-west-3", localec2.Options{})
+	c.imageID = cloudtest.RegisterAs(t, c.from, ec2.RegisterImageInput{
+		Name: aws.String("shim"), Architecture: types.ArchitectureValuesX8664, VirtualizationType: aws.String("hvm"),
+		TagSpecifications: []types.TagSpecification{{ResourceType: types.ResourceTypeImage, Tags: cloud.SortedTags(map[string]string{cloud.BootMethodTag: "pv-shim"})}},
+	})
+	var ledger cloud.Ledger
+	if _, err := c.copy(t.Context(), t, ami.CopyImage, &ledger); err != nil {
+		t.Error(err)
+	}
+	if _, err := ledger.Undo(t.Context()); err != nil {
+		t.Error(err)
+	}
+	cloudtest.HookCalls(c.to, func(action string, request *http.Request, send cloudtest.Send) (*http.Response, error) {
+		if action == "DescribeInstanceTypes" {
+			return cloudtest.Answer("<DescribeInstanceTypesResponse/>"), nil
+		}
+		return send(request)
+	})
+	_, err := c.copy(t.Context(), t, ami.CopyImage, &ledger)
+	cloudtest.WantError(t, err, "region eu-west-3 has no instance type that runs hvm images on Xen")
 }

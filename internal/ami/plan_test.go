@@ -26,7 +26,7 @@ func TestPlanRefuses(t *testing.T) {
 		{"unknown AKI", "us-east-1", func(r *ami.Request) { r.KernelID = "aki-00000000" }, []string{"look up kernel aki-00000000: us-east-1 has no such kernel image"}},
 		{"AKI of another region", "us-east-1", func(r *ami.Request) { r.KernelID = "aki-dc9ed9af" }, []string{"us-east-1 has no such kernel image"}},
 		{"AKI of the other width", "us-east-1", func(r *ami.Request) { r.KernelID = "aki-04206613" }, []string{"it is for i386 and the image is for x86_64"}},
-		{"no such region", "us-east-9", nil, []string{"check aws credentials"}},
+		{"no such region", "us-east-9", nil, []string{`unknown region "us-east-9"`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			server, s := cloudtest.Start(t, localec2.Options{}, test.region)

@@ -49,7 +49,7 @@ func ownSnapshots(ctx context.Context, s *cloud.Session, id string) ([]string, e
 		return nil, fmt.Errorf("this account has no such AMI in %s, and AMIs of other accounts are never removed: %w", s.Region, cloud.ErrGone)
 	}
 	var own []string
-	for _, id := range SnapshotIDs(images[0]) {
+	for _, id := range unique(SnapshotIDs(images[0])) {
 		if free, err := isFree(ctx, s, id, buildOf(images[0].Tags)); err != nil {
 			return nil, err
 		} else if free {
@@ -57,17 +57,6 @@ func ownSnapshots(ctx context.Context, s *cloud.Session, id string) ([]string, e
 		}
 	}
 	return own, nil
-}
-
-// SnapshotIDs are the snapshots of an AMI, each once.
-func SnapshotIDs(image types.Image) []string {
-	var ids []string
-	for _, mapping := range image.BlockDeviceMappings {
-		if mapping.Ebs != nil && aws.ToString(mapping.Ebs.SnapshotId) != "" {
-			ids = append(ids, *mapping.Ebs.SnapshotId)
-		}
-	}
-	return unique(ids)
 }
 
 // buildOf is the build that tags name, "" if there is none.

@@ -9,6 +9,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/ebs"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 )
@@ -30,6 +31,9 @@ func (n *Attempts) OnEC2(o *ec2.Options) { o.APIOptions = append(o.APIOptions, n
 // OnEBS makes a call of the EBS direct APIs count its attempts.
 func (n *Attempts) OnEBS(o *ebs.Options) { o.APIOptions = append(o.APIOptions, n.count) }
 
+// OnSSM makes a call of SSM count its attempts.
+func (n *Attempts) OnSSM(o *ssm.Options) { o.APIOptions = append(o.APIOptions, n.count) }
+
 func (n *Attempts) count(stack *middleware.Stack) error {
 	return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("CountAttempts",
 		func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
@@ -45,7 +49,7 @@ func (n *Attempts) Refused(err error) bool { return *n == 1 && (IsRefusal(err) |
 // so that repeating it may help.
 func IsTransient(err error) bool {
 	_, sent := errors.AsType[*smithy.OperationError](err)
-	return sent && !IsRefusal(err)
+	return sent && !IsRefusal(err) && !errors.Is(err, ErrNoMFACode) && !errors.Is(err, ErrMFACodeSpent)
 }
 
 // IsRefusal reports whether AWS declined a request. A server error (5xx) or a

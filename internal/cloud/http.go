@@ -40,10 +40,15 @@ const (
 
 // httpClient keeps one idle connection for each worker. With the SDK's default
 // of ten, the others would need a new handshake for every block.
-func httpClient() *awshttp.BuildableClient {
+func (o Options) httpClient() *awshttp.BuildableClient {
 	return awshttp.NewBuildableClient().
 		WithTimeout(requestTimeout).
-		WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = Workers })
+		WithTransportOptions(func(t *http.Transport) {
+			t.MaxIdleConnsPerHost = Workers
+			if o.InsecureTLS {
+				t.TLSClientConfig.InsecureSkipVerify = true
+			}
+		})
 }
 
 // forBlocks raises a client's timeout to the time that a block may take.

@@ -28,11 +28,19 @@ func (o Options) maxBackoff() time.Duration {
 	return o.MaxBackoff
 }
 
+// attempts is how often a call is sent: as the user wishes, or normally.
+func (o Options) attempts(normal int) int {
+	if o.Retries == 0 {
+		return normal
+	}
+	return o.Retries + 1
+}
+
 // controlRetryer doesn't repeat what EC2 has no capacity for. EC2 sends that with
 // status 500, but has no more capacity seconds later (aws/aws-sdk-ruby issue 568).
 func (o Options) controlRetryer() aws.Retryer {
 	return retry.NewStandard(func(s *retry.StandardOptions) {
-		s.MaxAttempts = ControlAttempts
+		s.MaxAttempts = o.attempts(ControlAttempts)
 		s.MaxBackoff = o.maxBackoff()
 		s.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(lacksCapacity)}, s.Retryables...)
 	})
@@ -43,7 +51,7 @@ func (o Options) controlRetryer() aws.Retryer {
 // has a limit of its own.
 func (o Options) blockRetryer() aws.Retryer {
 	return retry.NewStandard(func(s *retry.StandardOptions) {
-		s.MaxAttempts = blockAttempts
+		s.MaxAttempts = o.attempts(blockAttempts)
 		s.MaxBackoff = o.maxBackoff()
 		s.RateLimiter = ratelimit.None
 		s.Retryables = append(s.Retryables, retry.IsErrorRetryableFunc(isYoungSnapshot))

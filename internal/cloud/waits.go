@@ -37,6 +37,16 @@ type Waits struct {
 	// Delay is the first pause between two questions; it grows by half each time,
 	// up to MaxDelay.
 	Delay, MaxDelay time.Duration
+
+	Polling Polling
+}
+
+// Polling replaces the pauses and budgets of a wait. Zero fields replace nothing.
+type Polling struct {
+	// Delay is every pause between two questions.
+	Delay time.Duration
+	// Attempts is how often a question is asked, instead of the budget.
+	Attempts int
 }
 
 // DefaultWaits are for EC2 as it is. Snapshots of a few megabytes complete in
@@ -72,33 +82,66 @@ var DefaultWaits = Waits{
 
 // Await calls ask until it is done or fails, ctx ends, or the budget is spent. A
 // question that AWS could not answer (5xx, throttling, a lost connection) is
-// repeated. The error for a spent budget contains the last status.
+// repeated. The error for a spent budget contains the last status. The user's
+// [Polling] replaces the budget and the pauses.
 func (w Waits) Await(ctx context.Context, what string, budget time.Duration, ask func(context.Context) (status string, done bool, err error)) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, budget, fmt.Errorf("not done within %s", budget))
+	ctx, cancel := w.bounded(ctx, budget)
 	defer cancel()
-	delay, status := w.Delay, ""
-	for {
+	status := ""
+	for attempt, pause := 1, w.pauses(); ; attempt++ {
 		now, done, err := ask(ctx)
 		if err == nil || status == "" {
 			status = now // a question that was interrupted has no answer
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("wait for %s: %w; last state: %s", what, context.Cause(ctx), status)
+			break
 		}
 		if IsTransient(err) {
-			status = err.Error()
+			status = Plain(err).Error()
 		} else if err != nil {
 			return fmt.Errorf("wait for %s: %w", what, err)
 		}
 		if done {
 			return nil
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for %s: %w; last state: %s", what, context.Cause(ctx), status)
-		case <-time.After(delay):
+		if attempt == w.Polling.Attempts {
+			return fmt.Errorf("wait for %s: not done after %d checks, as {Polling} allows; last state: %s", what, attempt, status)
 		}
-		delay = min(delay+delay/2, w.MaxDelay)
+		if !sleep(ctx, pause()) {
+			break
+		}
+	}
+	return fmt.Errorf("wait for %s: %w; last state: %s", what, context.Cause(ctx), status)
+}
+
+// bounded returns a context that ends with the budget, if it counts.
+func (w Waits) bounded(ctx context.Context, budget time.Duration) (context.Context, context.CancelFunc) {
+	if w.Polling.Attempts > 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, budget, fmt.Errorf("not done within %s", budget))
+}
+
+// sleep waits for a pause. It returns false if ctx has ended before.
+func sleep(ctx context.Context, pause time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(pause):
+		return true
+	}
+}
+
+// pauses returns a function that returns the next pause between two questions.
+func (w Waits) pauses() func() time.Duration {
+	next := w.Delay
+	return func() time.Duration {
+		if w.Polling.Delay > 0 {
+			return w.Polling.Delay
+		}
+		now := next
+		next = min(next+next/2, w.MaxDelay)
+		return now
 	}
 }
 

@@ -1,7 +1,6 @@
 package component
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,6 +29,10 @@ const (
 	artifactState = "unikernel.artifact"
 	// holdState is asked for by [Hold].
 	holdState = "unikernel.hold"
+	// accessState holds how to reach the account, as JSON, secrets included. It
+	// exists only between the processes of one build: no artifact shows it, and
+	// Packer neither prints nor saves a state that it doesn't know.
+	accessState = "unikernel.access"
 	// ResultState holds the result of the smoke test, as JSON.
 	ResultState = "unikernel.smoke_test"
 	// generatedState holds the values of `build.NAME` in templates.
@@ -51,6 +54,7 @@ type AMI struct {
 // the source, and of each post-processor that passes the AMI on.
 type Artifact struct {
 	contents
+	access  Access
 	foreign map[string]any // states of another plugin's artifact, passed on
 	held    atomic.Bool
 	connect Connector
@@ -61,7 +65,6 @@ type contents struct {
 	Builder   string            `json:"builder"`
 	AMIs      map[string]AMI    `json:"amis"`  // by region
 	Owned     bool              `json:"owned"` // made by this build
-	Profile   string            `json:"profile,omitempty"`
 	Generated map[string]string `json:"generated,omitempty"`
 	Result    string            `json:"result,omitempty"` // of the smoke test
 }
@@ -70,19 +73,29 @@ type contents struct {
 func NewArtifact(access Access, amiOf AMI, generated map[string]string, connect Connector) *Artifact {
 	return &Artifact{
 		contents: contents{
-			Builder: BuilderID, Owned: true, Profile: access.Profile,
+			Builder: BuilderID, Owned: true,
 			AMIs: map[string]AMI{access.Region: amiOf}, Generated: generated,
 		},
-		connect: connect,
+		access: access, connect: connect,
 	}
 }
 
 // Existing returns the artifact of an AMI that was there before the build.
 func Existing(access Access, id string, connect Connector) *Artifact {
 	return &Artifact{
-		contents: contents{Builder: BuilderID, Profile: access.Profile, AMIs: map[string]AMI{access.Region: {ID: id}}},
-		connect:  connect,
+		contents: contents{Builder: BuilderID, AMIs: map[string]AMI{access.Region: {ID: id}}},
+		access:   access, connect: connect,
 	}
+}
+
+// ExistingIn returns the artifact of AMIs that were there before the build, by
+// region.
+func ExistingIn(access Access, ids map[string]string, connect Connector) *Artifact {
+	a := &Artifact{contents: contents{Builder: BuilderID, AMIs: map[string]AMI{}}, access: access, connect: connect}
+	for region, id := range ids {
+		a.AMIs[region] = AMI{ID: id}
+	}
+	return a
 }
 
 // Parse reads the artifact that a post-processor is given: one of this plugin,
@@ -94,7 +107,7 @@ func Parse(source packersdk.Artifact, connect Connector) (_ *Artifact, ok bool, 
 		if err := json.Unmarshal([]byte(text), &a.contents); err != nil {
 			return nil, false, fmt.Errorf("read artifact %s: %w: use the same version of the plugin for the whole build", source.Id(), err)
 		}
-		return a, true, nil
+		return a, true, a.readAccess(source)
 	}
 	a.Builder, a.AMIs = source.BuilderId(), map[string]AMI{}
 	for one := range strings.SplitSeq(source.Id(), ",") {
@@ -109,6 +122,16 @@ func Parse(source packersdk.Artifact, connect Connector) (_ *Artifact, ok bool, 
 		a.foreign[name] = source.State(name)
 	}
 	return a, true, nil
+}
+
+// readAccess reads how the source reached the account.
+func (a *Artifact) readAccess(source packersdk.Artifact) error {
+	text, _ := source.State(accessState).(string)
+	if err := json.Unmarshal([]byte(text), &a.access); err != nil {
+		return fmt.Errorf("read artifact %s: its access can't be read: use the same version of the plugin for the whole build", source.Id())
+	}
+	a.access.hideSecrets()
+	return nil
 }
 
 // Hold tells the artifact that its AMI, or its file, is not Packer's to
@@ -166,11 +189,9 @@ func (a *Artifact) State(name string) any {
 	case generatedState:
 		return orNil(a.Generated)
 	case artifactState:
-		text, err := json.Marshal(a.contents)
-		if err != nil {
-			return nil // strings and maps of strings always can be encoded
-		}
-		return string(text)
+		return encoded(a.contents)
+	case accessState:
+		return encoded(a.access)
 	case holdState:
 		a.held.Store(true)
 		return "held"
@@ -180,6 +201,15 @@ func (a *Artifact) State(name string) any {
 		}
 	}
 	return nil
+}
+
+// encoded is a value as JSON.
+func encoded(value any) any {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return nil // strings, numbers, and maps of strings always can be encoded
+	}
+	return string(text)
 }
 
 func orNil(values map[string]string) any {
@@ -211,7 +241,7 @@ func (a *Artifact) Destroy() error {
 	removed, err := a.Remove(context.Background())
 	log.Printf("[INFO] removed %s, as no post-processor keeps the artifact", strings.Join(removed, ", "))
 	if err != nil {
-		log.Printf("[ERROR] %v", err)
+		log.Printf("[ERROR] %v", Explain(err))
 	}
 	return err
 }
@@ -240,31 +270,40 @@ func (a *Artifact) Remove(ctx context.Context) (removed []string, err error) {
 
 // Session connects to one of the artifact's regions.
 func (a *Artifact) Session(ctx context.Context, region string) (*cloud.Session, error) {
-	return Access{Region: region, Profile: cmp.Or(a.AMIs[region].Profile, a.Profile)}.Connect(ctx, a.connect)
+	return a.SessionAs(ctx, region, a.AMIs[region].Profile)
+}
+
+// SessionAs connects to any region, with the credentials of a profile if it isn't
+// "".
+func (a *Artifact) SessionAs(ctx context.Context, region, profile string) (*cloud.Session, error) {
+	access := a.access.WithProfile(profile)
+	access.Region = region
+	return access.Connect(ctx, a.connect)
 }
 
 func (a *Artifact) copy() *Artifact {
-	return &Artifact{contents: a.contents, foreign: a.foreign, connect: a.connect}
+	return &Artifact{contents: a.contents, access: a.access, foreign: a.foreign, connect: a.connect}
 }
 
 // In returns the artifact in one region: the only one, or the one that access
-// names. Its profile, if there is one, replaces that of the source.
+// names. Its options replace those of the source.
 func (a *Artifact) In(access Access) (*Artifact, error) {
-	one := a.copy()
-	one.Profile = cmp.Or(access.Profile, a.AMIs[access.Region].Profile, a.Profile)
-	if access.Region == "" && len(a.AMIs) == 1 {
-		return one, nil
+	region := access.Region
+	if region == "" && len(a.AMIs) == 1 {
+		region = a.Regions()[0]
 	}
-	image, ok := a.AMIs[access.Region]
-	if access.Region == "" {
+	image, ok := a.AMIs[region]
+	if region == "" {
 		return nil, fmt.Errorf("the artifact has AMIs in %s: set region to one of them", strings.Join(a.Regions(), ", "))
 	}
 	if !ok {
 		return nil, fmt.Errorf("region is %q, and the artifact has AMIs in %s: set region to one of these", access.Region, strings.Join(a.Regions(), ", "))
 	}
+	one := a.copy()
+	one.access = access.over(a.access.WithProfile(image.Profile))
 	one.Owned = a.Owned && !image.Kept
 	image.Kept, image.Profile = false, ""
-	one.AMIs = map[string]AMI{access.Region: image}
+	one.AMIs = map[string]AMI{region: image}
 	return one, nil
 }
 

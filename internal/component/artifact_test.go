@@ -36,7 +36,7 @@ func TestParseOwnArtifact(t *testing.T) {
 			if err != nil || !ok {
 				t.Fatalf("ok %v, error %v", ok, err)
 			}
-			if diff := cmp.Diff(source.contents, parsed.contents); diff != "" {
+			if diff := cmp.Diff([]any{source.contents, source.access}, []any{parsed.contents, parsed.access}); diff != "" {
 				t.Error(diff)
 			}
 			for _, state := range []string{registryimage.ArtifactStateURI, generatedState, ResultState} {
@@ -118,7 +118,7 @@ func TestArtifactInOneRegion(t *testing.T) {
 		t.Fatal(err)
 	}
 	one, err := two.In(Access{Region: "eu-west-1", Profile: "prod"})
-	if err != nil || one.Id() != "eu-west-1:ami-3" || one.Profile != "prod" {
+	if err != nil || one.Id() != "eu-west-1:ami-3" || one.access.Profile != "prod" {
 		t.Errorf("%v, error %v", one, err)
 	}
 	for region, want := range map[string]string{"": "AMIs in eu-west-1, us-east-1: set region to one of them", "sa-east-1": `region is "sa-east-1"`} {
@@ -186,8 +186,8 @@ func TestWithCopies(t *testing.T) {
 			if one, err := all.In(Access{Region: "us-west-2"}); err != nil || one.Owned {
 				t.Errorf("owned %v, error %v", one.Owned, err)
 			}
-			if one, err := all.In(Access{Region: "us-east-1"}); err != nil || !one.Owned || one.Profile != "other" {
-				t.Errorf("owned %v, profile %s, error %v", one.Owned, one.Profile, err)
+			if one, err := all.In(Access{Region: "us-east-1"}); err != nil || !one.Owned || one.access.Profile != "other" {
+				t.Errorf("owned %v, profile %s, error %v", one.Owned, one.access.Profile, err)
 			}
 		})
 	}

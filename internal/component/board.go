@@ -60,7 +60,7 @@ func (b *Board) Step(region, step string) {
 	b.steps[region] = step
 }
 
-// Done says how a region's work has ended.
+// Done reports the outcome of a region.
 func (b *Board) Done(region, outcome string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -11,6 +11,7 @@ import (
 // options are the options that set the fields of requests to the cloud packages.
 var options = map[string]string{
 	"Region":             "region",
+	"Polling":            "aws_polling",
 	"Name":               "ami_name",
 	"KernelID":           "kernel_id",
 	"RootDevice":         "root_device_name",
@@ -54,8 +55,18 @@ func Explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	return cloud.Each(err, func(one error) error { return cloud.Worded(remedied(one), options) })
+	return cloud.Each(err, func(one error) error {
+		if _, done := errors.AsType[explained](one); done {
+			return one
+		}
+		return explained{cloud.Worded(cloud.Plain(remedied(one)), options)}
+	})
 }
+
+// An explained error has its final words.
+type explained struct{ error }
+
+func (e explained) Unwrap() error { return e.error }
 
 // remedied adds what only the Packer side knows.
 func remedied(err error) error {
@@ -69,8 +80,5 @@ func remedied(err error) error {
 		}
 		return fmt.Errorf("ami_name %w", err)
 	}
-	if _, ok := errors.AsType[cloud.NoCredentialsError](err); ok {
-		return fmt.Errorf("%w: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or profile, or run on a machine that has a role", err)
-	}
-	return err
+	return remediedAccess(err)
 }

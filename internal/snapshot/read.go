@@ -100,7 +100,7 @@ func (s *Stored) save(ctx context.Context, block ebstypes.Block, buffer []byte, 
 		return nil, nil //nolint:nilnil // a block of zeros
 	}
 	if _, err := file.WriteAt(buffer, int64(index)*disk.BlockSize); err != nil {
-		return nil, fmt.Errorf("keep block %d: %w", index, err)
+		return nil, fmt.Errorf("write block %d: %w", index, err)
 	}
 	return &disk.Block{Index: index, SHA256: sha256.Sum256(buffer)}, nil
 }
@@ -120,7 +120,7 @@ func (s *Stored) read(ctx context.Context, block ebstypes.Block, buffer []byte) 
 	}
 	sum := sha256.Sum256(buffer)
 	if got := base64.StdEncoding.EncodeToString(sum[:]); got != aws.ToString(answer.Checksum) {
-		return true, fmt.Errorf("its SHA-256 is %s, but EBS says %s", got, aws.ToString(answer.Checksum))
+		return true, fmt.Errorf("the SHA-256 of its data is %s, but EBS returned %s", got, aws.ToString(answer.Checksum))
 	}
 	return true, nil
 }

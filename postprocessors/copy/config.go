@@ -4,6 +4,7 @@
 package copy
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -75,10 +76,10 @@ type Config struct {
 	// Default: the profile of the AMI's region.
 	RegionProfiles map[string]string `mapstructure:"region_profiles"`
 
-	// How many regions to copy to at the same time, 1 to 32. Default: `10`: all
-	// regions with PV instances at once, with one to spare. A copy by EC2 costs a few
-	// calls a minute, and all uploads together send at most 32 blocks (16 MiB) at a
-	// time, so more regions need neither more memory nor a faster line.
+	// How many regions to copy to at the same time, 1 to 32. Default: `10`, enough
+	// for all regions with PV instances at once. A copy by EC2 costs a few calls a
+	// minute, and all uploads together send at most 32 blocks (16 MiB) at a time, so
+	// more regions don't use more memory.
 	Concurrency int `mapstructure:"concurrency"`
 	// How long the copy to one region may take, including waiting until fewer copies
 	// to that region are in progress. Default: `1h`.
@@ -119,7 +120,7 @@ func (c *Config) Prepare(raws ...any) error {
 	if c.Timeout == 0 {
 		c.Timeout = defaultTimeout
 	}
-	return component.Refuse(c.checkRegions(), c.checkAMI(), c.checkMethod(), c.checkKeys(), c.checkLimits())
+	return component.Refuse(errors.Join(c.CheckAccess()...), c.checkRegions(), c.checkAMI(), c.checkMethod(), c.checkKeys(), c.checkLimits())
 }
 
 // key returns the KMS key for a region; "" for the region's own.
@@ -128,6 +129,11 @@ func (c *Config) key(region string) string {
 		return key
 	}
 	return c.KMSKeyID
+}
+
+// mayUpload reports whether the disk may have to be read.
+func (c *Config) mayUpload() bool {
+	return c.Method != ami.CopyImage && !c.EncryptBoot && c.SnapshotCopyDurationMinutes == 0
 }
 
 // mayFail reports whether the build goes on if the copy to a region fails.

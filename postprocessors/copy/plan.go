@@ -86,7 +86,7 @@ func (r *release) connectTo(ctx context.Context, region string) (*cloud.Session,
 	connect := r.artifact.Session
 	if profile := r.config.RegionProfiles[region]; profile != "" {
 		connect = func(ctx context.Context, region string) (*cloud.Session, error) {
-			return component.Access{Region: region, Profile: profile}.Connect(ctx, r.connect)
+			return r.artifact.SessionAs(ctx, region, profile)
 		}
 	}
 	session, err := connect(ctx, region)

@@ -97,12 +97,14 @@ func (r *release) find(ctx context.Context, source packersdk.Artifact) (*compone
 		return nil, component.Explain(err)
 	}
 	id := r.artifact.AMIs[region].ID
-	r.source, err = ami.FindSource(ctx, session, id, r.config.Method != ami.CopyImage)
+	r.source, err = ami.FindSource(ctx, session, id, r.config.mayUpload())
 	if err != nil {
 		return nil, component.Explain(err)
 	}
 	if region == "" { // the SDK has found it
-		all = component.Existing(component.Access{Region: session.Region, Profile: r.config.Profile}, id, r.connect)
+		access := r.config.Access
+		access.Region = session.Region
+		all = component.Existing(access, id, r.connect)
 		r.artifact = all
 	}
 	return all, r.checkTested(id)

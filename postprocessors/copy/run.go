@@ -102,7 +102,7 @@ func (r *release) fetch(ctx context.Context) (_ *ami.LocalDisk, remove func(), e
 	}
 	file, err := os.CreateTemp("", "unikernel-copy-*.raw")
 	if err != nil {
-		return nil, nil, fmt.Errorf("keep the disk: %w", err)
+		return nil, nil, fmt.Errorf("create a file for the disk: %w", err)
 	}
 	_ = os.Remove(file.Name()) // a killed process leaves nothing; not on Windows, where an open file stays
 	remove = func() {

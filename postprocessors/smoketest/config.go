@@ -158,6 +158,7 @@ func (c *Config) Prepare(raws ...any) error {
 		}
 	}
 	_, errs := c.plans()
+	errs = append(errs, c.CheckAccess()...)
 	errs = append(errs, c.checkTimes(), c.checkSubject(), c.checkLaunch(), c.checkPlace(), c.checkDisk(), c.checkFiles())
 	known := slices.DeleteFunc(compact(errs), func(err error) bool { return strings.Contains(err.Error(), unknown) })
 	if all := packersdk.MultiErrorAppend(nil, known...); len(all.Errors) > 0 {

@@ -15,6 +15,7 @@ import (
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/check"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/instance"
 	"github.com/unikernel-ami/packer-plugin-unikernel/postprocessors/smoketest/report"
 )
@@ -123,7 +124,7 @@ func (t *trial) run(ctx context.Context) error {
 	left = errors.Join(left, t.settle(ctx))
 	if _, removed := t.removal(); !removed && t.tested && !cancelled {
 		if err := t.guest.tag(ctx, t.result.Verdict); err != nil {
-			t.ui.Error(err.Error())
+			t.ui.Error(component.Explain(err).Error())
 		}
 	}
 	return t.outcome(failure, errors.Join(left, t.write()))

@@ -17,6 +17,8 @@ type Account struct {
 	Invisible time.Duration
 
 	Tokens *token.Sealer
+
+	Sessions Sessions
 }
 
 // New returns an account that uses the given clock.

@@ -13,6 +13,7 @@ type Call struct {
 	Service   string
 	Action    string // set by the service's protocol
 	Region    string
+	AccessKey string // "" for a call without a signature
 	RequestID string
 	Start     time.Time // real time, for latency and the record
 	Resource  string    // id of the resource that the call is about, for the record

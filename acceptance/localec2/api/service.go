@@ -34,6 +34,9 @@ type Service struct {
 	// Open admits callers that have no permissions, as STS does.
 	Open bool
 
+	// Anonymous lists the actions that need no signature.
+	Anonymous []string
+
 	Protocol Protocol
 	Errors   Errors
 }
@@ -67,5 +70,6 @@ type Errors struct {
 	Signature func(f sigv4.Fault, region string) *Error // for a missing or invalid signature
 	Throttled *Error
 	Denied    string // code for a call that the caller has no permission for
+	Encoded   bool   // a denial has an encoded message, which STS can decode
 	Internal  string // code for a failure inside AWS
 }

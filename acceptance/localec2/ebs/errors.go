@@ -41,6 +41,8 @@ func signatureError(f sigv4.Fault, region string) *api.Error {
 		return api.Refuse(http.StatusForbidden, "InvalidSignatureException", "Signature expired: its date is more than 15 minutes from the present")
 	case sigv4.UnknownRegion:
 		return api.Refuse(http.StatusForbidden, "InvalidSignatureException", "Credential should be scoped to a valid region, not '%s'.", region)
+	case sigv4.SessionExpired:
+		return api.Refuse(http.StatusForbidden, "ExpiredTokenException", "The security token included in the request is expired")
 	case sigv4.Denied:
 		return fail("AccessDeniedException", "UNAUTHORIZED_ACCOUNT", "You are not authorized to perform this operation.")
 	}

@@ -42,6 +42,8 @@ func signatureError(f sigv4.Fault, region string) *api.Error {
 		return api.Bad("RequestExpired", "Request has expired.")
 	case sigv4.UnknownRegion:
 		return api.Refuse(http.StatusUnauthorized, "AuthFailure", "Credential should be scoped to a valid region, not '%s'.", region)
+	case sigv4.SessionExpired:
+		return api.Bad("RequestExpired", "Request has expired.")
 	case sigv4.Denied:
 		return unauthorized()
 	}

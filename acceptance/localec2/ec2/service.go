@@ -71,6 +71,7 @@ func (s *Service) API() *api.Service {
 		Errors: api.Errors{
 			Signature: signatureError,
 			Throttled: api.Refuse(http.StatusServiceUnavailable, "RequestLimitExceeded", "Request limit exceeded."),
+			Encoded:   true,
 			Denied:    "UnauthorizedOperation",
 			Internal:  "InternalError",
 		},

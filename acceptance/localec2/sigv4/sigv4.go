@@ -53,6 +53,7 @@ const (
 	UnknownKey
 	Denied
 	NotOptedIn
+	SessionExpired // of temporary keys; account.CheckSession finds it
 )
 
 // Check parses and checks the signature of a request.

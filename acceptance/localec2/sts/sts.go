@@ -1,4 +1,5 @@
-// Package sts implements GetCallerIdentity of AWS STS.
+// Package sts implements AWS STS: who a caller is, and temporary keys for roles
+// and MFA devices.
 package sts
 
 import (
@@ -6,26 +7,40 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/account"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/api"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/query"
-	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/regions"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/sigv4"
 )
 
 const namespace = "https://sts.amazonaws.com/doc/2011-06-15/"
 
-// New returns the service.
-func New(acct *account.Account) *api.Service {
+// service is STS. The lock of its reader guards it.
+type service struct {
+	acct     *account.Account
+	lifetime time.Duration
+	spent    map[string]bool // MFA codes that were used
+}
+
+// New returns the service. Sessions end after the lifetime, if it isn't zero,
+// whatever callers ask for.
+func New(acct *account.Account, lifetime time.Duration) *api.Service {
+	s := &service{acct: acct, lifetime: lifetime, spent: map[string]bool{}}
 	actions := map[string]query.Action{
-		"GetCallerIdentity": {Run: func(c *query.Call) (any, error) { return identityOf(acct, c.Region), nil }},
+		"GetCallerIdentity":          {Run: func(c *query.Call) (any, error) { return s.identity(c.AccessKey, c.Region), nil }},
+		"AssumeRole":                 {Run: permitted(s.assumeRole)},
+		"AssumeRoleWithWebIdentity":  {Run: s.assumeRoleWithWebIdentity},
+		"GetSessionToken":            {Run: permitted(s.getSessionToken)},
+		"DecodeAuthorizationMessage": {Run: permitted(s.decode)},
 	}
 	return &api.Service{
-		Name:     "sts",
-		Claims:   func(_ *http.Request, body []byte) bool { return strings.Contains(string(body), "Version=2011-06-15") },
-		Open:     true, // GetCallerIdentity needs no permission
-		Protocol: &protocol{query.Reader{Table: actions, Lock: &sync.Mutex{}}},
+		Name:      "sts",
+		Claims:    func(_ *http.Request, body []byte) bool { return strings.Contains(string(body), "Version=2011-06-15") },
+		Open:      true, // GetCallerIdentity needs no permission
+		Anonymous: []string{"AssumeRoleWithWebIdentity"},
+		Protocol:  &protocol{query.Reader{Table: actions, Lock: &sync.Mutex{}}},
 		Errors: api.Errors{
 			Signature: signatureError,
 			Throttled: api.Bad("Throttling", "Rate exceeded"),
@@ -35,18 +50,33 @@ func New(acct *account.Account) *api.Service {
 	}
 }
 
+// permitted refuses callers without permissions.
+func permitted(run func(*query.Call) (any, error)) func(*query.Call) (any, error) {
+	return func(c *query.Call) (any, error) {
+		if strings.HasPrefix(c.AccessKey, sigv4.DeniedKeyPrefix) {
+			return nil, denied("You are not authorized to perform: sts:%s", c.Action)
+		}
+		return run(c)
+	}
+}
+
+func denied(format string, args ...any) error {
+	return api.Refuse(http.StatusForbidden, "AccessDenied", format, args...)
+}
+
+func invalid(format string, args ...any) error {
+	return api.Bad("ValidationError", format, args...)
+}
+
 type callerIdentity struct {
 	Arn     string
 	UserID  string `xml:"UserId"`
 	Account string
 }
 
-func identityOf(acct *account.Account, region string) callerIdentity {
-	return callerIdentity{
-		Arn:     "arn:" + regions.Partition(region) + ":iam::" + acct.ID + ":user/localec2",
-		UserID:  "AIDALOCALEC2EXAMPLE00",
-		Account: acct.ID,
-	}
+func (s *service) identity(accessKey, region string) callerIdentity {
+	arn, id := s.acct.Principal(accessKey, region)
+	return callerIdentity{Arn: arn, UserID: id, Account: s.acct.ID}
 }
 
 // protocol is the Query protocol with STS's answers.
@@ -56,12 +86,23 @@ type metadata struct {
 	RequestID string `xml:"RequestId"`
 }
 
-// Write writes a caller's identity.
+// named is an XML element whose name isn't fixed.
+type named struct {
+	name  string
+	value any
+}
+
+// MarshalXML implements [xml.Marshaler].
+func (n named) MarshalXML(e *xml.Encoder, _ xml.StartElement) error {
+	return e.EncodeElement(n.value, xml.StartElement{Name: xml.Name{Local: n.name}})
+}
+
+// Write writes the result of an action.
 func (p *protocol) Write(w http.ResponseWriter, c *api.Call, result any) {
 	query.WriteXML(w, http.StatusOK, xml.Name{Space: namespace, Local: c.Action + "Response"}, struct {
-		Result   callerIdentity `xml:"GetCallerIdentityResult"`
-		Metadata metadata       `xml:"ResponseMetadata"`
-	}{result.(callerIdentity), metadata{c.RequestID}})
+		Result   named
+		Metadata metadata `xml:"ResponseMetadata"`
+	}{named{c.Action + "Result", result}, metadata{c.RequestID}})
 }
 
 // WriteError writes an error.
@@ -86,6 +127,8 @@ func signatureError(f sigv4.Fault, region string) *api.Error {
 		return api.Refuse(http.StatusForbidden, "SignatureDoesNotMatch", "Signature expired: its date is more than 15 minutes from the present")
 	case sigv4.UnknownRegion:
 		return api.Refuse(http.StatusForbidden, "SignatureDoesNotMatch", "Credential should be scoped to a valid region, not '%s'.", region)
+	case sigv4.SessionExpired:
+		return api.Refuse(http.StatusForbidden, "ExpiredToken", "The security token included in the request is expired")
 	}
 	return api.Refuse(http.StatusForbidden, "InvalidClientTokenId", "The security token included in the request is invalid.")
 }

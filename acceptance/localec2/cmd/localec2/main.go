@@ -30,6 +30,9 @@ call is logged to standard error. The server runs until it is interrupted.
 
 Any access key works, with two exceptions for tests: a key that begins with
 AKIDENIED has no permissions, and one that begins with AKIUNKNOWN is rejected.
+STS assumes any role of the account. A role whose name begins with mfa- needs a
+code of the device arn:aws:iam::ACCOUNT:mfa/localec2: 123456, 234567 or 345678,
+each of which works once. One that begins with denied- has no permissions.
 
 Instances boot under Xen in QEMU. Each gets its own address, starting at
 127.0.0.2, and accepts connections on the ports that its security groups allow.
@@ -129,6 +132,7 @@ func defineOptions(fs *flag.FlagSet, opts *localec2.Options) {
 	fs.DurationVar(&opts.Invisible, "invisible", opts.Invisible, "`time` before a new resource is visible to other calls")
 	fs.DurationVar(&opts.InstancePending, "instance-pending", opts.InstancePending, "minimum `time` an instance is pending")
 	fs.DurationVar(&opts.InstanceEnding, "instance-ending", opts.InstanceEnding, "minimum `time` an instance is stopping or shutting down")
+	fs.DurationVar(&opts.SessionLifetime, "session-lifetime", 0, "`time` that temporary keys last (default: as long as callers ask for)")
 	fs.BoolVar(&opts.NoInstances, "no-instances", false, "do not start guests; instances change state but never respond")
 	fs.IntVar(&opts.MemoryMiB, "memory", 0, "memory for all instances in `MiB` (default three quarters of the machine's)")
 	fs.StringVar(&opts.PVGRUB, "pvgrub", "", "pv-grub `file` to boot with, instead of pygrub")
