@@ -29,6 +29,28 @@ def sharing(ec2, refused, ami, snap):
     assert "DeprecationTime" not in ec2.describe_images(ImageIds=[ami])["Images"][0]
 `
 
+// boto3Templates is the part of boto3Script that makes launch templates.
+const boto3Templates = `
+def templates(ec2, refused, ami):
+    made = ec2.create_launch_template(LaunchTemplateName="web", LaunchTemplateData={"ImageId": ami})["LaunchTemplate"]
+    assert (made["LaunchTemplateName"], made["LatestVersionNumber"]) == ("web", 1), made
+    refused("InvalidLaunchTemplateName.AlreadyExistsException", 400, ec2.create_launch_template, LaunchTemplateName="web", LaunchTemplateData={"ImageId": ami})
+    for number in 2, 3:
+        version = ec2.create_launch_template_version(LaunchTemplateName="web", LaunchTemplateData={"InstanceType": "m1.small"})["LaunchTemplateVersion"]
+        assert version["VersionNumber"] == number and not version["DefaultVersion"], version
+    id = made["LaunchTemplateId"]
+    def numbers(**kw):
+        return [v["VersionNumber"] for v in ec2.describe_launch_template_versions(**kw)["LaunchTemplateVersions"]]
+    assert numbers(LaunchTemplateId=id) == [1, 2, 3]
+    assert numbers(LaunchTemplateId=id, Versions=["2"]) == [2]
+    assert numbers(Versions=["$Latest", "$Default"]) == [1, 3]
+    assert numbers(Versions=["$Latest", "$Default"], Filters=[{"Name": "image-id", "Values": [ami]}]) == [1]
+    refused("MissingParameter", 400, ec2.describe_launch_template_versions)
+    refused("InvalidLaunchTemplateName.NotFoundException", 400, ec2.delete_launch_template, LaunchTemplateName="other")
+    ec2.delete_launch_template(LaunchTemplateId=id)
+    refused("InvalidLaunchTemplateId.NotFound", 400, ec2.describe_launch_template_versions, LaunchTemplateId=id)
+`
+
 // newerThanBoto3 are the actions that Debian's boto3 doesn't know.
 // TestBlockPublicAccess calls them with the SDK.
 var newerThanBoto3 = []string{"GetImageBlockPublicAccessState", "EnableImageBlockPublicAccess", "DisableImageBlockPublicAccess"}

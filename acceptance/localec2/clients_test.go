@@ -255,6 +255,7 @@ tokyo.deregister_image(ImageId=copy)
 tokyo.delete_snapshot(SnapshotId=volume["SnapshotId"])
 sharing(ec2, refused, ami, snap)
 parameters(boto3.client("ssm", **kw), refused, ami)
+templates(ec2, refused, ami)
 ec2.deregister_image(ImageId=ami)
 ec2.delete_snapshot(SnapshotId=snap)
 ec2.delete_snapshot(SnapshotId=child)
@@ -286,7 +287,7 @@ func TestBoto3(t *testing.T) {
 		oracle.Missing(t, "python3-boto3 is not installed")
 	}
 	l := start(t, Options{NoInstances: true})
-	cmd := exec.Command(python, "-c", boto3Sharing+boto3Parameters+boto3Script)
+	cmd := exec.Command(python, "-c", boto3Sharing+boto3Parameters+boto3Templates+boto3Script)
 	cmd.Env = append(os.Environ(), l.Env()...)
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "all well") {

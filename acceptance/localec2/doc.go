@@ -32,9 +32,10 @@
 // groups; ModifySubnetAttribute (MapPublicIpOnLaunch), AttachInternetGateway,
 // DetachInternetGateway; DescribeRouteTables, CreateRoute and DeleteRoute (main
 // table only, to a gateway); and the four actions that authorize and revoke
-// security group rules. STS: GetCallerIdentity, AssumeRole,
-// AssumeRoleWithWebIdentity, GetSessionToken, DecodeAuthorizationMessage. EBS
-// direct APIs: all six.
+// security group rules; CreateLaunchTemplate, CreateLaunchTemplateVersion,
+// DescribeLaunchTemplateVersions and DeleteLaunchTemplate. STS: GetCallerIdentity,
+// AssumeRole, AssumeRoleWithWebIdentity, GetSessionToken,
+// DecodeAuthorizationMessage. EBS direct APIs: all six.
 //
 // # Who may call
 //
@@ -226,6 +227,8 @@
 //     can hold them ([Options].MemoryMiB), then InsufficientInstanceCapacity.
 //   - A paravirtual image without a kernel can't be launched (MissingParameter);
 //     the error that EC2 returns is not known.
+//   - Launch templates have an image and an instance type, which are not checked.
+//     The first version is the default one. Instances can't be launched from them.
 //   - Parameters are standard ones of the types String and StringList, without
 //     policies, patterns, labels and filters; tags are checked and discarded. A
 //     value of the data type aws:ec2:image must be an AMI's id. As on AWS, it is
@@ -241,7 +244,7 @@
 //
 //	api        the seam: call, service, protocol, error
 //	query      the Query protocol with forms, XML, filters, pages and tags
-//	ec2        EC2: regions and tags; network, image and instance below it
+//	ec2        EC2: regions and tags; network, image, instance and template below it
 //	ebs        the EBS direct APIs
 //	ssm        parameters of Systems Manager
 //	sts        STS: callers, roles and MFA

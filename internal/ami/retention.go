@@ -43,21 +43,21 @@ func (r Retention) young(image types.Image, now time.Time) bool {
 }
 
 // InUse returns the AMIs among the given ones that instances of the account in a
-// region were launched from, running or stopped.
+// region were launched from, running or stopped, and those in the default or the
+// latest version of a launch template.
 func InUse(ctx context.Context, s *cloud.Session, images []types.Image) (map[string]bool, error) {
-	var ids []string
-	for _, image := range images {
-		ids = append(ids, aws.ToString(image.ImageId))
-	}
 	used := map[string]bool{}
-	if len(ids) == 0 {
+	if len(images) == 0 {
 		return used, nil
 	}
-	pager := ec2.NewDescribeInstancesPaginator(s.EC2, &ec2.DescribeInstancesInput{Filters: []types.Filter{
-		cloud.Filter("image-id", ids...),
-		cloud.Filter("instance-state-name", "pending", "running", "shutting-down", "stopping", "stopped"),
+	ids := cloud.Filter("image-id")
+	for _, image := range images {
+		ids.Values = append(ids.Values, aws.ToString(image.ImageId))
+	}
+	instances := ec2.NewDescribeInstancesPaginator(s.EC2, &ec2.DescribeInstancesInput{Filters: []types.Filter{
+		ids, cloud.Filter("instance-state-name", "pending", "running", "shutting-down", "stopping", "stopped"),
 	}})
-	found, err := cloud.All(ctx, pager, func(page *ec2.DescribeInstancesOutput) []types.Reservation { return page.Reservations })
+	found, err := cloud.All(ctx, instances, func(page *ec2.DescribeInstancesOutput) []types.Reservation { return page.Reservations })
 	if err != nil {
 		return nil, fmt.Errorf("look up instances of earlier AMIs in %s: %w", s.Region, err)
 	}
@@ -65,6 +65,18 @@ func InUse(ctx context.Context, s *cloud.Session, images []types.Image) (map[str
 		for _, instance := range reservation.Instances {
 			used[aws.ToString(instance.ImageId)] = true
 		}
+	}
+	templates := ec2.NewDescribeLaunchTemplateVersionsPaginator(s.EC2, &ec2.DescribeLaunchTemplateVersionsInput{
+		Versions: []string{"$Default", "$Latest"}, Filters: []types.Filter{ids},
+	})
+	versions, err := cloud.All(ctx, templates, func(page *ec2.DescribeLaunchTemplateVersionsOutput) []types.LaunchTemplateVersion {
+		return page.LaunchTemplateVersions
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look up launch templates with earlier AMIs in %s: %w", s.Region, err)
+	}
+	for _, version := range versions {
+		used[aws.ToString(version.LaunchTemplateData.ImageId)] = true
 	}
 	return used, nil
 }

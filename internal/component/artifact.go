@@ -307,6 +307,13 @@ func (a *Artifact) In(access Access) (*Artifact, error) {
 	return one, nil
 }
 
+// With returns the artifact with access options that replace those of the source.
+func (a *Artifact) With(access Access) *Artifact {
+	one := a.copy()
+	one.access = access.over(a.access)
+	return one
+}
+
 // WithCopies returns the artifact with copies of its AMI in further regions, which
 // it owns unless they are marked as kept.
 func (a *Artifact) WithCopies(copies map[string]AMI) *Artifact {

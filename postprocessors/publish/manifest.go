@@ -110,7 +110,7 @@ func (r *release) writeManifest(now time.Time) error {
 // replace writes a file that everybody may read, all of it or nothing.
 func replace(path string, text []byte) error {
 	temporary := path + ".new"
-	if err := os.WriteFile(temporary, text, 0o644); err != nil { //nolint:gosec // a manifest is published
+	if err := os.WriteFile(temporary, text, 0o644); err != nil {
 		return err
 	}
 	return os.Rename(temporary, path)

@@ -9,7 +9,6 @@
 package publish
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 
@@ -70,7 +69,7 @@ func (p *PostProcessor) artifact(source packersdk.Artifact) (*component.Artifact
 		if artifact, err = artifact.In(p.config.Access); err != nil {
 			return nil, fmt.Errorf("publish %s: %w", source.Id(), err)
 		}
+		return artifact, nil
 	}
-	artifact.Profile = cmp.Or(p.config.Profile, artifact.Profile)
-	return artifact, nil
+	return artifact.With(p.config.Access), nil
 }

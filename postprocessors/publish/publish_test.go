@@ -393,6 +393,7 @@ func TestPrune(t *testing.T) {
 	launched, named := a.bake("web-1.0", "passed"), a.bake("web-1.1", "passed")
 	a.set(30)
 	a.bake("web-1.2", "passed")
+	templated := a.bake("web-1.2.1", "passed")
 	cloudtest.RegisterAs(t, s, ec2.RegisterImageInput{Name: aws.String("web-0.9"), VirtualizationType: aws.String("hvm"), Architecture: types.ArchitectureValuesX8664})
 	a.bake("web-canary-1.0", "passed")
 	a.set(5)
@@ -406,9 +407,15 @@ func TestPrune(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, err = s.EC2.CreateLaunchTemplate(t.Context(), &ec2.CreateLaunchTemplateInput{
+		LaunchTemplateName: aws.String("web"), LaunchTemplateData: &types.RequestLaunchTemplateData{ImageId: aws.String(templated["us-east-1"])},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	before := a.state()
 	shown, err := a.publish(t.Context(), ids, block{"prune": block{"keep_days": 7, "dry_run": true}})
-	if err != nil || strings.Count(shown, "would remove") != 4 {
+	if err != nil || strings.Count(shown, "would remove") != 5 {
 		t.Errorf("%v\n%s", err, shown)
 	}
 	if diff := cmp.Diff(before, a.state()); diff != "" {
@@ -417,14 +424,14 @@ func TestPrune(t *testing.T) {
 	if shown, err = a.publish(t.Context(), ids, block{"prune": block{"keep_days": 7}}); err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(shown, "is kept: an instance or an SSM parameter uses it"); n != 2 {
+	if n := strings.Count(shown, "is kept: an instance, a launch template or an SSM parameter uses it"); n != 3 {
 		t.Errorf("%d are kept:\n%s", n, shown)
 	}
 	var left []string
 	for _, image := range a.server.Resources()["us-east-1"].Images {
 		left = append(left, image.Name)
 	}
-	if diff := cmp.Diff([]string{"web-1.0", "web-1.1", "web-0.9", "web-canary-1.0", "web-1.3", "web-1.4"}, left); diff != "" {
+	if diff := cmp.Diff([]string{"web-1.0", "web-1.1", "web-1.2.1", "web-0.9", "web-canary-1.0", "web-1.3", "web-1.4"}, left); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -184,7 +184,7 @@ func (r *release) pruneRegion(ctx context.Context, t *target) error {
 		return err
 	}
 	for _, image := range used {
-		r.ui.Say(fmt.Sprintf("%s: %s (%s) is kept: an instance or an SSM parameter uses it", t.session.Region, aws.ToString(image.ImageId), aws.ToString(image.Name)))
+		r.ui.Say(fmt.Sprintf("%s: %s (%s) is kept: an instance, a launch template or an SSM parameter uses it", t.session.Region, aws.ToString(image.ImageId), aws.ToString(image.Name)))
 	}
 	var errs []error
 	for _, image := range remove {

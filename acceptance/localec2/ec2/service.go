@@ -1,6 +1,6 @@
 // Package ec2 implements the EC2 Query API, version 2016-11-15. Regions and
 // tags are here; the other actions are in packages by subject: network, image
-// (with snapshots) and instance.
+// (with snapshots), instance and template.
 package ec2
 
 import (
@@ -16,6 +16,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2/image"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2/instance"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2/network"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2/template"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/guest"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/query"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/snapshot"
@@ -45,12 +46,13 @@ type Service struct {
 	images    *image.Images
 	networks  *network.Networks
 	instances *instance.Instances
+	templates *template.Templates
 }
 
 // New returns the service with nothing but Amazon's kernels and the default
 // VPCs. Instances run on the given host.
 func New(acct *account.Account, snapshots *snapshot.Store, host *guest.Host, opts Options) *Service {
-	s := &Service{acct: acct, snapshots: snapshots}
+	s := &Service{acct: acct, snapshots: snapshots, templates: template.New(acct)}
 	s.images = image.New(acct, snapshots, opts.ImagePending, opts.Copies)
 	s.networks = network.New(acct, opts.PublicAddresses)
 	s.instances = instance.New(acct, s.images, s.networks, host, &s.mu, opts.Instances)
@@ -59,7 +61,7 @@ func New(acct *account.Account, snapshots *snapshot.Store, host *guest.Host, opt
 
 // API returns the service's description for the server.
 func (s *Service) API() *api.Service {
-	tables := slices.Concat(s.images.Actions(), s.networks.Actions(), s.instances.Actions(),
+	tables := slices.Concat(s.images.Actions(), s.networks.Actions(), s.instances.Actions(), s.templates.Actions(),
 		[]map[string]query.Action{s.regionActions(), s.tagActions()})
 	all := map[string]query.Action{}
 	for _, t := range tables {

@@ -101,7 +101,7 @@ func (f *filler) fill(v reflect.Value, name string) {
 func (f *filler) text(v reflect.Value, name string) {
 	text := fmt.Sprintf("value-%d-", f.n)
 	switch name {
-	case "startTime", "completionTime,omitempty", "launchTime", "timestamp,omitempty", "attachTime", "ebs>attachTime":
+	case "startTime", "createTime", "completionTime,omitempty", "launchTime", "timestamp,omitempty", "attachTime", "ebs>attachTime":
 		text = time.Unix(int64(f.n)*1000, 0).UTC().Format(time.RFC3339)
 	case "messageSet":
 		return // always an empty list
