@@ -62,6 +62,11 @@ var layers = []layer{
 		forbidden: []string{module + "builder", module + "acceptance"},
 	},
 	{
+		name:      "data sources know no other component",
+		dirs:      []string{"datasources"},
+		forbidden: []string{module + "builder", module + "postprocessors", module + "acceptance"},
+	},
+	{
 		name:      "sources know no post-processor",
 		dirs:      []string{"builder"},
 		forbidden: []string{module + "postprocessors", module + "acceptance"},
@@ -73,7 +78,7 @@ var layers = []layer{
 	},
 	{
 		name:      "only the plugin's components are parts of Packer",
-		dirs:      []string{"builder", "postprocessors", "plugin", "internal/component"},
+		dirs:      []string{"builder", "postprocessors", "datasources", "plugin", "internal/component"},
 		others:    true,
 		forbidden: []string{packerSDK},
 	},
@@ -97,6 +102,7 @@ func TestLayers(t *testing.T) {
 func TestLayerViolations(t *testing.T) {
 	deps := map[string][]string{
 		module + "builder/ami":               {awsModules + "smithy-go", packerSDK + "packer", module + "postprocessors/smoketest"},
+		module + "datasources/pvgrub":        {packerSDK + "packer", module + "builder/ami"},
 		module + "internal/ami":              {awsModules + "smithy-go", module + "acceptance/localec2"},
 		module + "internal/check":            {awsModules + "smithy-go"},
 		module + "internal/cloud":            {module + "internal/ami"},
@@ -115,6 +121,7 @@ func TestLayerViolations(t *testing.T) {
 		{"internal/ami -> " + module + "acceptance/localec2"},
 		{"internal/cloud -> " + module + "internal/ami"},
 		{"postprocessors/smoketest -> " + module + "builder/ami"},
+		{"datasources/pvgrub -> " + module + "builder/ami"},
 		{"builder/ami -> " + module + "postprocessors/smoketest"},
 		{"internal/component -> " + module + "builder/ami"},
 		{"xenpv/cmd/xenpv -> " + packerSDK + "packer"},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/builder/ami"
 	"github.com/unikernel-ami/packer-plugin-unikernel/builder/disk"
+	"github.com/unikernel-ami/packer-plugin-unikernel/datasources/pvgrub"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/lifeline"
 	copyami "github.com/unikernel-ami/packer-plugin-unikernel/postprocessors/copy"
@@ -35,6 +36,7 @@ func main() {
 	set.RegisterPostProcessor("copy", component.DiscreetPostProcessor(new(copyami.PostProcessor)))
 	set.RegisterPostProcessor("publish", component.DiscreetPostProcessor(&publish.PostProcessor{Version: Version}))
 	set.RegisterPostProcessor("smoke-test", component.DiscreetPostProcessor(&smoketest.PostProcessor{Version: Version}))
+	set.RegisterDatasource("pvgrub", component.DiscreetDatasource(new(pvgrub.Datasource)))
 	set.SetVersion(version.NewPluginVersion(Version, prerelease, ""))
 	// A terminal that goes takes Packer with it, whose end cuts our output off:
 	// neither may end us before what was made is taken back.

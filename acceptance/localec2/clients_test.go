@@ -96,7 +96,10 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.httpsession import URLLib3Session
 from botocore.exceptions import ClientError
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.httpsession import URLLib3Session
 kw = dict(endpoint_url=os.environ["AWS_ENDPOINT_URL"], region_name="eu-west-1", config=Config(retries={"max_attempts": 0}))
 ec2, ebs, sts = (boto3.client(s, **kw) for s in ("ec2", "ebs", "sts"))
 assert sts.get_caller_identity()["Account"] == "123456789012"
@@ -224,7 +227,26 @@ assert card["PrivateIpAddress"] == "10.0.0.7" and card["TagSet"][0]["Value"] == 
 assert found["BlockDeviceMappings"][0]["Ebs"]["DeleteOnTermination"], found
 assert ec2.describe_instance_status(InstanceIds=[instance])["InstanceStatuses"][0]["InstanceState"]["Name"] == "running"
 assert "-no-instances" in ec2.get_console_output(InstanceId=instance)["Output"]
+assert found["MetadataOptions"]["HttpTokens"] == "optional" and found["Placement"]["Tenancy"] == "default" and not found["EbsOptimized"], found
 refused("DependencyViolation", 400, ec2.delete_security_group, GroupId=group)
+def signed(**parameters):  # Debian's boto3 is older than these actions
+    request = AWSRequest("POST", kw["endpoint_url"], data={"Version": "2016-11-15", **parameters})
+    SigV4Auth(boto3.Session().get_credentials(), "ec2", "eu-west-1").add_auth(request)
+    answer = URLLib3Session().send(request.prepare())
+    assert answer.status_code == 200, answer.text
+    return answer.text
+assert "<return>true</return>" in signed(Action="ModifyInstanceMetadataDefaults", HttpTokensEnforced="enabled")
+assert "<httpTokensEnforced>enabled</httpTokensEnforced>" in signed(Action="GetInstanceMetadataDefaults")
+again = dict(ImageId=ami, InstanceType="m1.small", MinCount=1, MaxCount=1, SubnetId=subnet, Placement={"Tenancy": "dedicated"})
+refused("UnsupportedOperation", 400, ec2.run_instances, **again)
+second = ec2.run_instances(MetadataOptions={"HttpTokens": "required", "HttpPutResponseHopLimit": 2, "InstanceMetadataTags": "enabled"}, **again)["Instances"][0]
+assert second["MetadataOptions"]["HttpTokens"] == "required" and second["MetadataOptions"]["HttpPutResponseHopLimit"] == 2, second
+assert second["Placement"]["Tenancy"] == "dedicated", second
+ec2.terminate_instances(InstanceIds=[second["InstanceId"]])
+signed(Action="ModifyInstanceMetadataDefaults", HttpTokensEnforced="disabled")
+refused("Unsupported", 400, ec2.run_instances, **{**again, "EbsOptimized": True})
+refused("InvalidHostID.NotFound", 400, ec2.run_instances, **{**again, "Placement": {"HostId": "h-0123456789abcdef0"}})
+assert ec2.describe_instance_types(InstanceTypes=["m1.large"])["InstanceTypes"][0]["EbsInfo"]["EbsOptimizedSupport"] == "supported"
 ec2.reboot_instances(InstanceIds=[instance])
 ec2.stop_instances(InstanceIds=[instance])
 ec2.get_waiter("instance_stopped").wait(InstanceIds=[instance])

@@ -1,6 +1,7 @@
 // Package localec2 is a local EC2: one HTTP server on the loopback
 // interface that speaks the EC2 Query API (version 2016-11-15), the EBS direct
-// APIs, the Parameter Store of SSM, and STS. With it, "packer build", the AWS SDKs, awscli and boto3 create
+// APIs, the Parameter Store of SSM, and STS. With it, "packer build", the AWS
+// SDKs, awscli and boto3 create
 // AMIs and run instances of them without an AWS account. The program
 // cmd/localec2 serves it to scripts.
 //
@@ -27,15 +28,18 @@
 // DescribeRegions, DescribeAvailabilityZones, DescribeInstanceTypes,
 // DescribeInstanceTypeOfferings; RunInstances, DescribeInstances,
 // DescribeInstanceStatus, StartInstances, StopInstances, RebootInstances,
-// TerminateInstances, GetConsoleOutput, DescribeNetworkInterfaces; the actions
-// that create, describe and delete VPCs, subnets, internet gateways and security
-// groups; ModifySubnetAttribute (MapPublicIpOnLaunch), AttachInternetGateway,
-// DetachInternetGateway; DescribeRouteTables, CreateRoute and DeleteRoute (main
-// table only, to a gateway); and the four actions that authorize and revoke
-// security group rules; CreateLaunchTemplate, CreateLaunchTemplateVersion,
-// DescribeLaunchTemplateVersions and DeleteLaunchTemplate. STS: GetCallerIdentity,
-// AssumeRole, AssumeRoleWithWebIdentity, GetSessionToken,
-// DecodeAuthorizationMessage. EBS direct APIs: all six.
+// TerminateInstances, GetConsoleOutput, DescribeNetworkInterfaces,
+// GetInstanceMetadataDefaults, ModifyInstanceMetadataDefaults; the actions
+// that create, describe and delete VPCs, subnets, internet gateways and
+// security groups; ModifySubnetAttribute (MapPublicIpOnLaunch),
+// AttachInternetGateway, DetachInternetGateway; DescribeRouteTables,
+// CreateRoute and DeleteRoute (main table only, to a gateway); and the four
+// actions that authorize and revoke security group rules; CreateLaunchTemplate,
+// CreateLaunchTemplateVersion, DescribeLaunchTemplateVersions and
+// DeleteLaunchTemplate. STS: GetCallerIdentity, AssumeRole,
+// AssumeRoleWithWebIdentity, GetSessionToken, DecodeAuthorizationMessage. EBS
+// direct APIs: all six. SSM: PutParameter, GetParameter, GetParameters,
+// GetParametersByPath, DeleteParameter and DeleteParameters.
 //
 // # Who may call
 //
@@ -209,7 +213,16 @@
 //   - Rules for IPv6 and for outbound traffic are stored but have no effect.
 //   - There is no metadata service: 169.254.169.254 is outside the guest's
 //     subnet, where QEMU's network can't answer. User data is checked and
-//     discarded.
+//     discarded. The service's options are checked and shown. They come from the
+//     request, the account's defaults (ModifyInstanceMetadataDefaults) or the
+//     image, in this order. With HttpTokensEnforced, a launch that doesn't require
+//     IMDSv2 is refused with AWS's documented UnsupportedOperation. There are no
+//     declarative policies.
+//   - There are no Dedicated Hosts: a host is InvalidHostID.NotFound, the tenancy
+//     "host" is InsufficientHostCapacity. "dedicated" is shown, and has no effect.
+//     The codes for contradictory placements are assumed
+//     (InvalidParameterCombination), as is that of an unknown host resource group
+//     (InvalidParameterValue).
 //   - Callers reach a guest from its own subnet, so a guest with a wrong gateway,
 //     or none, answers anyway.
 //   - Instances don't reach each other at their private addresses.

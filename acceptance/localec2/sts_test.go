@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ebs"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
 )
@@ -29,7 +30,7 @@ func (l *lab) with(keys *types.Credentials) *lab {
 		Credentials: credentials.NewStaticCredentialsProvider(*keys.AccessKeyId, *keys.SecretAccessKey, *keys.SessionToken),
 		Retryer:     func() aws.Retryer { return aws.NopRetryer{} },
 	}
-	return &lab{l.Running, l.t, l.ctx, ec2.NewFromConfig(cfg), ebs.NewFromConfig(cfg), sts.NewFromConfig(cfg)}
+	return &lab{l.Running, l.t, l.ctx, ec2.NewFromConfig(cfg), ebs.NewFromConfig(cfg), sts.NewFromConfig(cfg), ssm.NewFromConfig(cfg)}
 }
 
 // assume assumes a role and returns its keys.

@@ -103,10 +103,10 @@ func (c *Config) Prepare(raws ...any) error {
 	errs = packersdk.MultiErrorAppend(errs, c.checkGroups()...)
 	errs = packersdk.MultiErrorAppend(errs, c.checkHVM(c.BootMethod)...)
 	c.ForceDeregister = c.ForceDeregister || c.PackerForce
-	if errs != nil && len(errs.Errors) > 0 {
-		return errs
+	if errs == nil {
+		return nil
 	}
-	return nil
+	return component.Refuse(errs.Errors...)
 }
 
 // noEnvironment is the value of an environment that is not set. In a condition it

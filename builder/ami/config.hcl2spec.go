@@ -6,6 +6,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hcldec"
 	"github.com/hashicorp/packer-plugin-sdk/template/config"
 	"github.com/unikernel-ami/packer-plugin-unikernel/builder/common"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
 	"github.com/zclconf/go-cty/cty"
 )
 
@@ -53,67 +54,86 @@ func (*FlatBlockDevice) HCL2Spec() map[string]hcldec.Spec {
 // FlatConfig is an auto-generated flat version of Config.
 // Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
 type FlatConfig struct {
-	PackerBuildName          *string                       `mapstructure:"packer_build_name" cty:"packer_build_name" hcl:"packer_build_name"`
-	PackerBuilderType        *string                       `mapstructure:"packer_builder_type" cty:"packer_builder_type" hcl:"packer_builder_type"`
-	PackerCoreVersion        *string                       `mapstructure:"packer_core_version" cty:"packer_core_version" hcl:"packer_core_version"`
-	PackerDebug              *bool                         `mapstructure:"packer_debug" cty:"packer_debug" hcl:"packer_debug"`
-	PackerForce              *bool                         `mapstructure:"packer_force" cty:"packer_force" hcl:"packer_force"`
-	PackerOnError            *string                       `mapstructure:"packer_on_error" cty:"packer_on_error" hcl:"packer_on_error"`
-	PackerUserVars           map[string]string             `mapstructure:"packer_user_variables" cty:"packer_user_variables" hcl:"packer_user_variables"`
-	PackerSensitiveVars      []string                      `mapstructure:"packer_sensitive_variables" cty:"packer_sensitive_variables" hcl:"packer_sensitive_variables"`
-	Image                    *string                       `mapstructure:"image" required:"true" cty:"image" hcl:"image"`
-	ImageChecksum            *string                       `mapstructure:"image_checksum" cty:"image_checksum" hcl:"image_checksum"`
-	ImageMember              *string                       `mapstructure:"image_member" cty:"image_member" hcl:"image_member"`
-	MaxImageSize             *int64                        `mapstructure:"max_image_size" cty:"max_image_size" hcl:"max_image_size"`
-	BuildCommand             *string                       `mapstructure:"build_command" cty:"build_command" hcl:"build_command"`
-	BuildDirectory           *string                       `mapstructure:"build_directory" cty:"build_directory" hcl:"build_directory"`
-	BuildTimeout             *string                       `mapstructure:"build_timeout" cty:"build_timeout" hcl:"build_timeout"`
-	Cmdline                  *string                       `mapstructure:"cmdline" cty:"cmdline" hcl:"cmdline"`
-	Ramdisk                  *string                       `mapstructure:"ramdisk" cty:"ramdisk" hcl:"ramdisk"`
-	Modules                  []common.FlatModule           `mapstructure:"module" cty:"module" hcl:"module"`
-	Files                    map[string]string             `mapstructure:"files" cty:"files" hcl:"files"`
-	Layout                   *string                       `mapstructure:"layout" cty:"layout" hcl:"layout"`
-	Compress                 *string                       `mapstructure:"compress" cty:"compress" hcl:"compress"`
-	BootMethod               *string                       `mapstructure:"boot_method" cty:"boot_method" hcl:"boot_method"`
-	Shim                     *string                       `mapstructure:"shim" cty:"shim" hcl:"shim"`
-	Region                   *string                       `mapstructure:"region" cty:"region" hcl:"region"`
-	Profile                  *string                       `mapstructure:"profile" cty:"profile" hcl:"profile"`
-	Tags                     map[string]string             `mapstructure:"tags" cty:"tags" hcl:"tags"`
-	Tag                      []config.FlatKeyValue         `mapstructure:"tag" cty:"tag" hcl:"tag"`
-	SnapshotTags             map[string]string             `mapstructure:"snapshot_tags" cty:"snapshot_tags" hcl:"snapshot_tags"`
-	SnapshotTag              []config.FlatKeyValue         `mapstructure:"snapshot_tag" cty:"snapshot_tag" hcl:"snapshot_tag"`
-	RootDeviceName           *string                       `mapstructure:"root_device_name" cty:"root_device_name" hcl:"root_device_name"`
-	VolumeSize               *int32                        `mapstructure:"volume_size" cty:"volume_size" hcl:"volume_size"`
-	VolumeType               *string                       `mapstructure:"volume_type" cty:"volume_type" hcl:"volume_type"`
-	IOPS                     *int32                        `mapstructure:"iops" cty:"iops" hcl:"iops"`
-	Throughput               *int32                        `mapstructure:"throughput" cty:"throughput" hcl:"throughput"`
-	DeleteOnTermination      *bool                         `mapstructure:"delete_on_termination" cty:"delete_on_termination" hcl:"delete_on_termination"`
-	BlockDevices             []FlatBlockDevice             `mapstructure:"ami_block_device_mappings" cty:"ami_block_device_mappings" hcl:"ami_block_device_mappings"`
-	DataVolumes              []FlatDataVolume              `mapstructure:"volume" cty:"volume" hcl:"volume"`
-	EncryptBoot              *bool                         `mapstructure:"encrypt_boot" cty:"encrypt_boot" hcl:"encrypt_boot"`
-	KMSKeyID                 *string                       `mapstructure:"kms_key_id" cty:"kms_key_id" hcl:"kms_key_id"`
-	AMIUsers                 []string                      `mapstructure:"ami_users" cty:"ami_users" hcl:"ami_users"`
-	AMIGroups                []string                      `mapstructure:"ami_groups" cty:"ami_groups" hcl:"ami_groups"`
-	AMIOrgARNs               []string                      `mapstructure:"ami_org_arns" cty:"ami_org_arns" hcl:"ami_org_arns"`
-	AMIOUARNs                []string                      `mapstructure:"ami_ou_arns" cty:"ami_ou_arns" hcl:"ami_ou_arns"`
-	AMIProductCodes          []string                      `mapstructure:"ami_product_codes" cty:"ami_product_codes" hcl:"ami_product_codes"`
-	SnapshotUsers            []string                      `mapstructure:"snapshot_users" cty:"snapshot_users" hcl:"snapshot_users"`
-	SnapshotGroups           []string                      `mapstructure:"snapshot_groups" cty:"snapshot_groups" hcl:"snapshot_groups"`
-	ForceDeregister          *bool                         `mapstructure:"force_deregister" cty:"force_deregister" hcl:"force_deregister"`
-	ForceDeleteSnapshot      *bool                         `mapstructure:"force_delete_snapshot" cty:"force_delete_snapshot" hcl:"force_delete_snapshot"`
-	DeprecateAt              *string                       `mapstructure:"deprecate_at" cty:"deprecate_at" hcl:"deprecate_at"`
-	DeregistrationProtection *FlatDeregistrationProtection `mapstructure:"deregistration_protection" cty:"deregistration_protection" hcl:"deregistration_protection"`
-	SkipCreateAMI            *bool                         `mapstructure:"skip_create_ami" cty:"skip_create_ami" hcl:"skip_create_ami"`
-	Environment              *string                       `mapstructure:"environment" cty:"environment" hcl:"environment"`
-	AMIName                  *string                       `mapstructure:"ami_name" required:"true" cty:"ami_name" hcl:"ami_name"`
-	AMIDescription           *string                       `mapstructure:"ami_description" cty:"ami_description" hcl:"ami_description"`
-	SnapshotDescription      *string                       `mapstructure:"snapshot_description" cty:"snapshot_description" hcl:"snapshot_description"`
-	KernelID                 *string                       `mapstructure:"kernel_id" cty:"kernel_id" hcl:"kernel_id"`
-	ENASupport               *bool                         `mapstructure:"ena_support" cty:"ena_support" hcl:"ena_support"`
-	SRIOVSupport             *bool                         `mapstructure:"sriov_support" cty:"sriov_support" hcl:"sriov_support"`
-	BootMode                 *string                       `mapstructure:"boot_mode" cty:"boot_mode" hcl:"boot_mode"`
-	IMDSSupport              *string                       `mapstructure:"imds_support" cty:"imds_support" hcl:"imds_support"`
-	PlanOnly                 *bool                         `mapstructure:"plan_only" cty:"plan_only" hcl:"plan_only"`
+	PackerBuildName             *string                                  `mapstructure:"packer_build_name" cty:"packer_build_name" hcl:"packer_build_name"`
+	PackerBuilderType           *string                                  `mapstructure:"packer_builder_type" cty:"packer_builder_type" hcl:"packer_builder_type"`
+	PackerCoreVersion           *string                                  `mapstructure:"packer_core_version" cty:"packer_core_version" hcl:"packer_core_version"`
+	PackerDebug                 *bool                                    `mapstructure:"packer_debug" cty:"packer_debug" hcl:"packer_debug"`
+	PackerForce                 *bool                                    `mapstructure:"packer_force" cty:"packer_force" hcl:"packer_force"`
+	PackerOnError               *string                                  `mapstructure:"packer_on_error" cty:"packer_on_error" hcl:"packer_on_error"`
+	PackerUserVars              map[string]string                        `mapstructure:"packer_user_variables" cty:"packer_user_variables" hcl:"packer_user_variables"`
+	PackerSensitiveVars         []string                                 `mapstructure:"packer_sensitive_variables" cty:"packer_sensitive_variables" hcl:"packer_sensitive_variables"`
+	Image                       *string                                  `mapstructure:"image" required:"true" cty:"image" hcl:"image"`
+	ImageChecksum               *string                                  `mapstructure:"image_checksum" cty:"image_checksum" hcl:"image_checksum"`
+	ImageMember                 *string                                  `mapstructure:"image_member" cty:"image_member" hcl:"image_member"`
+	MaxImageSize                *int64                                   `mapstructure:"max_image_size" cty:"max_image_size" hcl:"max_image_size"`
+	BuildCommand                *string                                  `mapstructure:"build_command" cty:"build_command" hcl:"build_command"`
+	BuildDirectory              *string                                  `mapstructure:"build_directory" cty:"build_directory" hcl:"build_directory"`
+	BuildTimeout                *string                                  `mapstructure:"build_timeout" cty:"build_timeout" hcl:"build_timeout"`
+	Cmdline                     *string                                  `mapstructure:"cmdline" cty:"cmdline" hcl:"cmdline"`
+	Ramdisk                     *string                                  `mapstructure:"ramdisk" cty:"ramdisk" hcl:"ramdisk"`
+	Modules                     []common.FlatModule                      `mapstructure:"module" cty:"module" hcl:"module"`
+	Files                       map[string]string                        `mapstructure:"files" cty:"files" hcl:"files"`
+	Layout                      *string                                  `mapstructure:"layout" cty:"layout" hcl:"layout"`
+	Compress                    *string                                  `mapstructure:"compress" cty:"compress" hcl:"compress"`
+	BootMethod                  *string                                  `mapstructure:"boot_method" cty:"boot_method" hcl:"boot_method"`
+	Shim                        *string                                  `mapstructure:"shim" cty:"shim" hcl:"shim"`
+	Region                      *string                                  `mapstructure:"region" cty:"region" hcl:"region"`
+	AccessKey                   *string                                  `mapstructure:"access_key" cty:"access_key" hcl:"access_key"`
+	SecretKey                   *string                                  `mapstructure:"secret_key" cty:"secret_key" hcl:"secret_key"`
+	Token                       *string                                  `mapstructure:"token" cty:"token" hcl:"token"`
+	Profile                     *string                                  `mapstructure:"profile" cty:"profile" hcl:"profile"`
+	SharedCredentialsFile       *string                                  `mapstructure:"shared_credentials_file" cty:"shared_credentials_file" hcl:"shared_credentials_file"`
+	MFACode                     *string                                  `mapstructure:"mfa_code" cty:"mfa_code" hcl:"mfa_code"`
+	AssumeRole                  *component.FlatAssumeRole                `mapstructure:"assume_role" cty:"assume_role" hcl:"assume_role"`
+	AssumeRoleWithWebIdentity   *component.FlatAssumeRoleWithWebIdentity `mapstructure:"assume_role_with_web_identity" cty:"assume_role_with_web_identity" hcl:"assume_role_with_web_identity"`
+	CustomEndpointEC2           *string                                  `mapstructure:"custom_endpoint_ec2" cty:"custom_endpoint_ec2" hcl:"custom_endpoint_ec2"`
+	CustomEndpointEBS           *string                                  `mapstructure:"custom_endpoint_ebs" cty:"custom_endpoint_ebs" hcl:"custom_endpoint_ebs"`
+	CustomEndpointS3            *string                                  `mapstructure:"custom_endpoint_s3" cty:"custom_endpoint_s3" hcl:"custom_endpoint_s3"`
+	CustomEndpointSSM           *string                                  `mapstructure:"custom_endpoint_ssm" cty:"custom_endpoint_ssm" hcl:"custom_endpoint_ssm"`
+	CustomEndpointSTS           *string                                  `mapstructure:"custom_endpoint_sts" cty:"custom_endpoint_sts" hcl:"custom_endpoint_sts"`
+	InsecureSkipTLSVerify       *bool                                    `mapstructure:"insecure_skip_tls_verify" cty:"insecure_skip_tls_verify" hcl:"insecure_skip_tls_verify"`
+	MaxRetries                  *int                                     `mapstructure:"max_retries" cty:"max_retries" hcl:"max_retries"`
+	AWSPolling                  *component.FlatAWSPolling                `mapstructure:"aws_polling" cty:"aws_polling" hcl:"aws_polling"`
+	DecodeAuthorizationMessages *bool                                    `mapstructure:"decode_authorization_messages" cty:"decode_authorization_messages" hcl:"decode_authorization_messages"`
+	SkipCredentialValidation    *bool                                    `mapstructure:"skip_credential_validation" cty:"skip_credential_validation" hcl:"skip_credential_validation"`
+	SkipMetadataAPICheck        *bool                                    `mapstructure:"skip_metadata_api_check" cty:"skip_metadata_api_check" hcl:"skip_metadata_api_check"`
+	SkipRegionValidation        *bool                                    `mapstructure:"skip_region_validation" cty:"skip_region_validation" hcl:"skip_region_validation"`
+	Tags                        map[string]string                        `mapstructure:"tags" cty:"tags" hcl:"tags"`
+	Tag                         []config.FlatKeyValue                    `mapstructure:"tag" cty:"tag" hcl:"tag"`
+	SnapshotTags                map[string]string                        `mapstructure:"snapshot_tags" cty:"snapshot_tags" hcl:"snapshot_tags"`
+	SnapshotTag                 []config.FlatKeyValue                    `mapstructure:"snapshot_tag" cty:"snapshot_tag" hcl:"snapshot_tag"`
+	RootDeviceName              *string                                  `mapstructure:"root_device_name" cty:"root_device_name" hcl:"root_device_name"`
+	VolumeSize                  *int32                                   `mapstructure:"volume_size" cty:"volume_size" hcl:"volume_size"`
+	VolumeType                  *string                                  `mapstructure:"volume_type" cty:"volume_type" hcl:"volume_type"`
+	IOPS                        *int32                                   `mapstructure:"iops" cty:"iops" hcl:"iops"`
+	Throughput                  *int32                                   `mapstructure:"throughput" cty:"throughput" hcl:"throughput"`
+	DeleteOnTermination         *bool                                    `mapstructure:"delete_on_termination" cty:"delete_on_termination" hcl:"delete_on_termination"`
+	BlockDevices                []FlatBlockDevice                        `mapstructure:"ami_block_device_mappings" cty:"ami_block_device_mappings" hcl:"ami_block_device_mappings"`
+	DataVolumes                 []FlatDataVolume                         `mapstructure:"volume" cty:"volume" hcl:"volume"`
+	EncryptBoot                 *bool                                    `mapstructure:"encrypt_boot" cty:"encrypt_boot" hcl:"encrypt_boot"`
+	KMSKeyID                    *string                                  `mapstructure:"kms_key_id" cty:"kms_key_id" hcl:"kms_key_id"`
+	AMIUsers                    []string                                 `mapstructure:"ami_users" cty:"ami_users" hcl:"ami_users"`
+	AMIGroups                   []string                                 `mapstructure:"ami_groups" cty:"ami_groups" hcl:"ami_groups"`
+	AMIOrgARNs                  []string                                 `mapstructure:"ami_org_arns" cty:"ami_org_arns" hcl:"ami_org_arns"`
+	AMIOUARNs                   []string                                 `mapstructure:"ami_ou_arns" cty:"ami_ou_arns" hcl:"ami_ou_arns"`
+	AMIProductCodes             []string                                 `mapstructure:"ami_product_codes" cty:"ami_product_codes" hcl:"ami_product_codes"`
+	SnapshotUsers               []string                                 `mapstructure:"snapshot_users" cty:"snapshot_users" hcl:"snapshot_users"`
+	SnapshotGroups              []string                                 `mapstructure:"snapshot_groups" cty:"snapshot_groups" hcl:"snapshot_groups"`
+	ForceDeregister             *bool                                    `mapstructure:"force_deregister" cty:"force_deregister" hcl:"force_deregister"`
+	ForceDeleteSnapshot         *bool                                    `mapstructure:"force_delete_snapshot" cty:"force_delete_snapshot" hcl:"force_delete_snapshot"`
+	DeprecateAt                 *string                                  `mapstructure:"deprecate_at" cty:"deprecate_at" hcl:"deprecate_at"`
+	DeregistrationProtection    *FlatDeregistrationProtection            `mapstructure:"deregistration_protection" cty:"deregistration_protection" hcl:"deregistration_protection"`
+	SkipCreateAMI               *bool                                    `mapstructure:"skip_create_ami" cty:"skip_create_ami" hcl:"skip_create_ami"`
+	Environment                 *string                                  `mapstructure:"environment" cty:"environment" hcl:"environment"`
+	AMIName                     *string                                  `mapstructure:"ami_name" required:"true" cty:"ami_name" hcl:"ami_name"`
+	AMIDescription              *string                                  `mapstructure:"ami_description" cty:"ami_description" hcl:"ami_description"`
+	SnapshotDescription         *string                                  `mapstructure:"snapshot_description" cty:"snapshot_description" hcl:"snapshot_description"`
+	KernelID                    *string                                  `mapstructure:"kernel_id" cty:"kernel_id" hcl:"kernel_id"`
+	ENASupport                  *bool                                    `mapstructure:"ena_support" cty:"ena_support" hcl:"ena_support"`
+	SRIOVSupport                *bool                                    `mapstructure:"sriov_support" cty:"sriov_support" hcl:"sriov_support"`
+	BootMode                    *string                                  `mapstructure:"boot_mode" cty:"boot_mode" hcl:"boot_mode"`
+	IMDSSupport                 *string                                  `mapstructure:"imds_support" cty:"imds_support" hcl:"imds_support"`
+	PlanOnly                    *bool                                    `mapstructure:"plan_only" cty:"plan_only" hcl:"plan_only"`
 }
 
 // FlatMapstructure returns a new FlatConfig.
@@ -128,67 +148,86 @@ func (*Config) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec }
 // The decoded values from this spec will then be applied to a FlatConfig.
 func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 	s := map[string]hcldec.Spec{
-		"packer_build_name":          &hcldec.AttrSpec{Name: "packer_build_name", Type: cty.String, Required: false},
-		"packer_builder_type":        &hcldec.AttrSpec{Name: "packer_builder_type", Type: cty.String, Required: false},
-		"packer_core_version":        &hcldec.AttrSpec{Name: "packer_core_version", Type: cty.String, Required: false},
-		"packer_debug":               &hcldec.AttrSpec{Name: "packer_debug", Type: cty.Bool, Required: false},
-		"packer_force":               &hcldec.AttrSpec{Name: "packer_force", Type: cty.Bool, Required: false},
-		"packer_on_error":            &hcldec.AttrSpec{Name: "packer_on_error", Type: cty.String, Required: false},
-		"packer_user_variables":      &hcldec.AttrSpec{Name: "packer_user_variables", Type: cty.Map(cty.String), Required: false},
-		"packer_sensitive_variables": &hcldec.AttrSpec{Name: "packer_sensitive_variables", Type: cty.List(cty.String), Required: false},
-		"image":                      &hcldec.AttrSpec{Name: "image", Type: cty.String, Required: false},
-		"image_checksum":             &hcldec.AttrSpec{Name: "image_checksum", Type: cty.String, Required: false},
-		"image_member":               &hcldec.AttrSpec{Name: "image_member", Type: cty.String, Required: false},
-		"max_image_size":             &hcldec.AttrSpec{Name: "max_image_size", Type: cty.Number, Required: false},
-		"build_command":              &hcldec.AttrSpec{Name: "build_command", Type: cty.String, Required: false},
-		"build_directory":            &hcldec.AttrSpec{Name: "build_directory", Type: cty.String, Required: false},
-		"build_timeout":              &hcldec.AttrSpec{Name: "build_timeout", Type: cty.String, Required: false},
-		"cmdline":                    &hcldec.AttrSpec{Name: "cmdline", Type: cty.String, Required: false},
-		"ramdisk":                    &hcldec.AttrSpec{Name: "ramdisk", Type: cty.String, Required: false},
-		"module":                     &hcldec.BlockListSpec{TypeName: "module", Nested: hcldec.ObjectSpec((*common.FlatModule)(nil).HCL2Spec())},
-		"files":                      &hcldec.AttrSpec{Name: "files", Type: cty.Map(cty.String), Required: false},
-		"layout":                     &hcldec.AttrSpec{Name: "layout", Type: cty.String, Required: false},
-		"compress":                   &hcldec.AttrSpec{Name: "compress", Type: cty.String, Required: false},
-		"boot_method":                &hcldec.AttrSpec{Name: "boot_method", Type: cty.String, Required: false},
-		"shim":                       &hcldec.AttrSpec{Name: "shim", Type: cty.String, Required: false},
-		"region":                     &hcldec.AttrSpec{Name: "region", Type: cty.String, Required: false},
-		"profile":                    &hcldec.AttrSpec{Name: "profile", Type: cty.String, Required: false},
-		"tags":                       &hcldec.AttrSpec{Name: "tags", Type: cty.Map(cty.String), Required: false},
-		"tag":                        &hcldec.BlockListSpec{TypeName: "tag", Nested: hcldec.ObjectSpec((*config.FlatKeyValue)(nil).HCL2Spec())},
-		"snapshot_tags":              &hcldec.AttrSpec{Name: "snapshot_tags", Type: cty.Map(cty.String), Required: false},
-		"snapshot_tag":               &hcldec.BlockListSpec{TypeName: "snapshot_tag", Nested: hcldec.ObjectSpec((*config.FlatKeyValue)(nil).HCL2Spec())},
-		"root_device_name":           &hcldec.AttrSpec{Name: "root_device_name", Type: cty.String, Required: false},
-		"volume_size":                &hcldec.AttrSpec{Name: "volume_size", Type: cty.Number, Required: false},
-		"volume_type":                &hcldec.AttrSpec{Name: "volume_type", Type: cty.String, Required: false},
-		"iops":                       &hcldec.AttrSpec{Name: "iops", Type: cty.Number, Required: false},
-		"throughput":                 &hcldec.AttrSpec{Name: "throughput", Type: cty.Number, Required: false},
-		"delete_on_termination":      &hcldec.AttrSpec{Name: "delete_on_termination", Type: cty.Bool, Required: false},
-		"ami_block_device_mappings":  &hcldec.BlockListSpec{TypeName: "ami_block_device_mappings", Nested: hcldec.ObjectSpec((*FlatBlockDevice)(nil).HCL2Spec())},
-		"volume":                     &hcldec.BlockListSpec{TypeName: "volume", Nested: hcldec.ObjectSpec((*FlatDataVolume)(nil).HCL2Spec())},
-		"encrypt_boot":               &hcldec.AttrSpec{Name: "encrypt_boot", Type: cty.Bool, Required: false},
-		"kms_key_id":                 &hcldec.AttrSpec{Name: "kms_key_id", Type: cty.String, Required: false},
-		"ami_users":                  &hcldec.AttrSpec{Name: "ami_users", Type: cty.List(cty.String), Required: false},
-		"ami_groups":                 &hcldec.AttrSpec{Name: "ami_groups", Type: cty.List(cty.String), Required: false},
-		"ami_org_arns":               &hcldec.AttrSpec{Name: "ami_org_arns", Type: cty.List(cty.String), Required: false},
-		"ami_ou_arns":                &hcldec.AttrSpec{Name: "ami_ou_arns", Type: cty.List(cty.String), Required: false},
-		"ami_product_codes":          &hcldec.AttrSpec{Name: "ami_product_codes", Type: cty.List(cty.String), Required: false},
-		"snapshot_users":             &hcldec.AttrSpec{Name: "snapshot_users", Type: cty.List(cty.String), Required: false},
-		"snapshot_groups":            &hcldec.AttrSpec{Name: "snapshot_groups", Type: cty.List(cty.String), Required: false},
-		"force_deregister":           &hcldec.AttrSpec{Name: "force_deregister", Type: cty.Bool, Required: false},
-		"force_delete_snapshot":      &hcldec.AttrSpec{Name: "force_delete_snapshot", Type: cty.Bool, Required: false},
-		"deprecate_at":               &hcldec.AttrSpec{Name: "deprecate_at", Type: cty.String, Required: false},
-		"deregistration_protection":  &hcldec.BlockSpec{TypeName: "deregistration_protection", Nested: hcldec.ObjectSpec((*FlatDeregistrationProtection)(nil).HCL2Spec())},
-		"skip_create_ami":            &hcldec.AttrSpec{Name: "skip_create_ami", Type: cty.Bool, Required: false},
-		"environment":                &hcldec.AttrSpec{Name: "environment", Type: cty.String, Required: false},
-		"ami_name":                   &hcldec.AttrSpec{Name: "ami_name", Type: cty.String, Required: false},
-		"ami_description":            &hcldec.AttrSpec{Name: "ami_description", Type: cty.String, Required: false},
-		"snapshot_description":       &hcldec.AttrSpec{Name: "snapshot_description", Type: cty.String, Required: false},
-		"kernel_id":                  &hcldec.AttrSpec{Name: "kernel_id", Type: cty.String, Required: false},
-		"ena_support":                &hcldec.AttrSpec{Name: "ena_support", Type: cty.Bool, Required: false},
-		"sriov_support":              &hcldec.AttrSpec{Name: "sriov_support", Type: cty.Bool, Required: false},
-		"boot_mode":                  &hcldec.AttrSpec{Name: "boot_mode", Type: cty.String, Required: false},
-		"imds_support":               &hcldec.AttrSpec{Name: "imds_support", Type: cty.String, Required: false},
-		"plan_only":                  &hcldec.AttrSpec{Name: "plan_only", Type: cty.Bool, Required: false},
+		"packer_build_name":             &hcldec.AttrSpec{Name: "packer_build_name", Type: cty.String, Required: false},
+		"packer_builder_type":           &hcldec.AttrSpec{Name: "packer_builder_type", Type: cty.String, Required: false},
+		"packer_core_version":           &hcldec.AttrSpec{Name: "packer_core_version", Type: cty.String, Required: false},
+		"packer_debug":                  &hcldec.AttrSpec{Name: "packer_debug", Type: cty.Bool, Required: false},
+		"packer_force":                  &hcldec.AttrSpec{Name: "packer_force", Type: cty.Bool, Required: false},
+		"packer_on_error":               &hcldec.AttrSpec{Name: "packer_on_error", Type: cty.String, Required: false},
+		"packer_user_variables":         &hcldec.AttrSpec{Name: "packer_user_variables", Type: cty.Map(cty.String), Required: false},
+		"packer_sensitive_variables":    &hcldec.AttrSpec{Name: "packer_sensitive_variables", Type: cty.List(cty.String), Required: false},
+		"image":                         &hcldec.AttrSpec{Name: "image", Type: cty.String, Required: false},
+		"image_checksum":                &hcldec.AttrSpec{Name: "image_checksum", Type: cty.String, Required: false},
+		"image_member":                  &hcldec.AttrSpec{Name: "image_member", Type: cty.String, Required: false},
+		"max_image_size":                &hcldec.AttrSpec{Name: "max_image_size", Type: cty.Number, Required: false},
+		"build_command":                 &hcldec.AttrSpec{Name: "build_command", Type: cty.String, Required: false},
+		"build_directory":               &hcldec.AttrSpec{Name: "build_directory", Type: cty.String, Required: false},
+		"build_timeout":                 &hcldec.AttrSpec{Name: "build_timeout", Type: cty.String, Required: false},
+		"cmdline":                       &hcldec.AttrSpec{Name: "cmdline", Type: cty.String, Required: false},
+		"ramdisk":                       &hcldec.AttrSpec{Name: "ramdisk", Type: cty.String, Required: false},
+		"module":                        &hcldec.BlockListSpec{TypeName: "module", Nested: hcldec.ObjectSpec((*common.FlatModule)(nil).HCL2Spec())},
+		"files":                         &hcldec.AttrSpec{Name: "files", Type: cty.Map(cty.String), Required: false},
+		"layout":                        &hcldec.AttrSpec{Name: "layout", Type: cty.String, Required: false},
+		"compress":                      &hcldec.AttrSpec{Name: "compress", Type: cty.String, Required: false},
+		"boot_method":                   &hcldec.AttrSpec{Name: "boot_method", Type: cty.String, Required: false},
+		"shim":                          &hcldec.AttrSpec{Name: "shim", Type: cty.String, Required: false},
+		"region":                        &hcldec.AttrSpec{Name: "region", Type: cty.String, Required: false},
+		"access_key":                    &hcldec.AttrSpec{Name: "access_key", Type: cty.String, Required: false},
+		"secret_key":                    &hcldec.AttrSpec{Name: "secret_key", Type: cty.String, Required: false},
+		"token":                         &hcldec.AttrSpec{Name: "token", Type: cty.String, Required: false},
+		"profile":                       &hcldec.AttrSpec{Name: "profile", Type: cty.String, Required: false},
+		"shared_credentials_file":       &hcldec.AttrSpec{Name: "shared_credentials_file", Type: cty.String, Required: false},
+		"mfa_code":                      &hcldec.AttrSpec{Name: "mfa_code", Type: cty.String, Required: false},
+		"assume_role":                   &hcldec.BlockSpec{TypeName: "assume_role", Nested: hcldec.ObjectSpec((*component.FlatAssumeRole)(nil).HCL2Spec())},
+		"assume_role_with_web_identity": &hcldec.BlockSpec{TypeName: "assume_role_with_web_identity", Nested: hcldec.ObjectSpec((*component.FlatAssumeRoleWithWebIdentity)(nil).HCL2Spec())},
+		"custom_endpoint_ec2":           &hcldec.AttrSpec{Name: "custom_endpoint_ec2", Type: cty.String, Required: false},
+		"custom_endpoint_ebs":           &hcldec.AttrSpec{Name: "custom_endpoint_ebs", Type: cty.String, Required: false},
+		"custom_endpoint_s3":            &hcldec.AttrSpec{Name: "custom_endpoint_s3", Type: cty.String, Required: false},
+		"custom_endpoint_ssm":           &hcldec.AttrSpec{Name: "custom_endpoint_ssm", Type: cty.String, Required: false},
+		"custom_endpoint_sts":           &hcldec.AttrSpec{Name: "custom_endpoint_sts", Type: cty.String, Required: false},
+		"insecure_skip_tls_verify":      &hcldec.AttrSpec{Name: "insecure_skip_tls_verify", Type: cty.Bool, Required: false},
+		"max_retries":                   &hcldec.AttrSpec{Name: "max_retries", Type: cty.Number, Required: false},
+		"aws_polling":                   &hcldec.BlockSpec{TypeName: "aws_polling", Nested: hcldec.ObjectSpec((*component.FlatAWSPolling)(nil).HCL2Spec())},
+		"decode_authorization_messages": &hcldec.AttrSpec{Name: "decode_authorization_messages", Type: cty.Bool, Required: false},
+		"skip_credential_validation":    &hcldec.AttrSpec{Name: "skip_credential_validation", Type: cty.Bool, Required: false},
+		"skip_metadata_api_check":       &hcldec.AttrSpec{Name: "skip_metadata_api_check", Type: cty.Bool, Required: false},
+		"skip_region_validation":        &hcldec.AttrSpec{Name: "skip_region_validation", Type: cty.Bool, Required: false},
+		"tags":                          &hcldec.AttrSpec{Name: "tags", Type: cty.Map(cty.String), Required: false},
+		"tag":                           &hcldec.BlockListSpec{TypeName: "tag", Nested: hcldec.ObjectSpec((*config.FlatKeyValue)(nil).HCL2Spec())},
+		"snapshot_tags":                 &hcldec.AttrSpec{Name: "snapshot_tags", Type: cty.Map(cty.String), Required: false},
+		"snapshot_tag":                  &hcldec.BlockListSpec{TypeName: "snapshot_tag", Nested: hcldec.ObjectSpec((*config.FlatKeyValue)(nil).HCL2Spec())},
+		"root_device_name":              &hcldec.AttrSpec{Name: "root_device_name", Type: cty.String, Required: false},
+		"volume_size":                   &hcldec.AttrSpec{Name: "volume_size", Type: cty.Number, Required: false},
+		"volume_type":                   &hcldec.AttrSpec{Name: "volume_type", Type: cty.String, Required: false},
+		"iops":                          &hcldec.AttrSpec{Name: "iops", Type: cty.Number, Required: false},
+		"throughput":                    &hcldec.AttrSpec{Name: "throughput", Type: cty.Number, Required: false},
+		"delete_on_termination":         &hcldec.AttrSpec{Name: "delete_on_termination", Type: cty.Bool, Required: false},
+		"ami_block_device_mappings":     &hcldec.BlockListSpec{TypeName: "ami_block_device_mappings", Nested: hcldec.ObjectSpec((*FlatBlockDevice)(nil).HCL2Spec())},
+		"volume":                        &hcldec.BlockListSpec{TypeName: "volume", Nested: hcldec.ObjectSpec((*FlatDataVolume)(nil).HCL2Spec())},
+		"encrypt_boot":                  &hcldec.AttrSpec{Name: "encrypt_boot", Type: cty.Bool, Required: false},
+		"kms_key_id":                    &hcldec.AttrSpec{Name: "kms_key_id", Type: cty.String, Required: false},
+		"ami_users":                     &hcldec.AttrSpec{Name: "ami_users", Type: cty.List(cty.String), Required: false},
+		"ami_groups":                    &hcldec.AttrSpec{Name: "ami_groups", Type: cty.List(cty.String), Required: false},
+		"ami_org_arns":                  &hcldec.AttrSpec{Name: "ami_org_arns", Type: cty.List(cty.String), Required: false},
+		"ami_ou_arns":                   &hcldec.AttrSpec{Name: "ami_ou_arns", Type: cty.List(cty.String), Required: false},
+		"ami_product_codes":             &hcldec.AttrSpec{Name: "ami_product_codes", Type: cty.List(cty.String), Required: false},
+		"snapshot_users":                &hcldec.AttrSpec{Name: "snapshot_users", Type: cty.List(cty.String), Required: false},
+		"snapshot_groups":               &hcldec.AttrSpec{Name: "snapshot_groups", Type: cty.List(cty.String), Required: false},
+		"force_deregister":              &hcldec.AttrSpec{Name: "force_deregister", Type: cty.Bool, Required: false},
+		"force_delete_snapshot":         &hcldec.AttrSpec{Name: "force_delete_snapshot", Type: cty.Bool, Required: false},
+		"deprecate_at":                  &hcldec.AttrSpec{Name: "deprecate_at", Type: cty.String, Required: false},
+		"deregistration_protection":     &hcldec.BlockSpec{TypeName: "deregistration_protection", Nested: hcldec.ObjectSpec((*FlatDeregistrationProtection)(nil).HCL2Spec())},
+		"skip_create_ami":               &hcldec.AttrSpec{Name: "skip_create_ami", Type: cty.Bool, Required: false},
+		"environment":                   &hcldec.AttrSpec{Name: "environment", Type: cty.String, Required: false},
+		"ami_name":                      &hcldec.AttrSpec{Name: "ami_name", Type: cty.String, Required: false},
+		"ami_description":               &hcldec.AttrSpec{Name: "ami_description", Type: cty.String, Required: false},
+		"snapshot_description":          &hcldec.AttrSpec{Name: "snapshot_description", Type: cty.String, Required: false},
+		"kernel_id":                     &hcldec.AttrSpec{Name: "kernel_id", Type: cty.String, Required: false},
+		"ena_support":                   &hcldec.AttrSpec{Name: "ena_support", Type: cty.Bool, Required: false},
+		"sriov_support":                 &hcldec.AttrSpec{Name: "sriov_support", Type: cty.Bool, Required: false},
+		"boot_mode":                     &hcldec.AttrSpec{Name: "boot_mode", Type: cty.String, Required: false},
+		"imds_support":                  &hcldec.AttrSpec{Name: "imds_support", Type: cty.String, Required: false},
+		"plan_only":                     &hcldec.AttrSpec{Name: "plan_only", Type: cty.Bool, Required: false},
 	}
 	return s
 }

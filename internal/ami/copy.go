@@ -147,7 +147,7 @@ func sameKernel(ctx context.Context, s *cloud.Session, kernel AKI) (AKI, error) 
 			return AKI{aws.ToString(image.ImageId), Name(image), kernel.Architecture}, nil
 		}
 	}
-	return findPVGRUB(ctx, s, kernel.Architecture)
+	return FindPVGRUB(ctx, s, PVGRUB{Architecture: kernel.Architecture})
 }
 
 // ImageTags returns all tags of the copy: the source's, the user's, and those by

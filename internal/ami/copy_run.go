@@ -134,7 +134,6 @@ func (c *Copier) requestCopy(ctx context.Context, p *CopyPlan, sent *cloud.Attem
 	what := "the end of other copies to " + p.Session.Region
 	var refused error
 	err = p.Session.Waits.Await(ctx, what, p.Session.Waits.Image, func(ctx context.Context) (string, bool, error) {
-		*sent = 0
 		answer, err := p.Session.EC2.CopyImage(ctx, p.input(), sent.OnEC2)
 		if cloud.HasCode(err, "ResourceLimitExceeded") {
 			c.Step("waiting for other copies to end")

@@ -55,9 +55,15 @@ func (e NoXenError) Error() string {
 }
 
 // A NoPVGRUBError is returned if Amazon offers no PV-GRUB in a region.
-type NoPVGRUBError struct{ Region, Architecture string }
+type NoPVGRUBError struct {
+	Region, Architecture string
+	Version              string // the only one that was wanted; "" if any was
+}
 
 func (e NoPVGRUBError) Error() string {
+	if e.Version != "" {
+		return fmt.Sprintf("look up PV-GRUB in %s: Amazon offers no image of version %s for %s there: use another {Version}, or omit it to use the newest", e.Region, e.Version, e.Architecture)
+	}
 	return fmt.Sprintf("look up PV-GRUB in %s: Amazon offers no pv-grub-hd0 image for %s there: use a region that runs PV instances, for example us-east-1 or eu-west-1", e.Region, e.Architecture)
 }
 

@@ -113,7 +113,7 @@ func kernel(ctx context.Context, s *cloud.Session, request Request) (AKI, error)
 	if request.KernelID != "" {
 		return findAKI(ctx, s, request.KernelID, request.Architecture)
 	}
-	return findPVGRUB(ctx, s, request.Architecture)
+	return FindPVGRUB(ctx, s, PVGRUB{Architecture: request.Architecture})
 }
 
 // checkPVInstances checks that the region has an instance type that runs PV

@@ -23,31 +23,69 @@ type AKI struct {
 
 func (a AKI) String() string { return fmt.Sprintf("%s (%s)", a.ID, a.Name) }
 
-// pvgrubName matches the names of the PV-GRUB images that look for menu.lst on
-// the whole disk first and then in its partitions ("hd0"). AWS recommends them
-// for all new AMIs, and keeps "hd00" ones only for old AMIs
-// (https://docs.aws.amazon.com/linux/al2/ug/UserProvidedKernels.html).
-var pvgrubName = regexp.MustCompile(`^pv-grub-hd0_(\d+)\.(\d+)-(i386|x86_64)\.gz$`)
+// Version is the part of the name, for example "1.05"; "" if it has none.
+func (a AKI) Version() string {
+	if m := pvgrubName.FindStringSubmatch(a.Name); m != nil {
+		return m[2] + "." + m[3]
+	}
+	return ""
+}
 
-// newestPVGRUB picks the newest PV-GRUB hd0 image of an architecture. Versions
-// are compared as numbers: 1.10 is newer than 1.9.
-func newestPVGRUB(images []types.Image, architecture string) (AKI, bool) {
+// Layouts of a disk.
+const (
+	WholeDisk   = "whole-disk"  // a file system without partitions
+	Partitioned = "partitioned" // a file system in the first partition
+)
+
+// A PVGRUB describes the PV-GRUB image that is wanted.
+type PVGRUB struct {
+	Architecture string // "x86_64" or "i386"
+	Layout       string // [WholeDisk] or [Partitioned]; "" is either, which needs version 1.04
+	Version      string // for example "1.04"; "" is the newest
+}
+
+// variant is the wanted image's part of the name. "hd0" images look for menu.lst
+// on the whole disk and, since version 1.04, then in its partitions. AWS
+// recommends them for all new AMIs, and keeps "hd00" ones, which look in the
+// first partition, only for old AMIs
+// (https://docs.aws.amazon.com/linux/al2/ug/UserProvidedKernels.html).
+func (w PVGRUB) variant() string {
+	if major, minor, ok := readVersion(w.Version); ok && w.Layout == Partitioned && (major < 1 || major == 1 && minor < 4) {
+		return "hd00"
+	}
+	return "hd0"
+}
+
+// readVersion reads a version as numbers: 1.10 is newer than 1.9. ok is false for
+// one with more digits than a version has.
+func readVersion(text string) (major, minor int, ok bool) {
+	before, after, _ := strings.Cut(text, ".")
+	major, errMajor := strconv.Atoi(before)
+	minor, errMinor := strconv.Atoi(after)
+	return major, minor, errMajor == nil && errMinor == nil
+}
+
+// pvgrubName matches the names of PV-GRUB images.
+var pvgrubName = regexp.MustCompile(`^pv-grub-(hd0|hd00)_(\d+)\.(\d+)-(i386|x86_64)\.gz$`)
+
+// choose picks the newest of the images that are as wanted.
+func (w PVGRUB) choose(images []types.Image) (AKI, bool) {
 	var newest AKI
 	major, minor := -1, -1
+	wantMajor, wantMinor, fixed := readVersion(w.Version)
 	for _, image := range images {
 		name := Name(image)
 		m := pvgrubName.FindStringSubmatch(name)
-		if m == nil || m[3] != architecture {
+		if m == nil || m[1] != w.variant() || m[4] != w.Architecture {
 			continue
 		}
-		a, errA := strconv.Atoi(m[1])
-		b, errB := strconv.Atoi(m[2])
-		if errA != nil || errB != nil {
-			continue // more digits than a version has
+		a, b, ok := readVersion(m[2] + "." + m[3])
+		if !ok || fixed && (a != wantMajor || b != wantMinor) {
+			continue
 		}
 		if a > major || a == major && b > minor {
 			major, minor = a, b
-			newest = AKI{ID: aws.ToString(image.ImageId), Name: name, Architecture: architecture}
+			newest = AKI{ID: aws.ToString(image.ImageId), Name: name, Architecture: w.Architecture}
 		}
 	}
 	return newest, major >= 0
@@ -63,31 +101,33 @@ func Name(image types.Image) string {
 	return location[strings.LastIndexByte(location, '/')+1:]
 }
 
-// findPVGRUB finds the region's newest PV-GRUB image of an architecture. PV-GRUB
-// was last released in 2016, and EC2 lists images for two years only unless
-// deprecated ones are included. If none is listed, it tries the id from AWS's
-// documentation.
-func findPVGRUB(ctx context.Context, s *cloud.Session, architecture string) (AKI, error) {
+// documented is the version of the ids in [documentedPVGRUB].
+const documented = "1.05"
+
+// FindPVGRUB finds a region's PV-GRUB image. PV-GRUB was last released in 2016,
+// and EC2 lists images for two years only unless deprecated ones are included. If
+// none is listed, it tries the id from AWS's documentation.
+func FindPVGRUB(ctx context.Context, s *cloud.Session, want PVGRUB) (AKI, error) {
 	images, err := Describe(ctx, s, &ec2.DescribeImagesInput{
 		Owners:            []string{"amazon"},
 		IncludeDeprecated: aws.Bool(true),
 		Filters: []types.Filter{
-			cloud.Filter("name", "pv-grub-hd0_*"),
+			cloud.Filter("name", "pv-grub-"+want.variant()+"_*"),
 			cloud.Filter("image-type", "kernel"),
 		},
 	})
 	if err != nil {
 		return AKI{}, fmt.Errorf("look up PV-GRUB in %s: %w", s.Region, err)
 	}
-	if aki, ok := newestPVGRUB(images, architecture); ok {
+	if aki, ok := want.choose(images); ok {
 		return aki, nil
 	}
-	if id, ok := documentedPVGRUB[architecture][s.Region]; ok {
-		if aki, err := findAKI(ctx, s, id, architecture); err == nil {
+	if id, ok := documentedPVGRUB[want.Architecture][s.Region]; ok && (want.Version == "" || want.Version == documented) {
+		if aki, err := findAKI(ctx, s, id, want.Architecture); err == nil {
 			return aki, nil
 		}
 	}
-	return AKI{}, NoPVGRUBError{s.Region, architecture}
+	return AKI{}, NoPVGRUBError{s.Region, want.Architecture, want.Version}
 }
 
 // findAKI checks that a kernel image exists and has the architecture.

@@ -48,24 +48,30 @@ var (
 
 type entry struct {
 	Resource
-	id string // "" until AWS has answered
+	id        string    // "" until AWS has answered
+	requested time.Time // when the last request ended; zero for a resource that was added
 }
 
 // Create writes a resource down, requests it, and notes the id that AWS answers
-// with. Calls that the request makes must count their attempts in sent. If the
-// request was refused, there is nothing to remove. If no answer shows whether
-// the resource was created, Create looks for it; if it is there, the request has
-// succeeded.
+// with. Calls that the request makes must count their attempts in sent. A request
+// that was throttled is repeated. If it was refused, there is nothing to remove.
+// If no answer shows whether the resource was created, Create looks for it; if it
+// is there, the request has succeeded.
 func (l *Ledger) Create(ctx context.Context, r Resource, request func(sent *Attempts) (id string, err error)) (string, error) {
 	e := l.add(r)
 	var sent Attempts
-	id, err := request(&sent)
-	if err != nil && sent.Refused(err) {
+	var id string
+	err := r.Session().Waits.Retry(ctx, func() (_ bool, err error) {
+		id, err = request(&sent)
+		return false, err
+	})
+	if err != nil && sent.Refused() {
 		l.strike(e)
 		return "", err
 	}
+	e.requested = time.Now()
 	if err != nil && ctx.Err() == nil {
-		if found, lookup := find(ctx, r); lookup == nil && found != "" {
+		if found, lookup := e.find(ctx); lookup == nil && found != "" {
 			id, err = found, nil
 		}
 	}
@@ -120,7 +126,8 @@ func (l *Ledger) Len() int {
 // and an error that names whatever is left and how to remove it.
 func (l *Ledger) Undo(ctx context.Context) (removed []string, err error) {
 	entries := l.empty()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoBudget(entries))
+	budget := undoBudget(entries)
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), budget, fmt.Errorf("not done within %s", budget))
 	defer cancel()
 	var errs []error
 	for _, e := range slices.Backward(entries) {
@@ -179,23 +186,17 @@ func (l *Ledger) empty() []*entry {
 // undo removes an entry's resource. With hurry it doesn't wait long for what
 // uses the resource: something that could not be removed.
 func (e *entry) undo(ctx context.Context, hurry bool) error {
-	waits := e.Session().Waits
-	if hurry {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, waits.Settle, fmt.Errorf("not done within %s", waits.Settle))
-		defer cancel()
-	}
 	if e.id == "" {
 		var err error
-		if e.id, err = find(ctx, e.Resource); err != nil || e.id == "" {
+		if e.id, err = e.find(ctx); err != nil || e.id == "" {
 			return err
 		}
 	}
 	// EC2 may not know a resource that it has just created, and may count one as
 	// in use whose user has just been removed. A lost or throttled call would
 	// leave something behind, so it is repeated.
-	err := waits.Retry(ctx, func() (bool, error) {
-		err := e.Remove(ctx, e.id)
+	err := e.Session().Waits.Retry(ctx, func() (bool, error) {
+		err := e.removeOnce(ctx, hurry)
 		return errors.Is(err, ErrGone) || errors.Is(err, ErrInUse) || IsTransient(err), err
 	})
 	if errors.Is(err, ErrGone) {
@@ -204,12 +205,26 @@ func (e *entry) undo(ctx context.Context, hurry bool) error {
 	return err
 }
 
-// find looks for a resource whose request was not answered, until it is there
-// or EC2 must have settled.
-func find(ctx context.Context, r Resource) (id string, err error) {
-	err = r.Session().Waits.Retry(ctx, func() (bool, error) {
+func (e *entry) removeOnce(ctx context.Context, hurry bool) error {
+	if settle := e.Session().Waits.Settle; hurry {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, settle, fmt.Errorf("not done within %s", settle))
+		defer cancel()
+	}
+	return e.Remove(ctx, e.id)
+}
+
+// find looks for a resource whose request was not answered, at least once, until
+// it is there or EC2 must have settled since the request.
+func (e *entry) find(ctx context.Context) (id string, err error) {
+	waits := e.Session().Waits
+	since := e.requested
+	if since.IsZero() {
+		since = time.Now()
+	}
+	err = waits.retry(ctx, since.Add(waits.Settle), func() (bool, error) {
 		var err error
-		id, err = r.Find(ctx)
+		id, err = e.Find(ctx)
 		return IsTransient(err) || err == nil && id == "", err
 	})
 	return id, err

@@ -65,36 +65,44 @@ func status(code int) error {
 	return &smithy.OperationError{Err: &awshttp.ResponseError{ResponseError: &smithyhttp.ResponseError{Response: response, Err: errors.New("declined")}}}
 }
 
-// answer is a request that is sent some times and ends with an id or an error.
-func answer(times int, id string, err error) func(*Attempts) (string, error) {
+// answer is a request whose attempts end with errs; nil stands for an answer with
+// the id.
+func answer(id string, errs ...error) func(*Attempts) (string, error) {
 	return func(sent *Attempts) (string, error) {
-		*sent = Attempts(times)
-		return id, err
+		for _, err := range errs {
+			sent.add(err)
+		}
+		if err := errs[len(errs)-1]; err != nil {
+			return "", err
+		}
+		return id, nil
 	}
 }
 
 func TestCreate(t *testing.T) {
+	lost, noRoom, throttled := errors.New("connection reset"), error(&smithy.GenericAPIError{Code: "InsufficientInstanceCapacity"}), error(&smithy.GenericAPIError{Code: "RequestLimitExceeded"})
 	for _, test := range []struct {
 		name    string
-		times   int
-		id      string
-		err     error
+		answers []error // to the attempts
 		finds   []string
 		wantID  string
 		wantErr bool
 		entries int
 	}{
-		{"answered", 1, "x-1", nil, nil, "x-1", false, 1},
-		{"refused at once", 1, "", status(403), []string{"x-1"}, "", true, 0},
-		{"refused after a retry, and created", 2, "", status(403), []string{"", "x-1"}, "x-1", false, 1},
-		{"refused after a retry, and not there", 2, "", status(403), nil, "", true, 1},
-		{"answer lost, and created", 3, "", status(500), []string{"x-1"}, "x-1", false, 1},
-		{"no capacity, which is sent as 500", 1, "", &smithy.GenericAPIError{Code: "InsufficientInstanceCapacity"}, []string{"x-1"}, "", true, 0},
+		{"answered", []error{nil}, nil, "x-1", false, 1},
+		{"refused at once", []error{status(403)}, []string{"x-9"}, "", true, 0},
+		{"lost, then refused, and created", []error{lost, status(403)}, []string{"", "x-1"}, "x-1", false, 1},
+		{"lost, then refused, and not there", []error{lost, status(403)}, nil, "", true, 1},
+		{"throttled, then refused", []error{throttled, status(429), status(403)}, []string{"x-9"}, "", true, 0},
+		{"lost, then throttled, then refused, and created", []error{lost, throttled, status(403)}, []string{"x-1"}, "x-1", false, 1},
+		{"failed, then refused, and created", []error{status(500), status(403)}, []string{"x-1"}, "x-1", false, 1},
+		{"answer lost, and created", []error{lost, lost, status(500)}, []string{"x-1"}, "x-1", false, 1},
+		{"no capacity, which is sent as 500", []error{noRoom}, []string{"x-9"}, "", true, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var ledger Ledger
 			r := &thing{in: region("r", time.Second), finds: test.finds}
-			id, err := ledger.Create(t.Context(), r, answer(test.times, test.id, test.err))
+			id, err := ledger.Create(t.Context(), r, answer("x-1", test.answers...))
 			if id != test.wantID || (err != nil) != test.wantErr || ledger.Len() != test.entries {
 				t.Errorf("id %q, error %v, %d entries; want %q, %v, %d", id, err, ledger.Len(), test.wantID, test.wantErr, test.entries)
 			}
@@ -107,7 +115,7 @@ func TestOneResourceHasOneEntry(t *testing.T) {
 	var ledger Ledger
 	s := region("r", time.Second)
 	for range 2 {
-		if _, err := ledger.Create(t.Context(), &thing{in: s}, answer(1, "x-1", nil)); err != nil {
+		if _, err := ledger.Create(t.Context(), &thing{in: s}, answer("x-1", nil)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -161,6 +169,45 @@ func TestUndoNamesWhatIsLeft(t *testing.T) {
 	}
 	if !slices.Equal(removed, []string{"eni-1", "i-1", "sg-1", "snap-1"}) {
 		t.Errorf("removed %v", removed)
+	}
+}
+
+// Neither throttling nor a resource that can't be removed ends an undo before its
+// budget.
+func TestUndoOutlastsThrottling(t *testing.T) {
+	var ledger Ledger
+	s := region("r", 5*time.Second)
+	throttled := slices.Repeat([]error{status(429)}, 40) // with the pauses, four times what EC2 takes to settle
+	var log []string
+	ledger.Add(&thing{in: s, removes: append(throttled, nil), log: &log}, "snap-1")
+	ledger.Add(&thing{in: s, removes: []error{status(403)}}, "ami-1")
+	removed, err := ledger.Undo(t.Context())
+	if err == nil || !slices.Equal(removed, []string{"snap-1"}) {
+		t.Errorf("removed %v, error %v", removed, err)
+	}
+	s.Waits.Undo = 50 * time.Millisecond
+	ledger.Add(&thing{in: s, name: "snapshot", removes: []error{status(429)}}, "snap-2")
+	before := time.Now()
+	_, err = ledger.Undo(t.Context())
+	if err == nil || !strings.Contains(err.Error(), `remove snapshot "snap-2" (remove --region r): not done within 50ms: `) || time.Since(before) > time.Second {
+		t.Errorf("after %s, error %v", time.Since(before), err)
+	}
+}
+
+// A wait that ends for lack of time shows the last state that AWS returned, and
+// why AWS returns none now.
+func TestAwaitTimeout(t *testing.T) {
+	w := Waits{Delay: time.Millisecond, MaxDelay: time.Millisecond}
+	asked := 0
+	err := w.Await(t.Context(), "snap-1", 50*time.Millisecond, func(context.Context) (string, bool, error) {
+		if asked++; asked == 1 {
+			return "pending", false, nil
+		}
+		return "unknown", false, &smithy.OperationError{ServiceID: "EC2", OperationName: "DescribeSnapshots", Err: &smithy.GenericAPIError{Code: "RequestLimitExceeded", Message: "Request limit exceeded."}}
+	})
+	const want = "wait for snap-1: not done within 50ms; last state: pending; last error: EC2 DescribeSnapshots: RequestLimitExceeded: Request limit exceeded."
+	if timeout, ok := errors.AsType[TimeoutError](err); !ok || err.Error() != want || timeout.Status != "pending" || !IsThrottled(err) {
+		t.Errorf("error %v; want %s", err, want)
 	}
 }
 

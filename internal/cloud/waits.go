@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -80,38 +81,60 @@ var DefaultWaits = Waits{
 	MaxDelay:    15 * time.Second,
 }
 
+// A TimeoutError is returned by [Waits.Await] if its time is up.
+type TimeoutError struct {
+	What   string // was waited for
+	Cause  error  // why the wait has ended
+	Status string // the last known state, with its reason if there is one; "" if AWS has never answered
+	Last   error  // why AWS could not answer the last question; nil if it could
+}
+
+func (e TimeoutError) Error() string {
+	text := fmt.Sprintf("wait for %s: %v; last state: %s", e.What, e.Cause, cmp.Or(e.Status, "unknown"))
+	if e.Last != nil {
+		text += "; last error: " + Plain(e.Last).Error()
+	}
+	return text
+}
+
+func (e TimeoutError) Unwrap() []error {
+	if e.Last == nil {
+		return []error{e.Cause}
+	}
+	return []error{e.Cause, e.Last}
+}
+
 // Await calls ask until it is done or fails, ctx ends, or the budget is spent. A
 // question that AWS could not answer (5xx, throttling, a lost connection) is
-// repeated. The error for a spent budget contains the last status. The user's
-// [Polling] replaces the budget and the pauses.
+// repeated. The user's [Polling] replaces the budget and the pauses. If the time is
+// up, the error is a [TimeoutError].
 func (w Waits) Await(ctx context.Context, what string, budget time.Duration, ask func(context.Context) (status string, done bool, err error)) error {
 	ctx, cancel := w.bounded(ctx, budget)
 	defer cancel()
-	status := ""
+	out := TimeoutError{What: what}
 	for attempt, pause := 1, w.pauses(); ; attempt++ {
-		now, done, err := ask(ctx)
-		if err == nil || status == "" {
-			status = now // a question that was interrupted has no answer
+		status, done, err := ask(ctx)
+		if ctx.Err() != nil { // a question that was interrupted has no answer
+			out.Status, out.Cause = cmp.Or(out.Status, status), context.Cause(ctx)
+			return out
 		}
-		if ctx.Err() != nil {
-			break
-		}
-		if IsTransient(err) {
-			status = Plain(err).Error()
-		} else if err != nil {
+		if out.Last = err; err == nil {
+			out.Status = status
+		} else if !IsTransient(err) {
 			return fmt.Errorf("wait for %s: %w", what, err)
 		}
 		if done {
 			return nil
 		}
 		if attempt == w.Polling.Attempts {
-			return fmt.Errorf("wait for %s: not done after %d checks, as {Polling} allows; last state: %s", what, attempt, status)
+			out.Cause = fmt.Errorf("not done after %d checks, as {Polling} allows", attempt)
+			return out
 		}
 		if !sleep(ctx, pause()) {
-			break
+			out.Cause = context.Cause(ctx)
+			return out
 		}
 	}
-	return fmt.Errorf("wait for %s: %w; last state: %s", what, context.Cause(ctx), status)
 }
 
 // bounded returns a context that ends with the budget, if it counts.
@@ -145,18 +168,38 @@ func (w Waits) pauses() func() time.Duration {
 	}
 }
 
+// throttledFor is how long a call that AWS throttles is repeated, if nothing else
+// bounds it. EC2 refills its buckets of calls within seconds, so somebody else
+// keeps one busy that throttles for five minutes.
+const throttledFor = 5 * time.Minute
+
 // Retry repeats an attempt that EC2's eventual consistency may have spoiled,
-// for up to the Settle budget, and returns the last error.
+// for up to the Settle budget, and returns the last error. An attempt that AWS
+// has throttled doesn't count: it is repeated until ctx ends.
 func (w Waits) Retry(ctx context.Context, attempt func() (again bool, err error)) error {
-	deadline := time.Now().Add(w.Settle)
+	return w.retry(ctx, time.Now().Add(w.Settle), attempt)
+}
+
+// retry repeats an attempt until the deadline, and a throttled one until ctx
+// ends.
+func (w Waits) retry(ctx context.Context, deadline time.Time, attempt func() (again bool, err error)) error {
+	if _, bounded := ctx.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, throttledFor, fmt.Errorf("not done within %s", throttledFor))
+		defer cancel()
+	}
+	var last error
 	for delay := w.Delay; ; delay = min(delay+delay/2, w.MaxDelay) {
 		again, err := attempt()
-		if !again || time.Now().Add(delay).After(deadline) {
+		if last == nil || err == nil || ctx.Err() == nil {
+			last = err // an attempt that was interrupted has no answer
+		}
+		if again = again && time.Now().Add(delay).Before(deadline); !again && !IsThrottled(last) {
 			return err
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+			return fmt.Errorf("%w: %w", context.Cause(ctx), last)
 		case <-time.After(delay):
 		}
 	}

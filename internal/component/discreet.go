@@ -46,6 +46,22 @@ func (p discreetPostProcessor) PostProcess(ctx context.Context, ui packersdk.Ui,
 	return artifact, keep, force, discreetError(Explain(err))
 }
 
+// DiscreetDatasource returns a data source whose errors show no secret, and have
+// the words of [Explain].
+func DiscreetDatasource(d packersdk.Datasource) packersdk.Datasource { return discreetDatasource{d} }
+
+type discreetDatasource struct{ packersdk.Datasource }
+
+func (d discreetDatasource) Configure(raws ...any) error {
+	noteOptions(raws)
+	return discreetError(d.Datasource.Configure(raws...))
+}
+
+func (d discreetDatasource) Execute() (cty.Value, error) {
+	value, err := d.Datasource.Execute()
+	return value, discreetError(Explain(err))
+}
+
 // noteOptions reads the strings of all options, as Packer passes them for HCL
 // and for JSON templates.
 func noteOptions(raws []any) {

@@ -47,6 +47,23 @@ var options = map[string]string{
 	"SpotPrice":          "spot_price",
 	"CopyMethod":         "method",
 	"CopyDuration":       "snapshot_copy_duration_minutes",
+
+	// of a launch
+	"SpotTags":             "spot_tags",
+	"SecurityGroupFilter":  "security_group_filter",
+	"SourcePublicIP":       "temporary_security_group_source_public_ip",
+	"EBSOptimized":         "ebs_optimized",
+	"MetadataEndpoint":     "http_endpoint",
+	"MetadataTokens":       "http_tokens",
+	"MetadataHopLimit":     "http_put_response_hop_limit",
+	"MetadataTags":         "instance_metadata_tags",
+	"Tenancy":              "tenancy",
+	"HostID":               "host_id",
+	"HostResourceGroupARN": "host_resource_group_arn",
+	"Affinity":             "affinity",
+	"Tags":                 "run_tags",
+
+	"Version": "version", // of PV-GRUB
 }
 
 // Explain words an error of the cloud packages for the user of Packer: it names

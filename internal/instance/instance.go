@@ -20,6 +20,7 @@ type Instance struct {
 	ID, Type, Zone      string
 	PublicIP, PublicDNS string // "" if it has none
 	PrivateIP           string
+	PrivateDNS          string // resolved within its VPC only
 	IPv6                string // "" if it has none
 	Launched            time.Time
 	Refused             []error // the types and zones that EC2 refused before this one
@@ -34,6 +35,7 @@ func (in *Instance) read(i types.Instance) {
 	in.ID = aws.ToString(i.InstanceId)
 	in.Type = string(i.InstanceType)
 	in.PublicIP, in.PublicDNS = aws.ToString(i.PublicIpAddress), aws.ToString(i.PublicDnsName)
+	in.PrivateDNS = aws.ToString(i.PrivateDnsName)
 	in.PrivateIP, in.IPv6 = aws.ToString(i.PrivateIpAddress), aws.ToString(i.Ipv6Address)
 	in.Launched = aws.ToTime(i.LaunchTime)
 	if i.Placement != nil {

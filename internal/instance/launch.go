@@ -60,7 +60,7 @@ func launch(ctx context.Context, s *cloud.Session, plan *Plan, ledger *cloud.Led
 		refused = append(refused, refusal{place.of, place.subnet.Zone, err})
 		switch reachOf(err) {
 		case everywhere:
-			return nil, inTime(errors.Join(summary(refused[:len(refused)-1]), fmt.Errorf("%s in %s: %w", place.of, place.subnet.Zone, err)))
+			return nil, inTime(errors.Join(summary(refused[:len(refused)-1]), fmt.Errorf("%s in %s: %w", place.of, place.subnet.Zone, explained(err))))
 		case thisType:
 			skip = place.of
 		case thisPlace:
@@ -145,6 +145,8 @@ func (p place) input(token string) *ec2.RunInstancesInput {
 		MinCount:          aws.Int32(1),
 		MaxCount:          aws.Int32(1),
 		TagSpecifications: plan.tagSpecifications(),
+		MetadataOptions:   plan.Metadata.input(),
+		Placement:         plan.Placement.input(),
 		NetworkInterfaces: []types.InstanceNetworkInterfaceSpecification{{
 			DeviceIndex:              aws.Int32(0),
 			SubnetId:                 aws.String(p.subnet.ID),
@@ -155,6 +157,9 @@ func (p place) input(token string) *ec2.RunInstancesInput {
 	}
 	if plan.Image.RootDeviceType != "instance-store" { // those can only be terminated, and EC2 refuses the option
 		input.InstanceInitiatedShutdownBehavior = types.ShutdownBehaviorTerminate
+	}
+	if plan.EBSOptimized {
+		input.EbsOptimized = aws.Bool(true)
 	}
 	if plan.spot() {
 		input.InstanceMarketOptions = plan.market()
@@ -178,13 +183,12 @@ func (p place) input(token string) *ec2.RunInstancesInput {
 
 // tagSpecifications tag everything that a launch creates.
 func (r *Request) tagSpecifications() []types.TagSpecification {
-	resources := []types.ResourceType{types.ResourceTypeInstance, types.ResourceTypeVolume, types.ResourceTypeNetworkInterface}
-	if r.spot() {
-		resources = append(resources, types.ResourceTypeSpotInstancesRequest)
-	}
 	var all []types.TagSpecification
-	for _, resource := range resources {
-		all = append(all, types.TagSpecification{ResourceType: resource, Tags: r.tags(cloud.RoleInstance)})
+	for _, resource := range []types.ResourceType{types.ResourceTypeInstance, types.ResourceTypeVolume, types.ResourceTypeNetworkInterface} {
+		all = append(all, types.TagSpecification{ResourceType: resource, Tags: r.tags(cloud.RoleInstance, nil)})
+	}
+	if r.spot() {
+		all = append(all, types.TagSpecification{ResourceType: types.ResourceTypeSpotInstancesRequest, Tags: r.tags(cloud.RoleInstance, r.SpotTags)})
 	}
 	return all
 }
@@ -202,13 +206,14 @@ func (r *Request) market() *types.InstanceMarketOptionsRequest {
 	return &types.InstanceMarketOptionsRequest{MarketType: types.MarketTypeSpot, SpotOptions: options}
 }
 
-// tags joins the user's tags with this project's own.
-func (r *Request) tags(role string) []types.Tag {
+// tags joins the user's tags, and further ones, with this project's own.
+func (r *Request) tags(role string, further map[string]string) []types.Tag {
 	all := map[string]string{}
 	if r.Name != "" {
 		all["Name"] = r.Name
 	}
 	maps.Copy(all, r.Tags)
+	maps.Copy(all, further)
 	all[cloud.BuildTag], all[cloud.RoleTag] = r.RunID, role
 	return cloud.SortedTags(all)
 }

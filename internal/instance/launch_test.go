@@ -98,6 +98,7 @@ func TestLaunchRequestOnTheWire(t *testing.T) {
 	_, s, r := startLaunch(t, localec2.Options{})
 	r.InstanceTypes, r.AvailabilityZone, r.PrivateIP = []string{"m1.small"}, "us-east-1b", "172.31.16.77"
 	r.AssociatePublicIP, r.UserData, r.IAMInstanceProfile, r.SpotPrice = aws.Bool(false), []byte("hello"), "web", "0.02"
+	r.SpotTags, r.Metadata, r.Placement = map[string]string{"Pool": "a"}, Metadata{"enabled", "required", 2, "enabled"}, Placement{Tenancy: "dedicated"}
 	plan := planned(t, s, r)
 	plan.Image.keptDevices = []string{"/dev/sda1"}
 	forms := launchForms(t, s, true)
@@ -114,6 +115,11 @@ func TestLaunchRequestOnTheWire(t *testing.T) {
 		"Action": "RunInstances", "Version": "2016-11-15",
 		"ImageId": r.ImageID, "InstanceType": "m1.small", "MinCount": "1", "MaxCount": "1",
 		"InstanceInitiatedShutdownBehavior": "terminate", "UserData": "aGVsbG8=", "IamInstanceProfile.Name": "web",
+		"MetadataOptions.HttpEndpoint":                                   "enabled",
+		"MetadataOptions.HttpTokens":                                     "required",
+		"MetadataOptions.HttpPutResponseHopLimit":                        "2",
+		"MetadataOptions.InstanceMetadataTags":                           "enabled",
+		"Placement.Tenancy":                                              "dedicated",
 		"InstanceMarketOptions.MarketType":                               "spot",
 		"InstanceMarketOptions.SpotOptions.MaxPrice":                     "0.02",
 		"InstanceMarketOptions.SpotOptions.SpotInstanceType":             "one-time",
@@ -130,7 +136,11 @@ func TestLaunchRequestOnTheWire(t *testing.T) {
 	for i, kind := range []string{"instance", "volume", "network-interface", "spot-instances-request"} {
 		spec := fmt.Sprintf("TagSpecification.%d.", i+1)
 		want[spec+"ResourceType"] = kind
-		for j, tag := range []string{"Name=smoke test", "Owner=platform", "unikernel:build=run-1", "unikernel:role=test-instance"} {
+		tags := []string{"Name=smoke test", "Owner=platform", "unikernel:build=run-1", "unikernel:role=test-instance"}
+		if kind == "spot-instances-request" {
+			tags = slices.Insert(tags, 2, "Pool=a")
+		}
+		for j, tag := range tags {
 			key, value, _ := strings.Cut(tag, "=")
 			want[fmt.Sprintf("%sTag.%d.Key", spec, j+1)], want[fmt.Sprintf("%sTag.%d.Value", spec, j+1)] = key, value
 		}
@@ -145,6 +155,37 @@ func TestLaunchRequestOnTheWire(t *testing.T) {
 	}
 	if _, err := ledger.Undo(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// An account that requires IMDSv2 refuses other launches, with a remedy.
+func TestLaunchWhereIMDSv2IsRequired(t *testing.T) {
+	server, s, r := startLaunch(t, localec2.Options{})
+	if _, err := s.EC2.ModifyInstanceMetadataDefaults(t.Context(), &ec2.ModifyInstanceMetadataDefaultsInput{HttpTokensEnforced: "enabled"}); err != nil {
+		t.Fatal(err)
+	}
+	var ledger cloud.Ledger
+	_, err := Launch(t.Context(), s, planned(t, s, r), &ledger)
+	cloudtest.WantError(t, err, `set {MetadataTokens} to "required"`, "You can't launch instances with IMDSv1")
+	if _, ok := errors.AsType[IMDSError](err); !ok || strings.Contains(err.Error(), "operation error") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := ledger.Undo(t.Context()); err != nil {
+		t.Error(err)
+	}
+	r.RunID, r.Metadata.Tokens = "run-2", "required"
+	running(t, s, r, &ledger)
+	if _, err := ledger.Undo(t.Context()); err != nil {
+		t.Error(err)
+	}
+	noInstanceLeft(t, server)
+}
+
+func TestEBSOptimizedTypes(t *testing.T) {
+	_, s, r := startLaunch(t, localec2.Options{})
+	r.EBSOptimized = true
+	if got, want := typeText(planned(t, s, r)), "m1.large=7680 c3.xlarge=7680"; !strings.HasPrefix(got, want) {
+		t.Errorf("types %s; want %s and larger ones", got, want)
 	}
 }
 

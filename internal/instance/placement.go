@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"strings"
@@ -181,8 +182,8 @@ func checkReserved(block netip.Prefix, address netip.Addr) error {
 	return nil
 }
 
-// choose takes the subnet with the most free addresses, or one for each zone if
-// the request selects no subnet.
+// choose takes the subnet with the most free addresses, or a random one that has
+// any; or one for each zone if the request selects no subnet.
 func (p *Plan) choose(found []types.Subnet) error {
 	slices.SortFunc(found, func(a, b types.Subnet) int {
 		return cmp.Or(cmp.Compare(aws.ToInt32(b.AvailableIpAddressCount), aws.ToInt32(a.AvailableIpAddressCount)),
@@ -190,6 +191,10 @@ func (p *Plan) choose(found []types.Subnet) error {
 	})
 	if aws.ToInt32(found[0].AvailableIpAddressCount) == 0 {
 		return fmt.Errorf("subnet %s has no free address: use another {SubnetID}, or free one", aws.ToString(found[0].SubnetId))
+	}
+	if p.RandomSubnet {
+		found = slices.DeleteFunc(found, func(subnet types.Subnet) bool { return aws.ToInt32(subnet.AvailableIpAddressCount) == 0 })
+		rand.Shuffle(len(found), func(i, j int) { found[i], found[j] = found[j], found[i] }) //nolint:gosec // it spreads load, and is no secret
 	}
 	p.VPC = aws.ToString(found[0].VpcId)
 	for _, one := range found {

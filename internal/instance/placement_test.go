@@ -92,6 +92,25 @@ func TestPlanOfALaunchFindsTheSubnet(t *testing.T) {
 	cloudtest.WantError(t, err, "{VPCFilter} tag:Name=tests matches vpc-", vpc, second, "narrow it to one")
 }
 
+// A random subnet is one that the filter finds and that has a free address.
+func TestPlanOfALaunchInARandomSubnet(t *testing.T) {
+	_, s, r := startLaunch(t, localec2.Options{})
+	vpc := newVPC(t, s, "tests")
+	want := []string{newSubnet(t, s, vpc, "10.0.0.0/28", "us-east-1a"), newSubnet(t, s, vpc, "10.0.1.0/24", "us-east-1b")}
+	r.SubnetFilter, r.RandomSubnet = map[string]string{"tag:Name": "web"}, true
+	seen := map[string]int{}
+	for range 64 { // both but once in 2^63 runs
+		plan := planned(t, s, r)
+		if len(plan.Subnets) != 1 || !slices.Contains(want, plan.Subnets[0].ID) {
+			t.Fatalf("subnets %v", subnetIDs(plan))
+		}
+		seen[plan.Subnets[0].ID]++
+	}
+	if len(seen) != 2 {
+		t.Errorf("chosen: %v", seen)
+	}
+}
+
 func TestPlanOfALaunchComparesVPCs(t *testing.T) {
 	_, s, r := startLaunch(t, localec2.Options{})
 	vpc := newVPC(t, s, "tests")

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/aws/smithy-go"
-
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 )
 
@@ -20,12 +18,25 @@ func (r refusal) Error() string { return fmt.Sprintf("%s in %s: %s", r.of, r.zon
 
 func (r refusal) Unwrap() error { return r.err }
 
-// reason is EC2's answer without what the SDK puts around it.
-func (r refusal) reason() string {
-	if answer, ok := errors.AsType[smithy.APIError](r.err); ok {
-		return answer.ErrorCode() + ": " + answer.ErrorMessage()
+func (r refusal) reason() string { return cloud.Reason(r.err) }
+
+// An IMDSError is returned if the account, or its organization, allows only
+// instances that require version 2 of the metadata service.
+type IMDSError struct{ Err error }
+
+func (e IMDSError) Error() string {
+	return "this account allows only instances that require version 2 of the metadata service (IMDSv2): set {MetadataTokens} to \"required\": " + cloud.Reason(e.Err)
+}
+
+func (e IMDSError) Unwrap() error { return e.Err }
+
+// explained recognizes the answer about the metadata service
+// (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/troubleshooting-launch.html).
+func explained(err error) error {
+	if cloud.HasCode(err, "UnsupportedOperation") && strings.Contains(err.Error(), "httpTokensEnforced") {
+		return IMDSError{err}
 	}
-	return r.err.Error()
+	return err
 }
 
 // summary groups refusals by reason. It returns nil if there are none.
@@ -64,6 +75,8 @@ var refusals = map[string]reach{
 	"InsufficientAddressCapacity":       thisPlace, // no public address is free
 	"InsufficientVolumeCapacity":        thisPlace, // no room for the volume
 	"InsufficientFreeAddressesInSubnet": thisPlace,
+	"InsufficientHostCapacity":          thisPlace, // no Dedicated Host of the zone has room
+	"InsufficientCapacityOnHost":        thisType,  // the host has no room for the type
 	"Unsupported":                       thisPlace, // the zone doesn't have the type
 	"SpotMaxPriceTooLow":                thisPlace, // spot prices are of a type in a zone
 	"InstanceLimitExceeded":             thisType,  // quotas are of a type, or of a family,

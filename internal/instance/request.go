@@ -41,18 +41,28 @@ type Request struct {
 	SubnetID         string
 	VPCID            string
 	SubnetFilter     map[string]string
+	RandomSubnet     bool // of those that SubnetFilter finds, instead of the one with the most free addresses
 	VPCFilter        map[string]string
 	AvailabilityZone string // "" is any
 
-	SecurityGroupIDs []string // none: a temporary one, which opens Ports to SourceCIDRs
-	Ports            []Port
-	SourceCIDRs      []string // of IPv4 or IPv6
+	// SecurityGroupIDs or SecurityGroupFilter select the groups. Without either,
+	// there is a temporary one, which opens Ports to SourceCIDRs.
+	SecurityGroupIDs    []string
+	SecurityGroupFilter map[string]string // of DescribeSecurityGroups
+	Ports               []Port
+	SourceCIDRs         []string // of IPv4 or IPv6; none: as SourcePublicIP says
+	SourcePublicIP      bool     // this machine's public address; false: the same if it is known, otherwise any address
+	Reach               Reach    // where the test will reach the instance
 
 	AssociatePublicIP  *bool  // nil: as the subnet does by default
 	PrivateIP          string // "": EC2 chooses one
 	UserData           []byte
-	IAMInstanceProfile string // its name
-	SpotPrice          string // US dollars an hour, or "auto"; "" or "0" is an on-demand instance
+	IAMInstanceProfile string            // its name
+	SpotPrice          string            // US dollars an hour, or "auto"; "" or "0" is an on-demand instance
+	SpotTags           map[string]string // the user's further tags, for the Spot request
+	EBSOptimized       bool
+	Metadata           Metadata
+	Placement          Placement
 }
 
 // A Plan is a request that passed all preflight checks.
@@ -64,6 +74,10 @@ type Plan struct {
 	Types   []Type // in the order in which they are tried
 	VPC     string
 	Subnets []Subnet // in the order in which they are tried for each type
+
+	// SourceUnknown is why the temporary group lets any address in; nil if the user
+	// wants that, or if it doesn't.
+	SourceUnknown error
 
 	// Launched, if set, is called with each instance that EC2 accepts: more than one
 	// if the first ends before it runs.
@@ -125,7 +139,10 @@ func (r *Request) Check() error {
 	if price, err := strconv.ParseFloat(r.SpotPrice, 64); r.spot() && r.SpotPrice != "auto" && (err != nil || !(price > 0) || math.IsInf(price, 0)) {
 		errs = append(errs, fmt.Errorf("{SpotPrice} is %q: specify US dollars per hour, such as 0.02, or auto", r.SpotPrice))
 	}
-	return errors.Join(errs...)
+	if len(r.SpotTags) > 0 && !r.spot() {
+		errs = append(errs, errors.New("{SpotTags} are set, but no Spot Instance is requested: set {SpotPrice}, for example to auto"))
+	}
+	return errors.Join(append(errs, r.checkMetadata(), r.checkPlacement())...)
 }
 
 // spot reports whether a spot instance is wanted. Price 0 has meant on-demand

@@ -139,7 +139,16 @@ func TestPlanOfALaunchRefuses(t *testing.T) {
 		{"ill-formed private address", func(r *Request) { r.PrivateIP = "::1" }, []string{`{PrivateIP} is "::1": specify an IPv4 address`}},
 		{"unknown groups", func(r *Request) { r.SecurityGroupIDs = []string{"sg-00000000", "web"} }, []string{`us-east-1 has no group "sg-00000000"`, `us-east-1 has no group "web"`}},
 		{"no CIDR block", func(r *Request) { r.SourceCIDRs = []string{"10.0.0.1", "anywhere"} }, []string{`"10.0.0.1" is not a CIDR block`, `"anywhere" is not a CIDR block`}},
-		{"nobody may reach it", func(r *Request) { r.SourceCIDRs = nil }, []string{"{SourceCIDRs} is empty"}},
+		{"groups that no filter finds", func(r *Request) { r.SecurityGroupFilter = map[string]string{"tag:Class": "none"} }, []string{"look up {SecurityGroupFilter}: tag:Class=none matches no group of vpc-"}},
+		{"tags of a Spot request alone", func(r *Request) { r.SpotTags = map[string]string{"a": "b"} }, []string{"{SpotTags} are set, but no Spot Instance is requested"}},
+		{"types that can't be EBS-optimized", func(r *Request) { r.InstanceTypes, r.EBSOptimized = []string{"m1.small"}, true }, []string{"m1.small can't be EBS-optimized"}},
+		{"the metadata service", func(r *Request) {
+			r.Metadata, r.Tags = Metadata{"on", "always", 65, "enabled"}, map[string]string{"a b": "", "_index": "", "Class": ""}
+		}, []string{`{MetadataEndpoint} is "on": use enabled or disabled`, `{MetadataTokens} is "always"`, "{MetadataHopLimit} is 65: it must be 1 to 64", `the key "a b"`, `the key "_index"`}},
+		{"hosts", func(r *Request) {
+			r.Placement, r.SpotPrice = Placement{"dedicated", "h-1", "arn:1", "loose"}, "auto"
+		}, []string{"{HostID} and {HostResourceGroupARN} are both set", `{Tenancy} is "dedicated", but a Dedicated Host`, `{Affinity} is "loose": use default or host`, "Spot Instances can't run on a Dedicated Host"}},
+		{"no host", func(r *Request) { r.Placement = Placement{Tenancy: "alone", Affinity: "host"} }, []string{`{Tenancy} is "alone": use default, dedicated or host`, `{Affinity} is "host" without a Dedicated Host`}},
 		{"unknown protocol", func(r *Request) { r.Ports = []Port{{"sctp", 1}} }, []string{`protocol "sctp" is not tcp, udp, or icmp`}},
 		{"user data", func(r *Request) { r.UserData = make([]byte, 16385) }, []string{"{UserData} has 16385 bytes: it must have at most 16384"}},
 		{"profile by ARN", func(r *Request) { r.IAMInstanceProfile = "arn:aws:iam::1:instance-profile/web" }, []string{"{IAMInstanceProfile} is \"arn:"}},

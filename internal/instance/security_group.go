@@ -40,7 +40,7 @@ func createGroup(ctx context.Context, s *cloud.Session, plan *Plan, ledger *clou
 			Description: aws.String("Temporary: opens the ports of a test and goes with its instance"),
 			VpcId:       aws.String(plan.VPC),
 			TagSpecifications: []types.TagSpecification{
-				{ResourceType: types.ResourceTypeSecurityGroup, Tags: plan.tags(cloud.RoleGroup)},
+				{ResourceType: types.ResourceTypeSecurityGroup, Tags: plan.tags(cloud.RoleGroup, nil)},
 			},
 		}, sent.OnEC2)
 		if err != nil {
@@ -119,11 +119,42 @@ func (r securityGroup) Remove(ctx context.Context, id string) error {
 
 // planGroups checks the user's groups, or prepares the rules of the temporary
 // one.
-func planGroups(ctx context.Context, s *cloud.Session, plan *Plan) (err error) {
-	if len(plan.SecurityGroupIDs) == 0 {
-		plan.openings, err = openings(plan.Ports, plan.SourceCIDRs)
+func planGroups(ctx context.Context, s *cloud.Session, plan *Plan) error {
+	if len(plan.SecurityGroupFilter) > 0 {
+		return planFilteredGroups(ctx, s, plan)
+	}
+	if len(plan.SecurityGroupIDs) > 0 {
+		return planNamedGroups(ctx, s, plan)
+	}
+	if err := planSources(ctx, s, plan); err != nil {
 		return err
 	}
+	var err error
+	plan.openings, err = openings(plan.Ports, plan.SourceCIDRs)
+	return err
+}
+
+// planFilteredGroups finds all groups of the VPC that a filter matches.
+func planFilteredGroups(ctx context.Context, s *cloud.Session, plan *Plan) error {
+	if plan.VPC == "" {
+		return nil // planNetwork returns an error
+	}
+	groups, err := securityGroups(ctx, s, append(filtersOf(plan.SecurityGroupFilter), cloud.Filter("vpc-id", plan.VPC))...)
+	if err != nil {
+		return fmt.Errorf("look up {SecurityGroupFilter}: %w", err)
+	}
+	for _, group := range groups {
+		plan.SecurityGroupIDs = append(plan.SecurityGroupIDs, aws.ToString(group.GroupId))
+	}
+	if len(groups) == 0 {
+		return fmt.Errorf("look up {SecurityGroupFilter}: %s matches no group of %s, in which the instance will be: correct it, or omit it to use a temporary group", showFilter(plan.SecurityGroupFilter), plan.VPC)
+	}
+	slices.Sort(plan.SecurityGroupIDs)
+	return nil
+}
+
+// planNamedGroups checks that the groups exist, in the VPC of the instance.
+func planNamedGroups(ctx context.Context, s *cloud.Session, plan *Plan) error {
 	groups, err := securityGroups(ctx, s, cloud.Filter("group-id", plan.SecurityGroupIDs...))
 	if err != nil {
 		return fmt.Errorf("look up {SecurityGroupIDs}: %w", err)
@@ -147,9 +178,6 @@ func planGroups(ctx context.Context, s *cloud.Session, plan *Plan) (err error) {
 // because EC2 refuses duplicates.
 func openings(ports []Port, cidrs []string) ([]types.IpPermission, error) {
 	blocks, errs := readBlocks(cidrs)
-	if len(ports) > 0 && len(cidrs) == 0 {
-		errs = append(errs, errors.New("{SourceCIDRs} is empty: nothing could reach the instance; specify for example 0.0.0.0/0"))
-	}
 	ports = slices.Clone(ports)
 	slices.SortFunc(ports, func(a, b Port) int {
 		return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.Number, b.Number))

@@ -118,6 +118,9 @@ func (p *Plan) fits(t types.InstanceTypeInfo) error {
 	if p.MaxMemoryMiB > 0 && memory > p.MaxMemoryMiB {
 		return fmt.Errorf("%s has %d MiB of memory, and this image supports at most %d", name, memory, p.MaxMemoryMiB)
 	}
+	if p.EBSOptimized && t.EbsInfo != nil && t.EbsInfo.EbsOptimizedSupport == types.EbsOptimizedSupportUnsupported {
+		return fmt.Errorf("%s can't be EBS-optimized, as {EBSOptimized} requires", name)
+	}
 	if p.Image.ID == "" {
 		return nil
 	}

@@ -4,38 +4,58 @@ package copy
 
 import (
 	"github.com/hashicorp/hcl/v2/hcldec"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
 	"github.com/zclconf/go-cty/cty"
 )
 
 // FlatConfig is an auto-generated flat version of Config.
 // Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
 type FlatConfig struct {
-	PackerBuildName             *string           `mapstructure:"packer_build_name" cty:"packer_build_name" hcl:"packer_build_name"`
-	PackerBuilderType           *string           `mapstructure:"packer_builder_type" cty:"packer_builder_type" hcl:"packer_builder_type"`
-	PackerCoreVersion           *string           `mapstructure:"packer_core_version" cty:"packer_core_version" hcl:"packer_core_version"`
-	PackerDebug                 *bool             `mapstructure:"packer_debug" cty:"packer_debug" hcl:"packer_debug"`
-	PackerForce                 *bool             `mapstructure:"packer_force" cty:"packer_force" hcl:"packer_force"`
-	PackerOnError               *string           `mapstructure:"packer_on_error" cty:"packer_on_error" hcl:"packer_on_error"`
-	PackerUserVars              map[string]string `mapstructure:"packer_user_variables" cty:"packer_user_variables" hcl:"packer_user_variables"`
-	PackerSensitiveVars         []string          `mapstructure:"packer_sensitive_variables" cty:"packer_sensitive_variables" hcl:"packer_sensitive_variables"`
-	Region                      *string           `mapstructure:"region" cty:"region" hcl:"region"`
-	Profile                     *string           `mapstructure:"profile" cty:"profile" hcl:"profile"`
-	AMIRegions                  []string          `mapstructure:"ami_regions" required:"true" cty:"ami_regions" hcl:"ami_regions"`
-	AMIID                       *string           `mapstructure:"ami_id" cty:"ami_id" hcl:"ami_id"`
-	AMIName                     *string           `mapstructure:"ami_name" cty:"ami_name" hcl:"ami_name"`
-	AMIDescription              *string           `mapstructure:"ami_description" cty:"ami_description" hcl:"ami_description"`
-	Tags                        map[string]string `mapstructure:"tags" cty:"tags" hcl:"tags"`
-	SnapshotTags                map[string]string `mapstructure:"snapshot_tags" cty:"snapshot_tags" hcl:"snapshot_tags"`
-	RequireSmokeTest            *bool             `mapstructure:"require_smoke_test" cty:"require_smoke_test" hcl:"require_smoke_test"`
-	Method                      *string           `mapstructure:"method" cty:"method" hcl:"method"`
-	EncryptBoot                 *bool             `mapstructure:"encrypt_boot" cty:"encrypt_boot" hcl:"encrypt_boot"`
-	KMSKeyID                    *string           `mapstructure:"kms_key_id" cty:"kms_key_id" hcl:"kms_key_id"`
-	RegionKMSKeyIDs             map[string]string `mapstructure:"region_kms_key_ids" cty:"region_kms_key_ids" hcl:"region_kms_key_ids"`
-	SnapshotCopyDurationMinutes *int64            `mapstructure:"snapshot_copy_duration_minutes" cty:"snapshot_copy_duration_minutes" hcl:"snapshot_copy_duration_minutes"`
-	RegionProfiles              map[string]string `mapstructure:"region_profiles" cty:"region_profiles" hcl:"region_profiles"`
-	Concurrency                 *int              `mapstructure:"concurrency" cty:"concurrency" hcl:"concurrency"`
-	Timeout                     *string           `mapstructure:"timeout" cty:"timeout" hcl:"timeout"`
-	BestEffortRegions           []string          `mapstructure:"best_effort_regions" cty:"best_effort_regions" hcl:"best_effort_regions"`
+	PackerBuildName             *string                                  `mapstructure:"packer_build_name" cty:"packer_build_name" hcl:"packer_build_name"`
+	PackerBuilderType           *string                                  `mapstructure:"packer_builder_type" cty:"packer_builder_type" hcl:"packer_builder_type"`
+	PackerCoreVersion           *string                                  `mapstructure:"packer_core_version" cty:"packer_core_version" hcl:"packer_core_version"`
+	PackerDebug                 *bool                                    `mapstructure:"packer_debug" cty:"packer_debug" hcl:"packer_debug"`
+	PackerForce                 *bool                                    `mapstructure:"packer_force" cty:"packer_force" hcl:"packer_force"`
+	PackerOnError               *string                                  `mapstructure:"packer_on_error" cty:"packer_on_error" hcl:"packer_on_error"`
+	PackerUserVars              map[string]string                        `mapstructure:"packer_user_variables" cty:"packer_user_variables" hcl:"packer_user_variables"`
+	PackerSensitiveVars         []string                                 `mapstructure:"packer_sensitive_variables" cty:"packer_sensitive_variables" hcl:"packer_sensitive_variables"`
+	Region                      *string                                  `mapstructure:"region" cty:"region" hcl:"region"`
+	AccessKey                   *string                                  `mapstructure:"access_key" cty:"access_key" hcl:"access_key"`
+	SecretKey                   *string                                  `mapstructure:"secret_key" cty:"secret_key" hcl:"secret_key"`
+	Token                       *string                                  `mapstructure:"token" cty:"token" hcl:"token"`
+	Profile                     *string                                  `mapstructure:"profile" cty:"profile" hcl:"profile"`
+	SharedCredentialsFile       *string                                  `mapstructure:"shared_credentials_file" cty:"shared_credentials_file" hcl:"shared_credentials_file"`
+	MFACode                     *string                                  `mapstructure:"mfa_code" cty:"mfa_code" hcl:"mfa_code"`
+	AssumeRole                  *component.FlatAssumeRole                `mapstructure:"assume_role" cty:"assume_role" hcl:"assume_role"`
+	AssumeRoleWithWebIdentity   *component.FlatAssumeRoleWithWebIdentity `mapstructure:"assume_role_with_web_identity" cty:"assume_role_with_web_identity" hcl:"assume_role_with_web_identity"`
+	CustomEndpointEC2           *string                                  `mapstructure:"custom_endpoint_ec2" cty:"custom_endpoint_ec2" hcl:"custom_endpoint_ec2"`
+	CustomEndpointEBS           *string                                  `mapstructure:"custom_endpoint_ebs" cty:"custom_endpoint_ebs" hcl:"custom_endpoint_ebs"`
+	CustomEndpointS3            *string                                  `mapstructure:"custom_endpoint_s3" cty:"custom_endpoint_s3" hcl:"custom_endpoint_s3"`
+	CustomEndpointSSM           *string                                  `mapstructure:"custom_endpoint_ssm" cty:"custom_endpoint_ssm" hcl:"custom_endpoint_ssm"`
+	CustomEndpointSTS           *string                                  `mapstructure:"custom_endpoint_sts" cty:"custom_endpoint_sts" hcl:"custom_endpoint_sts"`
+	InsecureSkipTLSVerify       *bool                                    `mapstructure:"insecure_skip_tls_verify" cty:"insecure_skip_tls_verify" hcl:"insecure_skip_tls_verify"`
+	MaxRetries                  *int                                     `mapstructure:"max_retries" cty:"max_retries" hcl:"max_retries"`
+	AWSPolling                  *component.FlatAWSPolling                `mapstructure:"aws_polling" cty:"aws_polling" hcl:"aws_polling"`
+	DecodeAuthorizationMessages *bool                                    `mapstructure:"decode_authorization_messages" cty:"decode_authorization_messages" hcl:"decode_authorization_messages"`
+	SkipCredentialValidation    *bool                                    `mapstructure:"skip_credential_validation" cty:"skip_credential_validation" hcl:"skip_credential_validation"`
+	SkipMetadataAPICheck        *bool                                    `mapstructure:"skip_metadata_api_check" cty:"skip_metadata_api_check" hcl:"skip_metadata_api_check"`
+	SkipRegionValidation        *bool                                    `mapstructure:"skip_region_validation" cty:"skip_region_validation" hcl:"skip_region_validation"`
+	AMIRegions                  []string                                 `mapstructure:"ami_regions" required:"true" cty:"ami_regions" hcl:"ami_regions"`
+	AMIID                       *string                                  `mapstructure:"ami_id" cty:"ami_id" hcl:"ami_id"`
+	AMIName                     *string                                  `mapstructure:"ami_name" cty:"ami_name" hcl:"ami_name"`
+	AMIDescription              *string                                  `mapstructure:"ami_description" cty:"ami_description" hcl:"ami_description"`
+	Tags                        map[string]string                        `mapstructure:"tags" cty:"tags" hcl:"tags"`
+	SnapshotTags                map[string]string                        `mapstructure:"snapshot_tags" cty:"snapshot_tags" hcl:"snapshot_tags"`
+	RequireSmokeTest            *bool                                    `mapstructure:"require_smoke_test" cty:"require_smoke_test" hcl:"require_smoke_test"`
+	Method                      *string                                  `mapstructure:"method" cty:"method" hcl:"method"`
+	EncryptBoot                 *bool                                    `mapstructure:"encrypt_boot" cty:"encrypt_boot" hcl:"encrypt_boot"`
+	KMSKeyID                    *string                                  `mapstructure:"kms_key_id" cty:"kms_key_id" hcl:"kms_key_id"`
+	RegionKMSKeyIDs             map[string]string                        `mapstructure:"region_kms_key_ids" cty:"region_kms_key_ids" hcl:"region_kms_key_ids"`
+	SnapshotCopyDurationMinutes *int64                                   `mapstructure:"snapshot_copy_duration_minutes" cty:"snapshot_copy_duration_minutes" hcl:"snapshot_copy_duration_minutes"`
+	RegionProfiles              map[string]string                        `mapstructure:"region_profiles" cty:"region_profiles" hcl:"region_profiles"`
+	Concurrency                 *int                                     `mapstructure:"concurrency" cty:"concurrency" hcl:"concurrency"`
+	Timeout                     *string                                  `mapstructure:"timeout" cty:"timeout" hcl:"timeout"`
+	BestEffortRegions           []string                                 `mapstructure:"best_effort_regions" cty:"best_effort_regions" hcl:"best_effort_regions"`
 }
 
 // FlatMapstructure returns a new FlatConfig.
@@ -59,7 +79,26 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"packer_user_variables":          &hcldec.AttrSpec{Name: "packer_user_variables", Type: cty.Map(cty.String), Required: false},
 		"packer_sensitive_variables":     &hcldec.AttrSpec{Name: "packer_sensitive_variables", Type: cty.List(cty.String), Required: false},
 		"region":                         &hcldec.AttrSpec{Name: "region", Type: cty.String, Required: false},
+		"access_key":                     &hcldec.AttrSpec{Name: "access_key", Type: cty.String, Required: false},
+		"secret_key":                     &hcldec.AttrSpec{Name: "secret_key", Type: cty.String, Required: false},
+		"token":                          &hcldec.AttrSpec{Name: "token", Type: cty.String, Required: false},
 		"profile":                        &hcldec.AttrSpec{Name: "profile", Type: cty.String, Required: false},
+		"shared_credentials_file":        &hcldec.AttrSpec{Name: "shared_credentials_file", Type: cty.String, Required: false},
+		"mfa_code":                       &hcldec.AttrSpec{Name: "mfa_code", Type: cty.String, Required: false},
+		"assume_role":                    &hcldec.BlockSpec{TypeName: "assume_role", Nested: hcldec.ObjectSpec((*component.FlatAssumeRole)(nil).HCL2Spec())},
+		"assume_role_with_web_identity":  &hcldec.BlockSpec{TypeName: "assume_role_with_web_identity", Nested: hcldec.ObjectSpec((*component.FlatAssumeRoleWithWebIdentity)(nil).HCL2Spec())},
+		"custom_endpoint_ec2":            &hcldec.AttrSpec{Name: "custom_endpoint_ec2", Type: cty.String, Required: false},
+		"custom_endpoint_ebs":            &hcldec.AttrSpec{Name: "custom_endpoint_ebs", Type: cty.String, Required: false},
+		"custom_endpoint_s3":             &hcldec.AttrSpec{Name: "custom_endpoint_s3", Type: cty.String, Required: false},
+		"custom_endpoint_ssm":            &hcldec.AttrSpec{Name: "custom_endpoint_ssm", Type: cty.String, Required: false},
+		"custom_endpoint_sts":            &hcldec.AttrSpec{Name: "custom_endpoint_sts", Type: cty.String, Required: false},
+		"insecure_skip_tls_verify":       &hcldec.AttrSpec{Name: "insecure_skip_tls_verify", Type: cty.Bool, Required: false},
+		"max_retries":                    &hcldec.AttrSpec{Name: "max_retries", Type: cty.Number, Required: false},
+		"aws_polling":                    &hcldec.BlockSpec{TypeName: "aws_polling", Nested: hcldec.ObjectSpec((*component.FlatAWSPolling)(nil).HCL2Spec())},
+		"decode_authorization_messages":  &hcldec.AttrSpec{Name: "decode_authorization_messages", Type: cty.Bool, Required: false},
+		"skip_credential_validation":     &hcldec.AttrSpec{Name: "skip_credential_validation", Type: cty.Bool, Required: false},
+		"skip_metadata_api_check":        &hcldec.AttrSpec{Name: "skip_metadata_api_check", Type: cty.Bool, Required: false},
+		"skip_region_validation":         &hcldec.AttrSpec{Name: "skip_region_validation", Type: cty.Bool, Required: false},
 		"ami_regions":                    &hcldec.AttrSpec{Name: "ami_regions", Type: cty.List(cty.String), Required: false},
 		"ami_id":                         &hcldec.AttrSpec{Name: "ami_id", Type: cty.String, Required: false},
 		"ami_name":                       &hcldec.AttrSpec{Name: "ami_name", Type: cty.String, Required: false},

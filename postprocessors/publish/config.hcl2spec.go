@@ -4,37 +4,57 @@ package publish
 
 import (
 	"github.com/hashicorp/hcl/v2/hcldec"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
 	"github.com/zclconf/go-cty/cty"
 )
 
 // FlatConfig is an auto-generated flat version of Config.
 // Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
 type FlatConfig struct {
-	PackerBuildName     *string           `mapstructure:"packer_build_name" cty:"packer_build_name" hcl:"packer_build_name"`
-	PackerBuilderType   *string           `mapstructure:"packer_builder_type" cty:"packer_builder_type" hcl:"packer_builder_type"`
-	PackerCoreVersion   *string           `mapstructure:"packer_core_version" cty:"packer_core_version" hcl:"packer_core_version"`
-	PackerDebug         *bool             `mapstructure:"packer_debug" cty:"packer_debug" hcl:"packer_debug"`
-	PackerForce         *bool             `mapstructure:"packer_force" cty:"packer_force" hcl:"packer_force"`
-	PackerOnError       *string           `mapstructure:"packer_on_error" cty:"packer_on_error" hcl:"packer_on_error"`
-	PackerUserVars      map[string]string `mapstructure:"packer_user_variables" cty:"packer_user_variables" hcl:"packer_user_variables"`
-	PackerSensitiveVars []string          `mapstructure:"packer_sensitive_variables" cty:"packer_sensitive_variables" hcl:"packer_sensitive_variables"`
-	Region              *string           `mapstructure:"region" cty:"region" hcl:"region"`
-	Profile             *string           `mapstructure:"profile" cty:"profile" hcl:"profile"`
-	AMIIDs              map[string]string `mapstructure:"ami_ids" cty:"ami_ids" hcl:"ami_ids"`
-	RequireSmokeTest    *bool             `mapstructure:"require_smoke_test" cty:"require_smoke_test" hcl:"require_smoke_test"`
-	AMIUsers            []string          `mapstructure:"ami_users" cty:"ami_users" hcl:"ami_users"`
-	AMIGroups           []string          `mapstructure:"ami_groups" cty:"ami_groups" hcl:"ami_groups"`
-	AMIOrgArns          []string          `mapstructure:"ami_org_arns" cty:"ami_org_arns" hcl:"ami_org_arns"`
-	AMIOuArns           []string          `mapstructure:"ami_ou_arns" cty:"ami_ou_arns" hcl:"ami_ou_arns"`
-	SnapshotUsers       []string          `mapstructure:"snapshot_users" cty:"snapshot_users" hcl:"snapshot_users"`
-	SnapshotGroups      []string          `mapstructure:"snapshot_groups" cty:"snapshot_groups" hcl:"snapshot_groups"`
-	SSMParameters       []string          `mapstructure:"ssm_parameters" cty:"ssm_parameters" hcl:"ssm_parameters"`
-	SSMDataType         *string           `mapstructure:"ssm_data_type" cty:"ssm_data_type" hcl:"ssm_data_type"`
-	SSMAllowOverwrite   *bool             `mapstructure:"ssm_allow_overwrite" cty:"ssm_allow_overwrite" hcl:"ssm_allow_overwrite"`
-	ReleaseVersion      *string           `mapstructure:"release_version" cty:"release_version" hcl:"release_version"`
-	DeprecatePrevious   *bool             `mapstructure:"deprecate_previous" cty:"deprecate_previous" hcl:"deprecate_previous"`
-	Prune               *FlatPrune        `mapstructure:"prune" cty:"prune" hcl:"prune"`
-	Manifest            *string           `mapstructure:"manifest" cty:"manifest" hcl:"manifest"`
+	PackerBuildName             *string                                  `mapstructure:"packer_build_name" cty:"packer_build_name" hcl:"packer_build_name"`
+	PackerBuilderType           *string                                  `mapstructure:"packer_builder_type" cty:"packer_builder_type" hcl:"packer_builder_type"`
+	PackerCoreVersion           *string                                  `mapstructure:"packer_core_version" cty:"packer_core_version" hcl:"packer_core_version"`
+	PackerDebug                 *bool                                    `mapstructure:"packer_debug" cty:"packer_debug" hcl:"packer_debug"`
+	PackerForce                 *bool                                    `mapstructure:"packer_force" cty:"packer_force" hcl:"packer_force"`
+	PackerOnError               *string                                  `mapstructure:"packer_on_error" cty:"packer_on_error" hcl:"packer_on_error"`
+	PackerUserVars              map[string]string                        `mapstructure:"packer_user_variables" cty:"packer_user_variables" hcl:"packer_user_variables"`
+	PackerSensitiveVars         []string                                 `mapstructure:"packer_sensitive_variables" cty:"packer_sensitive_variables" hcl:"packer_sensitive_variables"`
+	Region                      *string                                  `mapstructure:"region" cty:"region" hcl:"region"`
+	AccessKey                   *string                                  `mapstructure:"access_key" cty:"access_key" hcl:"access_key"`
+	SecretKey                   *string                                  `mapstructure:"secret_key" cty:"secret_key" hcl:"secret_key"`
+	Token                       *string                                  `mapstructure:"token" cty:"token" hcl:"token"`
+	Profile                     *string                                  `mapstructure:"profile" cty:"profile" hcl:"profile"`
+	SharedCredentialsFile       *string                                  `mapstructure:"shared_credentials_file" cty:"shared_credentials_file" hcl:"shared_credentials_file"`
+	MFACode                     *string                                  `mapstructure:"mfa_code" cty:"mfa_code" hcl:"mfa_code"`
+	AssumeRole                  *component.FlatAssumeRole                `mapstructure:"assume_role" cty:"assume_role" hcl:"assume_role"`
+	AssumeRoleWithWebIdentity   *component.FlatAssumeRoleWithWebIdentity `mapstructure:"assume_role_with_web_identity" cty:"assume_role_with_web_identity" hcl:"assume_role_with_web_identity"`
+	CustomEndpointEC2           *string                                  `mapstructure:"custom_endpoint_ec2" cty:"custom_endpoint_ec2" hcl:"custom_endpoint_ec2"`
+	CustomEndpointEBS           *string                                  `mapstructure:"custom_endpoint_ebs" cty:"custom_endpoint_ebs" hcl:"custom_endpoint_ebs"`
+	CustomEndpointS3            *string                                  `mapstructure:"custom_endpoint_s3" cty:"custom_endpoint_s3" hcl:"custom_endpoint_s3"`
+	CustomEndpointSSM           *string                                  `mapstructure:"custom_endpoint_ssm" cty:"custom_endpoint_ssm" hcl:"custom_endpoint_ssm"`
+	CustomEndpointSTS           *string                                  `mapstructure:"custom_endpoint_sts" cty:"custom_endpoint_sts" hcl:"custom_endpoint_sts"`
+	InsecureSkipTLSVerify       *bool                                    `mapstructure:"insecure_skip_tls_verify" cty:"insecure_skip_tls_verify" hcl:"insecure_skip_tls_verify"`
+	MaxRetries                  *int                                     `mapstructure:"max_retries" cty:"max_retries" hcl:"max_retries"`
+	AWSPolling                  *component.FlatAWSPolling                `mapstructure:"aws_polling" cty:"aws_polling" hcl:"aws_polling"`
+	DecodeAuthorizationMessages *bool                                    `mapstructure:"decode_authorization_messages" cty:"decode_authorization_messages" hcl:"decode_authorization_messages"`
+	SkipCredentialValidation    *bool                                    `mapstructure:"skip_credential_validation" cty:"skip_credential_validation" hcl:"skip_credential_validation"`
+	SkipMetadataAPICheck        *bool                                    `mapstructure:"skip_metadata_api_check" cty:"skip_metadata_api_check" hcl:"skip_metadata_api_check"`
+	SkipRegionValidation        *bool                                    `mapstructure:"skip_region_validation" cty:"skip_region_validation" hcl:"skip_region_validation"`
+	AMIIDs                      map[string]string                        `mapstructure:"ami_ids" cty:"ami_ids" hcl:"ami_ids"`
+	RequireSmokeTest            *bool                                    `mapstructure:"require_smoke_test" cty:"require_smoke_test" hcl:"require_smoke_test"`
+	AMIUsers                    []string                                 `mapstructure:"ami_users" cty:"ami_users" hcl:"ami_users"`
+	AMIGroups                   []string                                 `mapstructure:"ami_groups" cty:"ami_groups" hcl:"ami_groups"`
+	AMIOrgArns                  []string                                 `mapstructure:"ami_org_arns" cty:"ami_org_arns" hcl:"ami_org_arns"`
+	AMIOuArns                   []string                                 `mapstructure:"ami_ou_arns" cty:"ami_ou_arns" hcl:"ami_ou_arns"`
+	SnapshotUsers               []string                                 `mapstructure:"snapshot_users" cty:"snapshot_users" hcl:"snapshot_users"`
+	SnapshotGroups              []string                                 `mapstructure:"snapshot_groups" cty:"snapshot_groups" hcl:"snapshot_groups"`
+	SSMParameters               []string                                 `mapstructure:"ssm_parameters" cty:"ssm_parameters" hcl:"ssm_parameters"`
+	SSMDataType                 *string                                  `mapstructure:"ssm_data_type" cty:"ssm_data_type" hcl:"ssm_data_type"`
+	SSMAllowOverwrite           *bool                                    `mapstructure:"ssm_allow_overwrite" cty:"ssm_allow_overwrite" hcl:"ssm_allow_overwrite"`
+	ReleaseVersion              *string                                  `mapstructure:"release_version" cty:"release_version" hcl:"release_version"`
+	DeprecatePrevious           *bool                                    `mapstructure:"deprecate_previous" cty:"deprecate_previous" hcl:"deprecate_previous"`
+	Prune                       *FlatPrune                               `mapstructure:"prune" cty:"prune" hcl:"prune"`
+	Manifest                    *string                                  `mapstructure:"manifest" cty:"manifest" hcl:"manifest"`
 }
 
 // FlatMapstructure returns a new FlatConfig.
@@ -49,31 +69,50 @@ func (*Config) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec }
 // The decoded values from this spec will then be applied to a FlatConfig.
 func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 	s := map[string]hcldec.Spec{
-		"packer_build_name":          &hcldec.AttrSpec{Name: "packer_build_name", Type: cty.String, Required: false},
-		"packer_builder_type":        &hcldec.AttrSpec{Name: "packer_builder_type", Type: cty.String, Required: false},
-		"packer_core_version":        &hcldec.AttrSpec{Name: "packer_core_version", Type: cty.String, Required: false},
-		"packer_debug":               &hcldec.AttrSpec{Name: "packer_debug", Type: cty.Bool, Required: false},
-		"packer_force":               &hcldec.AttrSpec{Name: "packer_force", Type: cty.Bool, Required: false},
-		"packer_on_error":            &hcldec.AttrSpec{Name: "packer_on_error", Type: cty.String, Required: false},
-		"packer_user_variables":      &hcldec.AttrSpec{Name: "packer_user_variables", Type: cty.Map(cty.String), Required: false},
-		"packer_sensitive_variables": &hcldec.AttrSpec{Name: "packer_sensitive_variables", Type: cty.List(cty.String), Required: false},
-		"region":                     &hcldec.AttrSpec{Name: "region", Type: cty.String, Required: false},
-		"profile":                    &hcldec.AttrSpec{Name: "profile", Type: cty.String, Required: false},
-		"ami_ids":                    &hcldec.AttrSpec{Name: "ami_ids", Type: cty.Map(cty.String), Required: false},
-		"require_smoke_test":         &hcldec.AttrSpec{Name: "require_smoke_test", Type: cty.Bool, Required: false},
-		"ami_users":                  &hcldec.AttrSpec{Name: "ami_users", Type: cty.List(cty.String), Required: false},
-		"ami_groups":                 &hcldec.AttrSpec{Name: "ami_groups", Type: cty.List(cty.String), Required: false},
-		"ami_org_arns":               &hcldec.AttrSpec{Name: "ami_org_arns", Type: cty.List(cty.String), Required: false},
-		"ami_ou_arns":                &hcldec.AttrSpec{Name: "ami_ou_arns", Type: cty.List(cty.String), Required: false},
-		"snapshot_users":             &hcldec.AttrSpec{Name: "snapshot_users", Type: cty.List(cty.String), Required: false},
-		"snapshot_groups":            &hcldec.AttrSpec{Name: "snapshot_groups", Type: cty.List(cty.String), Required: false},
-		"ssm_parameters":             &hcldec.AttrSpec{Name: "ssm_parameters", Type: cty.List(cty.String), Required: false},
-		"ssm_data_type":              &hcldec.AttrSpec{Name: "ssm_data_type", Type: cty.String, Required: false},
-		"ssm_allow_overwrite":        &hcldec.AttrSpec{Name: "ssm_allow_overwrite", Type: cty.Bool, Required: false},
-		"release_version":            &hcldec.AttrSpec{Name: "release_version", Type: cty.String, Required: false},
-		"deprecate_previous":         &hcldec.AttrSpec{Name: "deprecate_previous", Type: cty.Bool, Required: false},
-		"prune":                      &hcldec.BlockSpec{TypeName: "prune", Nested: hcldec.ObjectSpec((*FlatPrune)(nil).HCL2Spec())},
-		"manifest":                   &hcldec.AttrSpec{Name: "manifest", Type: cty.String, Required: false},
+		"packer_build_name":             &hcldec.AttrSpec{Name: "packer_build_name", Type: cty.String, Required: false},
+		"packer_builder_type":           &hcldec.AttrSpec{Name: "packer_builder_type", Type: cty.String, Required: false},
+		"packer_core_version":           &hcldec.AttrSpec{Name: "packer_core_version", Type: cty.String, Required: false},
+		"packer_debug":                  &hcldec.AttrSpec{Name: "packer_debug", Type: cty.Bool, Required: false},
+		"packer_force":                  &hcldec.AttrSpec{Name: "packer_force", Type: cty.Bool, Required: false},
+		"packer_on_error":               &hcldec.AttrSpec{Name: "packer_on_error", Type: cty.String, Required: false},
+		"packer_user_variables":         &hcldec.AttrSpec{Name: "packer_user_variables", Type: cty.Map(cty.String), Required: false},
+		"packer_sensitive_variables":    &hcldec.AttrSpec{Name: "packer_sensitive_variables", Type: cty.List(cty.String), Required: false},
+		"region":                        &hcldec.AttrSpec{Name: "region", Type: cty.String, Required: false},
+		"access_key":                    &hcldec.AttrSpec{Name: "access_key", Type: cty.String, Required: false},
+		"secret_key":                    &hcldec.AttrSpec{Name: "secret_key", Type: cty.String, Required: false},
+		"token":                         &hcldec.AttrSpec{Name: "token", Type: cty.String, Required: false},
+		"profile":                       &hcldec.AttrSpec{Name: "profile", Type: cty.String, Required: false},
+		"shared_credentials_file":       &hcldec.AttrSpec{Name: "shared_credentials_file", Type: cty.String, Required: false},
+		"mfa_code":                      &hcldec.AttrSpec{Name: "mfa_code", Type: cty.String, Required: false},
+		"assume_role":                   &hcldec.BlockSpec{TypeName: "assume_role", Nested: hcldec.ObjectSpec((*component.FlatAssumeRole)(nil).HCL2Spec())},
+		"assume_role_with_web_identity": &hcldec.BlockSpec{TypeName: "assume_role_with_web_identity", Nested: hcldec.ObjectSpec((*component.FlatAssumeRoleWithWebIdentity)(nil).HCL2Spec())},
+		"custom_endpoint_ec2":           &hcldec.AttrSpec{Name: "custom_endpoint_ec2", Type: cty.String, Required: false},
+		"custom_endpoint_ebs":           &hcldec.AttrSpec{Name: "custom_endpoint_ebs", Type: cty.String, Required: false},
+		"custom_endpoint_s3":            &hcldec.AttrSpec{Name: "custom_endpoint_s3", Type: cty.String, Required: false},
+		"custom_endpoint_ssm":           &hcldec.AttrSpec{Name: "custom_endpoint_ssm", Type: cty.String, Required: false},
+		"custom_endpoint_sts":           &hcldec.AttrSpec{Name: "custom_endpoint_sts", Type: cty.String, Required: false},
+		"insecure_skip_tls_verify":      &hcldec.AttrSpec{Name: "insecure_skip_tls_verify", Type: cty.Bool, Required: false},
+		"max_retries":                   &hcldec.AttrSpec{Name: "max_retries", Type: cty.Number, Required: false},
+		"aws_polling":                   &hcldec.BlockSpec{TypeName: "aws_polling", Nested: hcldec.ObjectSpec((*component.FlatAWSPolling)(nil).HCL2Spec())},
+		"decode_authorization_messages": &hcldec.AttrSpec{Name: "decode_authorization_messages", Type: cty.Bool, Required: false},
+		"skip_credential_validation":    &hcldec.AttrSpec{Name: "skip_credential_validation", Type: cty.Bool, Required: false},
+		"skip_metadata_api_check":       &hcldec.AttrSpec{Name: "skip_metadata_api_check", Type: cty.Bool, Required: false},
+		"skip_region_validation":        &hcldec.AttrSpec{Name: "skip_region_validation", Type: cty.Bool, Required: false},
+		"ami_ids":                       &hcldec.AttrSpec{Name: "ami_ids", Type: cty.Map(cty.String), Required: false},
+		"require_smoke_test":            &hcldec.AttrSpec{Name: "require_smoke_test", Type: cty.Bool, Required: false},
+		"ami_users":                     &hcldec.AttrSpec{Name: "ami_users", Type: cty.List(cty.String), Required: false},
+		"ami_groups":                    &hcldec.AttrSpec{Name: "ami_groups", Type: cty.List(cty.String), Required: false},
+		"ami_org_arns":                  &hcldec.AttrSpec{Name: "ami_org_arns", Type: cty.List(cty.String), Required: false},
+		"ami_ou_arns":                   &hcldec.AttrSpec{Name: "ami_ou_arns", Type: cty.List(cty.String), Required: false},
+		"snapshot_users":                &hcldec.AttrSpec{Name: "snapshot_users", Type: cty.List(cty.String), Required: false},
+		"snapshot_groups":               &hcldec.AttrSpec{Name: "snapshot_groups", Type: cty.List(cty.String), Required: false},
+		"ssm_parameters":                &hcldec.AttrSpec{Name: "ssm_parameters", Type: cty.List(cty.String), Required: false},
+		"ssm_data_type":                 &hcldec.AttrSpec{Name: "ssm_data_type", Type: cty.String, Required: false},
+		"ssm_allow_overwrite":           &hcldec.AttrSpec{Name: "ssm_allow_overwrite", Type: cty.Bool, Required: false},
+		"release_version":               &hcldec.AttrSpec{Name: "release_version", Type: cty.String, Required: false},
+		"deprecate_previous":            &hcldec.AttrSpec{Name: "deprecate_previous", Type: cty.Bool, Required: false},
+		"prune":                         &hcldec.BlockSpec{TypeName: "prune", Nested: hcldec.ObjectSpec((*FlatPrune)(nil).HCL2Spec())},
+		"manifest":                      &hcldec.AttrSpec{Name: "manifest", Type: cty.String, Required: false},
 	}
 	return s
 }

@@ -1,15 +1,12 @@
-//go:generate packer-sdc mapstructure-to-hcl2 -type Config,TCPCheck,HTTPCheck,HTTPSCheck,UDPCheck,DNSCheck,ICMPCheck,ConsoleCheck,Filter
+//go:generate packer-sdc mapstructure-to-hcl2 -type Config,TCPCheck,HTTPCheck,HTTPSCheck,UDPCheck,DNSCheck,ICMPCheck,ConsoleCheck,Filter,SubnetFilter,MetadataOptions,Placement
 //go:generate packer-sdc struct-markdown
 
 package smoketest
 
 import (
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/packer-plugin-sdk/common"
-	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 	"github.com/hashicorp/packer-plugin-sdk/template/config"
 	"github.com/hashicorp/packer-plugin-sdk/template/interpolate"
 
@@ -20,6 +17,7 @@ import (
 type Config struct {
 	common.PackerConfig `mapstructure:",squash"`
 	component.Access    `mapstructure:",squash"`
+	Launch              `mapstructure:",squash"`
 
 	// A port that must accept a connection.
 	TCP []TCPCheck `mapstructure:"tcp"`
@@ -58,50 +56,6 @@ type Config struct {
 	// The AMI to test, for example `ami-0123456789abcdef0`. Default: the AMI that
 	// the source made.
 	AMIID string `mapstructure:"ami_id"`
-	// The instance types to try, in this order. The next one is used if EC2 has no
-	// capacity for a type or doesn't offer it in the zone. Default: up to six types
-	// that can boot the AMI and don't have more memory than its system supports:
-	// those with the fewest vCPUs first, and then those with the least memory.
-	InstanceTypes []string `mapstructure:"instance_types"`
-	// The subnet to launch the instance in. Default: a subnet of the default VPC.
-	SubnetID string `mapstructure:"subnet_id"`
-	// Filters of [DescribeSubnets](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSubnets.html)
-	// that find the subnet. If several match, the one with the most free addresses
-	// is used.
-	SubnetFilter Filter `mapstructure:"subnet_filter"`
-	// The VPC to find a subnet in.
-	VPCID string `mapstructure:"vpc_id"`
-	// Filters of [DescribeVpcs](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcs.html)
-	// that find the VPC. Exactly one must match.
-	VPCFilter Filter `mapstructure:"vpc_filter"`
-	// The Availability Zone to find a subnet in, for example `us-east-1a`.
-	AvailabilityZone string `mapstructure:"availability_zone"`
-	// The instance's security groups. Default: a temporary one that opens only the
-	// ports of the checks.
-	SecurityGroupIDs []string `mapstructure:"security_group_ids"`
-	// The CIDR blocks that can reach the ports through the temporary security
-	// group. Default: `["0.0.0.0/0"]`, or `["::/0"]` with `address = "ipv6"`.
-	TemporarySecurityGroupSourceCIDRs []string `mapstructure:"temporary_security_group_source_cidrs"`
-	// Whether the instance gets a public IP address. Default: the subnet's setting.
-	AssociatePublicIPAddress config.Trilean `mapstructure:"associate_public_ip_address"`
-	// The address at which the checks reach the instance: `public_ip`,
-	// `private_ip`, `public_dns` or `ipv6`. Default: the public IP address if there
-	// is one, otherwise the private one.
-	Address string `mapstructure:"address"`
-	// The private IP address of the instance. An image with a fixed address
-	// compiled in needs that address, in a subnet that contains it.
-	PrivateIPAddress string `mapstructure:"private_ip_address"`
-	// User data of the instance.
-	UserData string `mapstructure:"user_data"`
-	// A file with the user data of the instance.
-	UserDataFile string `mapstructure:"user_data_file"`
-	// The name of the instance profile.
-	IAMInstanceProfile string `mapstructure:"iam_instance_profile"`
-	// Tags for everything that the test creates.
-	RunTags map[string]string `mapstructure:"run_tags"`
-	// The maximum hourly price of a Spot Instance in US dollars, or `auto` for the
-	// On-Demand price. Default: an On-Demand Instance.
-	SpotPrice string `mapstructure:"spot_price"`
 	// Keep the instance and the temporary security group if the test fails, and
 	// show how to remove them.
 	KeepOnFailure bool `mapstructure:"keep_on_failure"`
@@ -124,12 +78,6 @@ type Config struct {
 	GuestGateway string `mapstructure:"guest_gateway"`
 }
 
-// Filter selects EC2 resources by their properties.
-type Filter struct {
-	// The names and values of the filters, for example `{ "tag:Class" = "test" }`.
-	Filters map[string]string `mapstructure:"filters"`
-}
-
 const (
 	defaultTimeout = 10 * time.Minute
 	// defaultMemory is enough for existing unikernels, and fits in the machine of
@@ -138,8 +86,9 @@ const (
 )
 
 // Prepare reads the options and sets defaults. Its error lists all faults at
-// once.
+// once. Packer calls it again when it knows values of the build.
 func (c *Config) Prepare(raws ...any) error {
+	*c = Config{}
 	err := config.Decode(c, &config.DecodeOpts{
 		PluginType:         "unikernel-smoke-test",
 		Interpolate:        true,
@@ -151,22 +100,8 @@ func (c *Config) Prepare(raws ...any) error {
 	if c.Timeout == 0 {
 		c.Timeout = defaultTimeout
 	}
-	if len(c.TemporarySecurityGroupSourceCIDRs) == 0 {
-		c.TemporarySecurityGroupSourceCIDRs = []string{"0.0.0.0/0"}
-		if c.Address == "ipv6" {
-			c.TemporarySecurityGroupSourceCIDRs = []string{"::/0"}
-		}
-	}
 	_, errs := c.plans()
 	errs = append(errs, c.CheckAccess()...)
-	errs = append(errs, c.checkTimes(), c.checkSubject(), c.checkLaunch(), c.checkPlace(), c.checkDisk(), c.checkFiles())
-	known := slices.DeleteFunc(compact(errs), func(err error) bool { return strings.Contains(err.Error(), unknown) })
-	if all := packersdk.MultiErrorAppend(nil, known...); len(all.Errors) > 0 {
-		return all
-	}
-	return nil
+	errs = append(errs, c.checkTimes(), c.checkSubject(), c.combine(), c.checkLaunch(), c.checkDisk(), c.checkFiles())
+	return component.Refuse(errs...)
 }
-
-// unknown is the placeholder for values of the build, such as build.AMI, while
-// they aren't known. Packer prepares the options again when they are.
-const unknown = "<unknown>"

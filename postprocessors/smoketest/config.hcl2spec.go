@@ -4,56 +4,90 @@ package smoketest
 
 import (
 	"github.com/hashicorp/hcl/v2/hcldec"
+	"github.com/hashicorp/packer-plugin-sdk/template/config"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
 	"github.com/zclconf/go-cty/cty"
 )
 
 // FlatConfig is an auto-generated flat version of Config.
 // Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
 type FlatConfig struct {
-	PackerBuildName                   *string            `mapstructure:"packer_build_name" cty:"packer_build_name" hcl:"packer_build_name"`
-	PackerBuilderType                 *string            `mapstructure:"packer_builder_type" cty:"packer_builder_type" hcl:"packer_builder_type"`
-	PackerCoreVersion                 *string            `mapstructure:"packer_core_version" cty:"packer_core_version" hcl:"packer_core_version"`
-	PackerDebug                       *bool              `mapstructure:"packer_debug" cty:"packer_debug" hcl:"packer_debug"`
-	PackerForce                       *bool              `mapstructure:"packer_force" cty:"packer_force" hcl:"packer_force"`
-	PackerOnError                     *string            `mapstructure:"packer_on_error" cty:"packer_on_error" hcl:"packer_on_error"`
-	PackerUserVars                    map[string]string  `mapstructure:"packer_user_variables" cty:"packer_user_variables" hcl:"packer_user_variables"`
-	PackerSensitiveVars               []string           `mapstructure:"packer_sensitive_variables" cty:"packer_sensitive_variables" hcl:"packer_sensitive_variables"`
-	Region                            *string            `mapstructure:"region" cty:"region" hcl:"region"`
-	Profile                           *string            `mapstructure:"profile" cty:"profile" hcl:"profile"`
-	TCP                               []FlatTCPCheck     `mapstructure:"tcp" cty:"tcp" hcl:"tcp"`
-	HTTP                              []FlatHTTPCheck    `mapstructure:"http" cty:"http" hcl:"http"`
-	HTTPS                             []FlatHTTPSCheck   `mapstructure:"https" cty:"https" hcl:"https"`
-	UDP                               []FlatUDPCheck     `mapstructure:"udp" cty:"udp" hcl:"udp"`
-	DNS                               []FlatDNSCheck     `mapstructure:"dns" cty:"dns" hcl:"dns"`
-	ICMP                              []FlatICMPCheck    `mapstructure:"icmp" cty:"icmp" hcl:"icmp"`
-	Console                           []FlatConsoleCheck `mapstructure:"console" cty:"console" hcl:"console"`
-	Timeout                           *string            `mapstructure:"timeout" cty:"timeout" hcl:"timeout"`
-	Hold                              *string            `mapstructure:"hold" cty:"hold" hcl:"hold"`
-	Result                            *string            `mapstructure:"result" cty:"result" hcl:"result"`
-	Report                            *string            `mapstructure:"report" cty:"report" hcl:"report"`
-	AMIID                             *string            `mapstructure:"ami_id" cty:"ami_id" hcl:"ami_id"`
-	InstanceTypes                     []string           `mapstructure:"instance_types" cty:"instance_types" hcl:"instance_types"`
-	SubnetID                          *string            `mapstructure:"subnet_id" cty:"subnet_id" hcl:"subnet_id"`
-	SubnetFilter                      *FlatFilter        `mapstructure:"subnet_filter" cty:"subnet_filter" hcl:"subnet_filter"`
-	VPCID                             *string            `mapstructure:"vpc_id" cty:"vpc_id" hcl:"vpc_id"`
-	VPCFilter                         *FlatFilter        `mapstructure:"vpc_filter" cty:"vpc_filter" hcl:"vpc_filter"`
-	AvailabilityZone                  *string            `mapstructure:"availability_zone" cty:"availability_zone" hcl:"availability_zone"`
-	SecurityGroupIDs                  []string           `mapstructure:"security_group_ids" cty:"security_group_ids" hcl:"security_group_ids"`
-	TemporarySecurityGroupSourceCIDRs []string           `mapstructure:"temporary_security_group_source_cidrs" cty:"temporary_security_group_source_cidrs" hcl:"temporary_security_group_source_cidrs"`
-	AssociatePublicIPAddress          *bool              `mapstructure:"associate_public_ip_address" cty:"associate_public_ip_address" hcl:"associate_public_ip_address"`
-	Address                           *string            `mapstructure:"address" cty:"address" hcl:"address"`
-	PrivateIPAddress                  *string            `mapstructure:"private_ip_address" cty:"private_ip_address" hcl:"private_ip_address"`
-	UserData                          *string            `mapstructure:"user_data" cty:"user_data" hcl:"user_data"`
-	UserDataFile                      *string            `mapstructure:"user_data_file" cty:"user_data_file" hcl:"user_data_file"`
-	IAMInstanceProfile                *string            `mapstructure:"iam_instance_profile" cty:"iam_instance_profile" hcl:"iam_instance_profile"`
-	RunTags                           map[string]string  `mapstructure:"run_tags" cty:"run_tags" hcl:"run_tags"`
-	SpotPrice                         *string            `mapstructure:"spot_price" cty:"spot_price" hcl:"spot_price"`
-	KeepOnFailure                     *bool              `mapstructure:"keep_on_failure" cty:"keep_on_failure" hcl:"keep_on_failure"`
-	KeepAMIOnFailure                  *bool              `mapstructure:"keep_ami_on_failure" cty:"keep_ami_on_failure" hcl:"keep_ami_on_failure"`
-	DeregisterOnFailure               *bool              `mapstructure:"deregister_on_failure" cty:"deregister_on_failure" hcl:"deregister_on_failure"`
-	Memory                            *int               `mapstructure:"memory" cty:"memory" hcl:"memory"`
-	GuestAddress                      *string            `mapstructure:"guest_address" cty:"guest_address" hcl:"guest_address"`
-	GuestGateway                      *string            `mapstructure:"guest_gateway" cty:"guest_gateway" hcl:"guest_gateway"`
+	PackerBuildName                      *string                                  `mapstructure:"packer_build_name" cty:"packer_build_name" hcl:"packer_build_name"`
+	PackerBuilderType                    *string                                  `mapstructure:"packer_builder_type" cty:"packer_builder_type" hcl:"packer_builder_type"`
+	PackerCoreVersion                    *string                                  `mapstructure:"packer_core_version" cty:"packer_core_version" hcl:"packer_core_version"`
+	PackerDebug                          *bool                                    `mapstructure:"packer_debug" cty:"packer_debug" hcl:"packer_debug"`
+	PackerForce                          *bool                                    `mapstructure:"packer_force" cty:"packer_force" hcl:"packer_force"`
+	PackerOnError                        *string                                  `mapstructure:"packer_on_error" cty:"packer_on_error" hcl:"packer_on_error"`
+	PackerUserVars                       map[string]string                        `mapstructure:"packer_user_variables" cty:"packer_user_variables" hcl:"packer_user_variables"`
+	PackerSensitiveVars                  []string                                 `mapstructure:"packer_sensitive_variables" cty:"packer_sensitive_variables" hcl:"packer_sensitive_variables"`
+	Region                               *string                                  `mapstructure:"region" cty:"region" hcl:"region"`
+	AccessKey                            *string                                  `mapstructure:"access_key" cty:"access_key" hcl:"access_key"`
+	SecretKey                            *string                                  `mapstructure:"secret_key" cty:"secret_key" hcl:"secret_key"`
+	Token                                *string                                  `mapstructure:"token" cty:"token" hcl:"token"`
+	Profile                              *string                                  `mapstructure:"profile" cty:"profile" hcl:"profile"`
+	SharedCredentialsFile                *string                                  `mapstructure:"shared_credentials_file" cty:"shared_credentials_file" hcl:"shared_credentials_file"`
+	MFACode                              *string                                  `mapstructure:"mfa_code" cty:"mfa_code" hcl:"mfa_code"`
+	AssumeRole                           *component.FlatAssumeRole                `mapstructure:"assume_role" cty:"assume_role" hcl:"assume_role"`
+	AssumeRoleWithWebIdentity            *component.FlatAssumeRoleWithWebIdentity `mapstructure:"assume_role_with_web_identity" cty:"assume_role_with_web_identity" hcl:"assume_role_with_web_identity"`
+	CustomEndpointEC2                    *string                                  `mapstructure:"custom_endpoint_ec2" cty:"custom_endpoint_ec2" hcl:"custom_endpoint_ec2"`
+	CustomEndpointEBS                    *string                                  `mapstructure:"custom_endpoint_ebs" cty:"custom_endpoint_ebs" hcl:"custom_endpoint_ebs"`
+	CustomEndpointS3                     *string                                  `mapstructure:"custom_endpoint_s3" cty:"custom_endpoint_s3" hcl:"custom_endpoint_s3"`
+	CustomEndpointSSM                    *string                                  `mapstructure:"custom_endpoint_ssm" cty:"custom_endpoint_ssm" hcl:"custom_endpoint_ssm"`
+	CustomEndpointSTS                    *string                                  `mapstructure:"custom_endpoint_sts" cty:"custom_endpoint_sts" hcl:"custom_endpoint_sts"`
+	InsecureSkipTLSVerify                *bool                                    `mapstructure:"insecure_skip_tls_verify" cty:"insecure_skip_tls_verify" hcl:"insecure_skip_tls_verify"`
+	MaxRetries                           *int                                     `mapstructure:"max_retries" cty:"max_retries" hcl:"max_retries"`
+	AWSPolling                           *component.FlatAWSPolling                `mapstructure:"aws_polling" cty:"aws_polling" hcl:"aws_polling"`
+	DecodeAuthorizationMessages          *bool                                    `mapstructure:"decode_authorization_messages" cty:"decode_authorization_messages" hcl:"decode_authorization_messages"`
+	SkipCredentialValidation             *bool                                    `mapstructure:"skip_credential_validation" cty:"skip_credential_validation" hcl:"skip_credential_validation"`
+	SkipMetadataAPICheck                 *bool                                    `mapstructure:"skip_metadata_api_check" cty:"skip_metadata_api_check" hcl:"skip_metadata_api_check"`
+	SkipRegionValidation                 *bool                                    `mapstructure:"skip_region_validation" cty:"skip_region_validation" hcl:"skip_region_validation"`
+	InstanceTypes                        []string                                 `mapstructure:"instance_types" cty:"instance_types" hcl:"instance_types"`
+	InstanceType                         *string                                  `mapstructure:"instance_type" cty:"instance_type" hcl:"instance_type"`
+	SpotInstanceTypes                    []string                                 `mapstructure:"spot_instance_types" cty:"spot_instance_types" hcl:"spot_instance_types"`
+	SpotPrice                            *string                                  `mapstructure:"spot_price" cty:"spot_price" hcl:"spot_price"`
+	SpotTags                             map[string]string                        `mapstructure:"spot_tags" cty:"spot_tags" hcl:"spot_tags"`
+	SpotTag                              []config.FlatKeyValue                    `mapstructure:"spot_tag" cty:"spot_tag" hcl:"spot_tag"`
+	SubnetID                             *string                                  `mapstructure:"subnet_id" cty:"subnet_id" hcl:"subnet_id"`
+	SubnetFilter                         *FlatSubnetFilter                        `mapstructure:"subnet_filter" cty:"subnet_filter" hcl:"subnet_filter"`
+	VPCID                                *string                                  `mapstructure:"vpc_id" cty:"vpc_id" hcl:"vpc_id"`
+	VPCFilter                            *FlatFilter                              `mapstructure:"vpc_filter" cty:"vpc_filter" hcl:"vpc_filter"`
+	AvailabilityZone                     *string                                  `mapstructure:"availability_zone" cty:"availability_zone" hcl:"availability_zone"`
+	SecurityGroupIDs                     []string                                 `mapstructure:"security_group_ids" cty:"security_group_ids" hcl:"security_group_ids"`
+	SecurityGroupID                      *string                                  `mapstructure:"security_group_id" cty:"security_group_id" hcl:"security_group_id"`
+	SecurityGroupFilter                  *FlatFilter                              `mapstructure:"security_group_filter" cty:"security_group_filter" hcl:"security_group_filter"`
+	TemporarySecurityGroupSourceCIDRs    []string                                 `mapstructure:"temporary_security_group_source_cidrs" cty:"temporary_security_group_source_cidrs" hcl:"temporary_security_group_source_cidrs"`
+	TemporarySecurityGroupSourcePublicIP *bool                                    `mapstructure:"temporary_security_group_source_public_ip" cty:"temporary_security_group_source_public_ip" hcl:"temporary_security_group_source_public_ip"`
+	AssociatePublicIPAddress             *bool                                    `mapstructure:"associate_public_ip_address" cty:"associate_public_ip_address" hcl:"associate_public_ip_address"`
+	Address                              *string                                  `mapstructure:"address" cty:"address" hcl:"address"`
+	SSHInterface                         *string                                  `mapstructure:"ssh_interface" cty:"ssh_interface" hcl:"ssh_interface"`
+	PrivateIPAddress                     *string                                  `mapstructure:"private_ip_address" cty:"private_ip_address" hcl:"private_ip_address"`
+	UserData                             *string                                  `mapstructure:"user_data" cty:"user_data" hcl:"user_data"`
+	UserDataFile                         *string                                  `mapstructure:"user_data_file" cty:"user_data_file" hcl:"user_data_file"`
+	IAMInstanceProfile                   *string                                  `mapstructure:"iam_instance_profile" cty:"iam_instance_profile" hcl:"iam_instance_profile"`
+	MetadataOptions                      *FlatMetadataOptions                     `mapstructure:"metadata_options" cty:"metadata_options" hcl:"metadata_options"`
+	Placement                            *FlatPlacement                           `mapstructure:"placement" cty:"placement" hcl:"placement"`
+	Tenancy                              *string                                  `mapstructure:"tenancy" cty:"tenancy" hcl:"tenancy"`
+	EBSOptimized                         *bool                                    `mapstructure:"ebs_optimized" cty:"ebs_optimized" hcl:"ebs_optimized"`
+	RunTags                              map[string]string                        `mapstructure:"run_tags" cty:"run_tags" hcl:"run_tags"`
+	RunTag                               []config.FlatKeyValue                    `mapstructure:"run_tag" cty:"run_tag" hcl:"run_tag"`
+	TCP                                  []FlatTCPCheck                           `mapstructure:"tcp" cty:"tcp" hcl:"tcp"`
+	HTTP                                 []FlatHTTPCheck                          `mapstructure:"http" cty:"http" hcl:"http"`
+	HTTPS                                []FlatHTTPSCheck                         `mapstructure:"https" cty:"https" hcl:"https"`
+	UDP                                  []FlatUDPCheck                           `mapstructure:"udp" cty:"udp" hcl:"udp"`
+	DNS                                  []FlatDNSCheck                           `mapstructure:"dns" cty:"dns" hcl:"dns"`
+	ICMP                                 []FlatICMPCheck                          `mapstructure:"icmp" cty:"icmp" hcl:"icmp"`
+	Console                              []FlatConsoleCheck                       `mapstructure:"console" cty:"console" hcl:"console"`
+	Timeout                              *string                                  `mapstructure:"timeout" cty:"timeout" hcl:"timeout"`
+	Hold                                 *string                                  `mapstructure:"hold" cty:"hold" hcl:"hold"`
+	Result                               *string                                  `mapstructure:"result" cty:"result" hcl:"result"`
+	Report                               *string                                  `mapstructure:"report" cty:"report" hcl:"report"`
+	AMIID                                *string                                  `mapstructure:"ami_id" cty:"ami_id" hcl:"ami_id"`
+	KeepOnFailure                        *bool                                    `mapstructure:"keep_on_failure" cty:"keep_on_failure" hcl:"keep_on_failure"`
+	KeepAMIOnFailure                     *bool                                    `mapstructure:"keep_ami_on_failure" cty:"keep_ami_on_failure" hcl:"keep_ami_on_failure"`
+	DeregisterOnFailure                  *bool                                    `mapstructure:"deregister_on_failure" cty:"deregister_on_failure" hcl:"deregister_on_failure"`
+	Memory                               *int                                     `mapstructure:"memory" cty:"memory" hcl:"memory"`
+	GuestAddress                         *string                                  `mapstructure:"guest_address" cty:"guest_address" hcl:"guest_address"`
+	GuestGateway                         *string                                  `mapstructure:"guest_gateway" cty:"guest_gateway" hcl:"guest_gateway"`
 }
 
 // FlatMapstructure returns a new FlatConfig.
@@ -77,41 +111,73 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"packer_user_variables":                 &hcldec.AttrSpec{Name: "packer_user_variables", Type: cty.Map(cty.String), Required: false},
 		"packer_sensitive_variables":            &hcldec.AttrSpec{Name: "packer_sensitive_variables", Type: cty.List(cty.String), Required: false},
 		"region":                                &hcldec.AttrSpec{Name: "region", Type: cty.String, Required: false},
+		"access_key":                            &hcldec.AttrSpec{Name: "access_key", Type: cty.String, Required: false},
+		"secret_key":                            &hcldec.AttrSpec{Name: "secret_key", Type: cty.String, Required: false},
+		"token":                                 &hcldec.AttrSpec{Name: "token", Type: cty.String, Required: false},
 		"profile":                               &hcldec.AttrSpec{Name: "profile", Type: cty.String, Required: false},
-		"tcp":                                   &hcldec.BlockListSpec{TypeName: "tcp", Nested: hcldec.ObjectSpec((*FlatTCPCheck)(nil).HCL2Spec())},
-		"http":                                  &hcldec.BlockListSpec{TypeName: "http", Nested: hcldec.ObjectSpec((*FlatHTTPCheck)(nil).HCL2Spec())},
-		"https":                                 &hcldec.BlockListSpec{TypeName: "https", Nested: hcldec.ObjectSpec((*FlatHTTPSCheck)(nil).HCL2Spec())},
-		"udp":                                   &hcldec.BlockListSpec{TypeName: "udp", Nested: hcldec.ObjectSpec((*FlatUDPCheck)(nil).HCL2Spec())},
-		"dns":                                   &hcldec.BlockListSpec{TypeName: "dns", Nested: hcldec.ObjectSpec((*FlatDNSCheck)(nil).HCL2Spec())},
-		"icmp":                                  &hcldec.BlockListSpec{TypeName: "icmp", Nested: hcldec.ObjectSpec((*FlatICMPCheck)(nil).HCL2Spec())},
-		"console":                               &hcldec.BlockListSpec{TypeName: "console", Nested: hcldec.ObjectSpec((*FlatConsoleCheck)(nil).HCL2Spec())},
-		"timeout":                               &hcldec.AttrSpec{Name: "timeout", Type: cty.String, Required: false},
-		"hold":                                  &hcldec.AttrSpec{Name: "hold", Type: cty.String, Required: false},
-		"result":                                &hcldec.AttrSpec{Name: "result", Type: cty.String, Required: false},
-		"report":                                &hcldec.AttrSpec{Name: "report", Type: cty.String, Required: false},
-		"ami_id":                                &hcldec.AttrSpec{Name: "ami_id", Type: cty.String, Required: false},
+		"shared_credentials_file":               &hcldec.AttrSpec{Name: "shared_credentials_file", Type: cty.String, Required: false},
+		"mfa_code":                              &hcldec.AttrSpec{Name: "mfa_code", Type: cty.String, Required: false},
+		"assume_role":                           &hcldec.BlockSpec{TypeName: "assume_role", Nested: hcldec.ObjectSpec((*component.FlatAssumeRole)(nil).HCL2Spec())},
+		"assume_role_with_web_identity":         &hcldec.BlockSpec{TypeName: "assume_role_with_web_identity", Nested: hcldec.ObjectSpec((*component.FlatAssumeRoleWithWebIdentity)(nil).HCL2Spec())},
+		"custom_endpoint_ec2":                   &hcldec.AttrSpec{Name: "custom_endpoint_ec2", Type: cty.String, Required: false},
+		"custom_endpoint_ebs":                   &hcldec.AttrSpec{Name: "custom_endpoint_ebs", Type: cty.String, Required: false},
+		"custom_endpoint_s3":                    &hcldec.AttrSpec{Name: "custom_endpoint_s3", Type: cty.String, Required: false},
+		"custom_endpoint_ssm":                   &hcldec.AttrSpec{Name: "custom_endpoint_ssm", Type: cty.String, Required: false},
+		"custom_endpoint_sts":                   &hcldec.AttrSpec{Name: "custom_endpoint_sts", Type: cty.String, Required: false},
+		"insecure_skip_tls_verify":              &hcldec.AttrSpec{Name: "insecure_skip_tls_verify", Type: cty.Bool, Required: false},
+		"max_retries":                           &hcldec.AttrSpec{Name: "max_retries", Type: cty.Number, Required: false},
+		"aws_polling":                           &hcldec.BlockSpec{TypeName: "aws_polling", Nested: hcldec.ObjectSpec((*component.FlatAWSPolling)(nil).HCL2Spec())},
+		"decode_authorization_messages":         &hcldec.AttrSpec{Name: "decode_authorization_messages", Type: cty.Bool, Required: false},
+		"skip_credential_validation":            &hcldec.AttrSpec{Name: "skip_credential_validation", Type: cty.Bool, Required: false},
+		"skip_metadata_api_check":               &hcldec.AttrSpec{Name: "skip_metadata_api_check", Type: cty.Bool, Required: false},
+		"skip_region_validation":                &hcldec.AttrSpec{Name: "skip_region_validation", Type: cty.Bool, Required: false},
 		"instance_types":                        &hcldec.AttrSpec{Name: "instance_types", Type: cty.List(cty.String), Required: false},
+		"instance_type":                         &hcldec.AttrSpec{Name: "instance_type", Type: cty.String, Required: false},
+		"spot_instance_types":                   &hcldec.AttrSpec{Name: "spot_instance_types", Type: cty.List(cty.String), Required: false},
+		"spot_price":                            &hcldec.AttrSpec{Name: "spot_price", Type: cty.String, Required: false},
+		"spot_tags":                             &hcldec.AttrSpec{Name: "spot_tags", Type: cty.Map(cty.String), Required: false},
+		"spot_tag":                              &hcldec.BlockListSpec{TypeName: "spot_tag", Nested: hcldec.ObjectSpec((*config.FlatKeyValue)(nil).HCL2Spec())},
 		"subnet_id":                             &hcldec.AttrSpec{Name: "subnet_id", Type: cty.String, Required: false},
-		"subnet_filter":                         &hcldec.BlockSpec{TypeName: "subnet_filter", Nested: hcldec.ObjectSpec((*FlatFilter)(nil).HCL2Spec())},
+		"subnet_filter":                         &hcldec.BlockSpec{TypeName: "subnet_filter", Nested: hcldec.ObjectSpec((*FlatSubnetFilter)(nil).HCL2Spec())},
 		"vpc_id":                                &hcldec.AttrSpec{Name: "vpc_id", Type: cty.String, Required: false},
 		"vpc_filter":                            &hcldec.BlockSpec{TypeName: "vpc_filter", Nested: hcldec.ObjectSpec((*FlatFilter)(nil).HCL2Spec())},
 		"availability_zone":                     &hcldec.AttrSpec{Name: "availability_zone", Type: cty.String, Required: false},
 		"security_group_ids":                    &hcldec.AttrSpec{Name: "security_group_ids", Type: cty.List(cty.String), Required: false},
+		"security_group_id":                     &hcldec.AttrSpec{Name: "security_group_id", Type: cty.String, Required: false},
+		"security_group_filter":                 &hcldec.BlockSpec{TypeName: "security_group_filter", Nested: hcldec.ObjectSpec((*FlatFilter)(nil).HCL2Spec())},
 		"temporary_security_group_source_cidrs": &hcldec.AttrSpec{Name: "temporary_security_group_source_cidrs", Type: cty.List(cty.String), Required: false},
-		"associate_public_ip_address":           &hcldec.AttrSpec{Name: "associate_public_ip_address", Type: cty.Bool, Required: false},
-		"address":                               &hcldec.AttrSpec{Name: "address", Type: cty.String, Required: false},
-		"private_ip_address":                    &hcldec.AttrSpec{Name: "private_ip_address", Type: cty.String, Required: false},
-		"user_data":                             &hcldec.AttrSpec{Name: "user_data", Type: cty.String, Required: false},
-		"user_data_file":                        &hcldec.AttrSpec{Name: "user_data_file", Type: cty.String, Required: false},
-		"iam_instance_profile":                  &hcldec.AttrSpec{Name: "iam_instance_profile", Type: cty.String, Required: false},
-		"run_tags":                              &hcldec.AttrSpec{Name: "run_tags", Type: cty.Map(cty.String), Required: false},
-		"spot_price":                            &hcldec.AttrSpec{Name: "spot_price", Type: cty.String, Required: false},
-		"keep_on_failure":                       &hcldec.AttrSpec{Name: "keep_on_failure", Type: cty.Bool, Required: false},
-		"keep_ami_on_failure":                   &hcldec.AttrSpec{Name: "keep_ami_on_failure", Type: cty.Bool, Required: false},
-		"deregister_on_failure":                 &hcldec.AttrSpec{Name: "deregister_on_failure", Type: cty.Bool, Required: false},
-		"memory":                                &hcldec.AttrSpec{Name: "memory", Type: cty.Number, Required: false},
-		"guest_address":                         &hcldec.AttrSpec{Name: "guest_address", Type: cty.String, Required: false},
-		"guest_gateway":                         &hcldec.AttrSpec{Name: "guest_gateway", Type: cty.String, Required: false},
+		"temporary_security_group_source_public_ip": &hcldec.AttrSpec{Name: "temporary_security_group_source_public_ip", Type: cty.Bool, Required: false},
+		"associate_public_ip_address":               &hcldec.AttrSpec{Name: "associate_public_ip_address", Type: cty.Bool, Required: false},
+		"address":                                   &hcldec.AttrSpec{Name: "address", Type: cty.String, Required: false},
+		"ssh_interface":                             &hcldec.AttrSpec{Name: "ssh_interface", Type: cty.String, Required: false},
+		"private_ip_address":                        &hcldec.AttrSpec{Name: "private_ip_address", Type: cty.String, Required: false},
+		"user_data":                                 &hcldec.AttrSpec{Name: "user_data", Type: cty.String, Required: false},
+		"user_data_file":                            &hcldec.AttrSpec{Name: "user_data_file", Type: cty.String, Required: false},
+		"iam_instance_profile":                      &hcldec.AttrSpec{Name: "iam_instance_profile", Type: cty.String, Required: false},
+		"metadata_options":                          &hcldec.BlockSpec{TypeName: "metadata_options", Nested: hcldec.ObjectSpec((*FlatMetadataOptions)(nil).HCL2Spec())},
+		"placement":                                 &hcldec.BlockSpec{TypeName: "placement", Nested: hcldec.ObjectSpec((*FlatPlacement)(nil).HCL2Spec())},
+		"tenancy":                                   &hcldec.AttrSpec{Name: "tenancy", Type: cty.String, Required: false},
+		"ebs_optimized":                             &hcldec.AttrSpec{Name: "ebs_optimized", Type: cty.Bool, Required: false},
+		"run_tags":                                  &hcldec.AttrSpec{Name: "run_tags", Type: cty.Map(cty.String), Required: false},
+		"run_tag":                                   &hcldec.BlockListSpec{TypeName: "run_tag", Nested: hcldec.ObjectSpec((*config.FlatKeyValue)(nil).HCL2Spec())},
+		"tcp":                                       &hcldec.BlockListSpec{TypeName: "tcp", Nested: hcldec.ObjectSpec((*FlatTCPCheck)(nil).HCL2Spec())},
+		"http":                                      &hcldec.BlockListSpec{TypeName: "http", Nested: hcldec.ObjectSpec((*FlatHTTPCheck)(nil).HCL2Spec())},
+		"https":                                     &hcldec.BlockListSpec{TypeName: "https", Nested: hcldec.ObjectSpec((*FlatHTTPSCheck)(nil).HCL2Spec())},
+		"udp":                                       &hcldec.BlockListSpec{TypeName: "udp", Nested: hcldec.ObjectSpec((*FlatUDPCheck)(nil).HCL2Spec())},
+		"dns":                                       &hcldec.BlockListSpec{TypeName: "dns", Nested: hcldec.ObjectSpec((*FlatDNSCheck)(nil).HCL2Spec())},
+		"icmp":                                      &hcldec.BlockListSpec{TypeName: "icmp", Nested: hcldec.ObjectSpec((*FlatICMPCheck)(nil).HCL2Spec())},
+		"console":                                   &hcldec.BlockListSpec{TypeName: "console", Nested: hcldec.ObjectSpec((*FlatConsoleCheck)(nil).HCL2Spec())},
+		"timeout":                                   &hcldec.AttrSpec{Name: "timeout", Type: cty.String, Required: false},
+		"hold":                                      &hcldec.AttrSpec{Name: "hold", Type: cty.String, Required: false},
+		"result":                                    &hcldec.AttrSpec{Name: "result", Type: cty.String, Required: false},
+		"report":                                    &hcldec.AttrSpec{Name: "report", Type: cty.String, Required: false},
+		"ami_id":                                    &hcldec.AttrSpec{Name: "ami_id", Type: cty.String, Required: false},
+		"keep_on_failure":                           &hcldec.AttrSpec{Name: "keep_on_failure", Type: cty.Bool, Required: false},
+		"keep_ami_on_failure":                       &hcldec.AttrSpec{Name: "keep_ami_on_failure", Type: cty.Bool, Required: false},
+		"deregister_on_failure":                     &hcldec.AttrSpec{Name: "deregister_on_failure", Type: cty.Bool, Required: false},
+		"memory":                                    &hcldec.AttrSpec{Name: "memory", Type: cty.Number, Required: false},
+		"guest_address":                             &hcldec.AttrSpec{Name: "guest_address", Type: cty.String, Required: false},
+		"guest_gateway":                             &hcldec.AttrSpec{Name: "guest_gateway", Type: cty.String, Required: false},
 	}
 	return s
 }
@@ -187,7 +253,8 @@ func (*FlatDNSCheck) HCL2Spec() map[string]hcldec.Spec {
 // FlatFilter is an auto-generated flat version of Filter.
 // Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
 type FlatFilter struct {
-	Filters map[string]string `mapstructure:"filters" cty:"filters" hcl:"filters"`
+	Filters map[string]string      `mapstructure:"filters" cty:"filters" hcl:"filters"`
+	Filter  []config.FlatNameValue `mapstructure:"filter" cty:"filter" hcl:"filter"`
 }
 
 // FlatMapstructure returns a new FlatFilter.
@@ -203,6 +270,7 @@ func (*Filter) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec }
 func (*FlatFilter) HCL2Spec() map[string]hcldec.Spec {
 	s := map[string]hcldec.Spec{
 		"filters": &hcldec.AttrSpec{Name: "filters", Type: cty.Map(cty.String), Required: false},
+		"filter":  &hcldec.BlockListSpec{TypeName: "filter", Nested: hcldec.ObjectSpec((*config.FlatNameValue)(nil).HCL2Spec())},
 	}
 	return s
 }
@@ -322,6 +390,93 @@ func (*FlatICMPCheck) HCL2Spec() map[string]hcldec.Spec {
 		"interval":    &hcldec.AttrSpec{Name: "interval", Type: cty.String, Required: false},
 		"consecutive": &hcldec.AttrSpec{Name: "consecutive", Type: cty.Number, Required: false},
 		"name":        &hcldec.AttrSpec{Name: "name", Type: cty.String, Required: false},
+	}
+	return s
+}
+
+// FlatMetadataOptions is an auto-generated flat version of MetadataOptions.
+// Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
+type FlatMetadataOptions struct {
+	HTTPEndpoint            *string `mapstructure:"http_endpoint" cty:"http_endpoint" hcl:"http_endpoint"`
+	HTTPTokens              *string `mapstructure:"http_tokens" cty:"http_tokens" hcl:"http_tokens"`
+	HTTPPutResponseHopLimit *int    `mapstructure:"http_put_response_hop_limit" cty:"http_put_response_hop_limit" hcl:"http_put_response_hop_limit"`
+	InstanceMetadataTags    *string `mapstructure:"instance_metadata_tags" cty:"instance_metadata_tags" hcl:"instance_metadata_tags"`
+}
+
+// FlatMapstructure returns a new FlatMetadataOptions.
+// FlatMetadataOptions is an auto-generated flat version of MetadataOptions.
+// Where the contents a fields with a `mapstructure:,squash` tag are bubbled up.
+func (*MetadataOptions) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec } {
+	return new(FlatMetadataOptions)
+}
+
+// HCL2Spec returns the hcl spec of a MetadataOptions.
+// This spec is used by HCL to read the fields of MetadataOptions.
+// The decoded values from this spec will then be applied to a FlatMetadataOptions.
+func (*FlatMetadataOptions) HCL2Spec() map[string]hcldec.Spec {
+	s := map[string]hcldec.Spec{
+		"http_endpoint":               &hcldec.AttrSpec{Name: "http_endpoint", Type: cty.String, Required: false},
+		"http_tokens":                 &hcldec.AttrSpec{Name: "http_tokens", Type: cty.String, Required: false},
+		"http_put_response_hop_limit": &hcldec.AttrSpec{Name: "http_put_response_hop_limit", Type: cty.Number, Required: false},
+		"instance_metadata_tags":      &hcldec.AttrSpec{Name: "instance_metadata_tags", Type: cty.String, Required: false},
+	}
+	return s
+}
+
+// FlatPlacement is an auto-generated flat version of Placement.
+// Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
+type FlatPlacement struct {
+	Tenancy              *string `mapstructure:"tenancy" cty:"tenancy" hcl:"tenancy"`
+	HostID               *string `mapstructure:"host_id" cty:"host_id" hcl:"host_id"`
+	HostResourceGroupARN *string `mapstructure:"host_resource_group_arn" cty:"host_resource_group_arn" hcl:"host_resource_group_arn"`
+	Affinity             *string `mapstructure:"affinity" cty:"affinity" hcl:"affinity"`
+}
+
+// FlatMapstructure returns a new FlatPlacement.
+// FlatPlacement is an auto-generated flat version of Placement.
+// Where the contents a fields with a `mapstructure:,squash` tag are bubbled up.
+func (*Placement) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec } {
+	return new(FlatPlacement)
+}
+
+// HCL2Spec returns the hcl spec of a Placement.
+// This spec is used by HCL to read the fields of Placement.
+// The decoded values from this spec will then be applied to a FlatPlacement.
+func (*FlatPlacement) HCL2Spec() map[string]hcldec.Spec {
+	s := map[string]hcldec.Spec{
+		"tenancy":                 &hcldec.AttrSpec{Name: "tenancy", Type: cty.String, Required: false},
+		"host_id":                 &hcldec.AttrSpec{Name: "host_id", Type: cty.String, Required: false},
+		"host_resource_group_arn": &hcldec.AttrSpec{Name: "host_resource_group_arn", Type: cty.String, Required: false},
+		"affinity":                &hcldec.AttrSpec{Name: "affinity", Type: cty.String, Required: false},
+	}
+	return s
+}
+
+// FlatSubnetFilter is an auto-generated flat version of SubnetFilter.
+// Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
+type FlatSubnetFilter struct {
+	Filters  map[string]string      `mapstructure:"filters" cty:"filters" hcl:"filters"`
+	Filter   []config.FlatNameValue `mapstructure:"filter" cty:"filter" hcl:"filter"`
+	MostFree *bool                  `mapstructure:"most_free" cty:"most_free" hcl:"most_free"`
+	Random   *bool                  `mapstructure:"random" cty:"random" hcl:"random"`
+}
+
+// FlatMapstructure returns a new FlatSubnetFilter.
+// FlatSubnetFilter is an auto-generated flat version of SubnetFilter.
+// Where the contents a fields with a `mapstructure:,squash` tag are bubbled up.
+func (*SubnetFilter) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec } {
+	return new(FlatSubnetFilter)
+}
+
+// HCL2Spec returns the hcl spec of a SubnetFilter.
+// This spec is used by HCL to read the fields of SubnetFilter.
+// The decoded values from this spec will then be applied to a FlatSubnetFilter.
+func (*FlatSubnetFilter) HCL2Spec() map[string]hcldec.Spec {
+	s := map[string]hcldec.Spec{
+		"filters":   &hcldec.AttrSpec{Name: "filters", Type: cty.Map(cty.String), Required: false},
+		"filter":    &hcldec.BlockListSpec{TypeName: "filter", Nested: hcldec.ObjectSpec((*config.FlatNameValue)(nil).HCL2Spec())},
+		"most_free": &hcldec.AttrSpec{Name: "most_free", Type: cty.Bool, Required: false},
+		"random":    &hcldec.AttrSpec{Name: "random", Type: cty.Bool, Required: false},
 	}
 	return s
 }

@@ -74,10 +74,11 @@ func (g *ec2Instance) prepare(ctx context.Context, t *trial) (err error) {
 			return err // before anything is paid for
 		}
 	}
-	request, err := g.request(t.ports)
+	request, err := g.config.request()
 	if err != nil {
 		return err
 	}
+	request.RunID, request.ImageID, request.Name, request.Ports = uuid.TimeOrderedUUID(), g.imageID, "smoke test of "+g.imageID, t.ports
 	g.plan, err = instance.NewPlan(ctx, g.session, request)
 	if err != nil {
 		return err
@@ -86,24 +87,11 @@ func (g *ec2Instance) prepare(ctx context.Context, t *trial) (err error) {
 	s.Region, s.Name, s.Architecture, s.Kernel = g.session.Region, g.plan.Image.Name, g.plan.Image.Architecture, g.plan.Image.KernelID
 	s.Environment, s.System = g.plan.Image.Tags[cloud.EnvironmentTag], g.plan.Image.Tags[cloud.SystemTag]
 	t.ui.Say("smoke test: " + g.plan.String())
-	return nil
-}
-
-// request describes the wanted instance.
-func (g *ec2Instance) request(ports []instance.Port) (instance.Request, error) {
-	c := g.config
-	userData, err := c.userData()
-	if err != nil {
-		return instance.Request{}, err
+	if unknown := g.plan.SourceUnknown; unknown != nil {
+		t.ui.Say(fmt.Sprintf("warning: any address can reach the ports of the checks, because this machine's own isn't known: %v; "+
+			"set temporary_security_group_source_cidrs to limit this", unknown))
 	}
-	return instance.Request{
-		RunID: uuid.TimeOrderedUUID(), ImageID: g.imageID, Name: "smoke test of " + g.imageID,
-		InstanceTypes: c.InstanceTypes,
-		SubnetID:      c.SubnetID, VPCID: c.VPCID, SubnetFilter: c.SubnetFilter.Filters, VPCFilter: c.VPCFilter.Filters, AvailabilityZone: c.AvailabilityZone,
-		SecurityGroupIDs: c.SecurityGroupIDs, Ports: ports, SourceCIDRs: c.TemporarySecurityGroupSourceCIDRs,
-		AssociatePublicIP: c.AssociatePublicIPAddress.ToBoolPointer(), PrivateIP: c.PrivateIPAddress,
-		UserData: userData, IAMInstanceProfile: c.IAMInstanceProfile, SpotPrice: c.SpotPrice, Tags: c.RunTags,
-	}, nil
+	return nil
 }
 
 // address is where the checks reach the instance.
@@ -114,6 +102,8 @@ func (g *ec2Instance) address() (string, error) {
 		return in.PublicIP, noAddress(in.PublicIP, "public address", "set associate_public_ip_address = true, or address = \"private_ip\"")
 	case "public_dns":
 		return in.PublicDNS, noAddress(in.PublicDNS, "public DNS name", "enable DNS hostnames in its VPC and assign a public IP address, or set address = \"public_ip\"")
+	case "private_dns":
+		return in.PrivateDNS, noAddress(in.PrivateDNS, "private DNS name", "enable DNS resolution in its VPC, or set address = \"private_ip\"")
 	case "private_ip":
 		return in.PrivateIP, noAddress(in.PrivateIP, "private address", "see its details in the EC2 console")
 	case "ipv6":

@@ -11,6 +11,7 @@ import (
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/instance"
 	"github.com/unikernel-ami/packer-plugin-unikernel/postprocessors/smoketest/report"
 )
 
@@ -169,9 +170,15 @@ func TestAddress(t *testing.T) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
-	if err := c.test(t.Context(), t, block{"associate_public_ip_address": false, "address": "public_ip", "tcp": nil}); err == nil ||
-		!strings.Contains(err.Error(), "the instance has no public address: set associate_public_ip_address = true") {
-		t.Errorf("no public address: %v", err)
-	}
 	c.nothingLeft(t)
+	for address, want := range map[string]string{
+		"public_ip":   "the instance has no public address: set associate_public_ip_address = true",
+		"public_dns":  "the instance has no public DNS name: enable DNS hostnames",
+		"private_dns": "the instance has no private DNS name: enable DNS resolution",
+	} {
+		bare := ec2Instance{config: &Config{Launch: Launch{Address: address}}, launched: &instance.Instance{}}
+		if _, err := bare.address(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
 }

@@ -69,6 +69,10 @@ func (img *Image) State(now time.Time) string {
 	return Available
 }
 
+// RequiresIMDSv2 reports whether instances of the image require version 2 of the
+// metadata service by default.
+func (img *Image) RequiresIMDSv2() bool { return img.imds == "v2.0" }
+
 // IsMachine reports whether instances can be launched from the image. Otherwise
 // it is a kernel.
 func (img *Image) IsMachine() bool { return img.imageType == machine }

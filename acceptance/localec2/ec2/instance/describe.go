@@ -86,6 +86,8 @@ type instanceItem struct {
 	Profile        *profileItem            `xml:"iamInstanceProfile"`
 	SpotRequest    string                  `xml:"spotInstanceRequestId,omitempty"`
 	Devices        []attachedItem          `xml:"blockDeviceMapping>item"`
+	EBSOptimized   bool                    `xml:"ebsOptimized"`
+	Metadata       metadataItem            `xml:"metadataOptions"`
 
 	reservation string
 }
@@ -121,10 +123,10 @@ func (s *Instances) newInstanceItem(in *Instance) instanceItem {
 	item := instanceItem{
 		ID: in.ID, ImageID: in.image.ID, State: newStateItem(state), Why: in.why, Index: in.index,
 		Type: in.typ.name, Launched: in.launched.UTC().Format(query.TimeFormat),
-		Placement: placementItem{in.nic.Subnet.Zone.Name, "default"}, KernelID: in.kernel, Monitoring: "disabled",
+		Placement: placementItem{in.nic.Subnet.Zone.Name, in.tenancy}, KernelID: in.kernel, Monitoring: "disabled",
 		Architecture: in.image.Architecture, RootDeviceType: "ebs", RootDeviceName: in.image.RootDevice,
 		Virtualization: in.image.Virtualization, Hypervisor: "xen", Token: in.token, Tags: in.Tags.List(),
-		reservation: in.reservation,
+		reservation: in.reservation, EBSOptimized: in.ebsOptimized, Metadata: newMetadataItem(in.metadata),
 	}
 	if in.spot {
 		// The id of the request has 8 characters, as EC2's do.
@@ -187,14 +189,16 @@ var instanceFilters = query.Filters[instanceItem]{
 		}
 		return ids
 	},
-	"private-dns-name":    func(i instanceItem) []string { return query.Optional(i.PrivateDNS) },
-	"private-ip-address":  func(i instanceItem) []string { return query.Optional(i.PrivateIP) },
-	"reservation-id":      func(i instanceItem) []string { return []string{i.reservation} },
-	"root-device-name":    func(i instanceItem) []string { return []string{i.RootDeviceName} },
-	"root-device-type":    func(i instanceItem) []string { return []string{i.RootDeviceType} },
-	"subnet-id":           func(i instanceItem) []string { return query.Optional(i.SubnetID) },
-	"virtualization-type": func(i instanceItem) []string { return []string{i.Virtualization} },
-	"vpc-id":              func(i instanceItem) []string { return query.Optional(i.VPCID) },
+	"private-dns-name":             func(i instanceItem) []string { return query.Optional(i.PrivateDNS) },
+	"private-ip-address":           func(i instanceItem) []string { return query.Optional(i.PrivateIP) },
+	"reservation-id":               func(i instanceItem) []string { return []string{i.reservation} },
+	"root-device-name":             func(i instanceItem) []string { return []string{i.RootDeviceName} },
+	"root-device-type":             func(i instanceItem) []string { return []string{i.RootDeviceType} },
+	"tenancy":                      func(i instanceItem) []string { return []string{i.Placement.Tenancy} },
+	"metadata-options.http-tokens": func(i instanceItem) []string { return []string{i.Metadata.Tokens} },
+	"subnet-id":                    func(i instanceItem) []string { return query.Optional(i.SubnetID) },
+	"virtualization-type":          func(i instanceItem) []string { return []string{i.Virtualization} },
+	"vpc-id":                       func(i instanceItem) []string { return query.Optional(i.VPCID) },
 }
 
 func groupNames(i instanceItem, get func(network.GroupName) string) []string {

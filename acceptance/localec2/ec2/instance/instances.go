@@ -32,6 +32,7 @@ type Instances struct {
 type region struct {
 	instances map[string]*Instance
 	launches  map[string]launched // RunInstances client tokens
+	defaults  metadataDefaults
 }
 
 // Options configures instances.
@@ -55,7 +56,7 @@ type Options struct {
 func New(acct *account.Account, images *image.Images, networks *network.Networks, host *guest.Host, lock sync.Locker, opts Options) *Instances {
 	s := &Instances{opts, acct, images, networks, host, lock, map[string]*region{}}
 	for _, name := range regions.Names() {
-		s.regions[name] = &region{map[string]*Instance{}, map[string]launched{}}
+		s.regions[name] = &region{instances: map[string]*Instance{}, launches: map[string]launched{}}
 	}
 	return s
 }
@@ -63,7 +64,7 @@ func New(acct *account.Account, images *image.Images, networks *network.Networks
 // Actions returns the actions on instances and instance types.
 func (s *Instances) Actions() []map[string]query.Action {
 	return []map[string]query.Action{
-		s.launchActions(), s.instanceActions(), s.instanceStatusActions(), s.powerActions(), s.consoleActions(), s.instanceTypeActions(), s.offeringActions(),
+		s.launchActions(), s.metadataActions(), s.instanceActions(), s.instanceStatusActions(), s.powerActions(), s.consoleActions(), s.instanceTypeActions(), s.offeringActions(),
 	}
 }
 
@@ -74,20 +75,23 @@ var Type = resource.Type{Prefix: "i", Name: "instance", Label: "instance ID", No
 // its guest has reached it, and the minimum time that it takes.
 type Instance struct {
 	resource.Common
-	region      string
-	reservation string
-	index       int
-	image       *image.Image
-	deletesRoot bool   // on termination
-	profile     string // the IAM instance profile's name
-	kernel      string
-	typ         instanceType
-	nic         *network.Interface
-	wantsPublic bool
-	terminates  bool // when the guest powers off by itself
-	spot        bool
-	token       string
-	launched    time.Time
+	region       string
+	reservation  string
+	index        int
+	image        *image.Image
+	deletesRoot  bool   // on termination
+	profile      string // the IAM instance profile's name
+	kernel       string
+	typ          instanceType
+	nic          *network.Interface
+	wantsPublic  bool
+	terminates   bool // when the guest powers off by itself
+	spot         bool
+	tenancy      string
+	ebsOptimized bool
+	metadata     metadata
+	token        string
+	launched     time.Time
 
 	target  string // running, stopped or terminated
 	aborted bool   // it goes from pending to terminated

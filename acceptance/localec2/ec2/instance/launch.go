@@ -16,7 +16,7 @@ func (s *Instances) launchActions() map[string]query.Action {
 		"RunInstances": {
 			Params: []string{"ImageId", "InstanceType", "MinCount", "MaxCount", "KernelId", "RamdiskId", "SubnetId", "PrivateIpAddress",
 				"SecurityGroupId", "SecurityGroup", "NetworkInterface", "Placement", "UserData", "ClientToken", "TagSpecification",
-				"InstanceInitiatedShutdownBehavior", "InstanceMarketOptions", "Monitoring", "MetadataOptions", "KeyName", "IamInstanceProfile", "BlockDeviceMapping"},
+				"InstanceInitiatedShutdownBehavior", "InstanceMarketOptions", "Monitoring", "MetadataOptions", "EbsOptimized", "KeyName", "IamInstanceProfile", "BlockDeviceMapping"},
 			Run: s.runInstances,
 		},
 	}
@@ -161,7 +161,7 @@ func (s *Instances) readLaunch(c *query.Call) (*launch, error) {
 		region: c.Region, reservation: resource.NewID("r-"), token: c.Form.Text("ClientToken"), launched: s.acct.Now(),
 	}}
 	for _, read := range []func(*query.Call, *launch) error{
-		s.readCount, s.readImage, s.readType, s.readOptions, s.readPlace, s.readTags,
+		s.readCount, s.readImage, s.readType, s.readOptions, s.readEBS, s.readHost, s.readMetadata, s.readPlace, s.readTags,
 	} {
 		if err := read(c, l); err != nil {
 			return nil, err
@@ -224,6 +224,8 @@ func (s *Instances) readCount(c *query.Call, l *launch) error {
 var launchTags = []string{Type.Name, "volume", network.InterfaceType.Name, "spot-instances-request"}
 
 func (s *Instances) readTags(c *query.Call, l *launch) (err error) {
-	l.tags, err = query.TagSpecifications(c.Form, launchTags...)
-	return err
+	if l.tags, err = query.TagSpecifications(c.Form, launchTags...); err != nil {
+		return err
+	}
+	return checkMetadataTags(l.model.metadata, l.tags[Type.Name])
 }

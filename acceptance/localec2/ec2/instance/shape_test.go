@@ -12,6 +12,12 @@ import (
 
 func TestShapes(t *testing.T) {
 	shapetest.Check(t, []shapetest.Shape{
+		{Answer: &getMetadataDefaultsResponse{}, Call: func(ctx context.Context, c *ec2.Client) (any, error) {
+			return c.GetInstanceMetadataDefaults(ctx, &ec2.GetInstanceMetadataDefaultsInput{})
+		}},
+		{Answer: &modifyMetadataDefaultsResponse{}, Call: func(ctx context.Context, c *ec2.Client) (any, error) {
+			return c.ModifyInstanceMetadataDefaults(ctx, &ec2.ModifyInstanceMetadataDefaultsInput{})
+		}},
 		{Answer: &describeInstanceTypesResponse{}, Call: func(ctx context.Context, c *ec2.Client) (any, error) {
 			return c.DescribeInstanceTypes(ctx, &ec2.DescribeInstanceTypesInput{})
 		}},

@@ -112,6 +112,7 @@ var instanceTypeFilters = query.Filters[instanceType]{
 	"current-generation":                    func(t instanceType) []string { return []string{strconv.FormatBool(!t.previous)} },
 	"ebs-info.encryption-support":           func(t instanceType) []string { return []string{t.encryption()} },
 	"hypervisor":                            func(t instanceType) []string { return []string{t.hypervisor()} },
+	"ebs-info.ebs-optimized-support":        func(t instanceType) []string { return []string{t.ebsOptimized()} },
 	"instance-type":                         func(t instanceType) []string { return []string{t.name} },
 	"memory-info.size-in-mib":               func(t instanceType) []string { return []string{strconv.Itoa(t.memoryMiB)} },
 	"processor-info.supported-architecture": func(t instanceType) []string { return strings.Fields(t.architectures) },
@@ -134,9 +135,10 @@ type instanceTypeItem struct {
 	Architectures     []string `xml:"processorInfo>supportedArchitectures>item"`
 	VCPUs             int      `xml:"vCpuInfo>defaultVCpus"`
 	MemoryMiB         int      `xml:"memoryInfo>sizeInMiB"`
-	Encryption        string   `xml:"ebsInfo>encryptionSupport"`
 	RootDevices       []string `xml:"supportedRootDeviceTypes>item"`
 	UsageClasses      []string `xml:"supportedUsageClasses>item"`
+	Encryption        string   `xml:"ebsInfo>encryptionSupport"`
+	EBSOptimized      string   `xml:"ebsInfo>ebsOptimizedSupport"`
 }
 
 type describeInstanceTypesResponse struct {
@@ -177,7 +179,7 @@ func (s *Instances) describeInstanceTypes(c *query.Call) (any, error) {
 	for _, t := range found {
 		out.Types = append(out.Types, instanceTypeItem{
 			t.name, !t.previous, t.virtualization(), false, t.hypervisor(),
-			strings.Fields(t.architectures), t.vcpus, t.memoryMiB, t.encryption(), rootDeviceTypes, usageClasses,
+			strings.Fields(t.architectures), t.vcpus, t.memoryMiB, rootDeviceTypes, usageClasses, t.encryption(), t.ebsOptimized(),
 		})
 	}
 	return out, nil

@@ -87,11 +87,8 @@ func readPlace(f *query.Form) (place, error) {
 func (s *Networks) launchSubnet(c *query.Call, id string) (*Subnet, error) {
 	n := s.regions[c.Region]
 	at := c.Form.At("Placement")
-	if err := at.Only("AvailabilityZone", "AvailabilityZoneId", "Tenancy"); err != nil {
+	if err := at.Only("AvailabilityZone", "AvailabilityZoneId", "Tenancy", "HostId", "HostResourceGroupArn", "Affinity"); err != nil {
 		return nil, err
-	}
-	if t := at.Text("Tenancy"); t != "" && t != "default" {
-		return nil, api.Bad("UnsupportedOperation", "localec2 has no dedicated hosts: the tenancy can't be '%s'", t)
 	}
 	zone, err := readZone(c, at)
 	if err != nil {
