@@ -91,7 +91,10 @@ func uploadByCLI(t *testing.T, run func(...string) string) string {
 
 // boto3Script calls every action once, and some that must be refused.
 const boto3Script = `
-import base64, datetime, hashlib, json, os, boto3
+import base64, datetime, hashlib, json, os, urllib.parse, boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.httpsession import URLLib3Session
 from botocore.exceptions import ClientError
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -100,6 +103,13 @@ from botocore.httpsession import URLLib3Session
 kw = dict(endpoint_url=os.environ["AWS_ENDPOINT_URL"], region_name="eu-west-1", config=Config(retries={"max_attempts": 0}))
 ec2, ebs, sts = (boto3.client(s, **kw) for s in ("ec2", "ebs", "sts"))
 assert sts.get_caller_identity()["Account"] == "123456789012"
+def newer(action, **params):
+    """Calls an action that Debian's boto3 doesn't know."""
+    body = urllib.parse.urlencode(dict(params, Action=action, Version="2016-11-15"))
+    request = AWSRequest("POST", os.environ["AWS_ENDPOINT_URL"] + "/", data=body, headers={"Content-Type": "application/x-www-form-urlencoded"})
+    SigV4Auth(boto3.Session().get_credentials(), "ec2", "eu-west-1").add_auth(request)
+    answer = URLLib3Session().send(request.prepare())
+    assert answer.status_code == 200 and b"<return>true</return>" in answer.content, answer.content
 aki = ec2.describe_images(Owners=["amazon"], Filters=[{"Name": "name", "Values": ["pv-grub-hd0_1.05-i386.gz"]}])["Images"][0]["ImageId"]
 snap = ebs.start_snapshot(VolumeSize=1, Tags=[{"Key": "a", "Value": "b"}])["SnapshotId"]
 digests = b""
@@ -172,6 +182,40 @@ ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=[made[0]["
 shown = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]
 assert [(p["IpProtocol"], p["FromPort"]) for p in shown["IpPermissions"]] == [("udp", 53)], shown
 assert [p["IpProtocol"] for p in shown["IpPermissionsEgress"]] == ["-1"], shown
+assert not ec2.get_ebs_encryption_by_default()["EbsEncryptionByDefault"]
+assert ec2.get_ebs_default_kms_key_id()["KmsKeyId"] == "alias/aws/ebs"
+assert ec2.enable_ebs_encryption_by_default()["EbsEncryptionByDefault"]
+key = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+assert ec2.modify_ebs_default_kms_key_id(KmsKeyId=key)["KmsKeyId"] == key
+secret = ebs.start_snapshot(VolumeSize=4)
+assert secret["KmsKeyArn"] == key, secret
+secret = secret["SnapshotId"]
+ebs.complete_snapshot(SnapshotId=secret, ChangedBlocksCount=0)
+ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[secret])
+shown = ec2.describe_snapshots(SnapshotIds=[secret])["Snapshots"][0]
+assert shown["Encrypted"] and shown["KmsKeyId"] == key, shown
+assert ec2.reset_ebs_default_kms_key_id()["KmsKeyId"] == "alias/aws/ebs"
+assert not ec2.disable_ebs_encryption_by_default()["EbsEncryptionByDefault"]
+disks = ec2.register_image(Name="disks", Architecture="x86_64", VirtualizationType="hvm", RootDeviceName="/dev/sda1", BlockDeviceMappings=[
+    {"DeviceName": "/dev/sda1", "Ebs": {"SnapshotId": snap, "VolumeType": "gp3", "VolumeSize": 8, "Iops": 4000, "Throughput": 250, "DeleteOnTermination": False}},
+    {"DeviceName": "/dev/sdf", "Ebs": {"SnapshotId": secret, "VolumeType": "io2", "Iops": 400, "DeleteOnTermination": True}},
+    {"DeviceName": "/dev/sdg", "Ebs": {"VolumeType": "st1", "VolumeSize": 125, "Encrypted": True}},
+    {"DeviceName": "/dev/sdh", "VirtualName": "ephemeral0"}, {"DeviceName": "/dev/sdi", "NoDevice": ""}])["ImageId"]
+root, data, cold, ephemeral, none = ec2.describe_images(ImageIds=[disks])["Images"][0]["BlockDeviceMappings"]
+assert root["Ebs"] == {"SnapshotId": snap, "VolumeType": "gp3", "VolumeSize": 8, "Iops": 4000, "Throughput": 250, "DeleteOnTermination": False, "Encrypted": False}, root
+assert data["Ebs"] == {"SnapshotId": secret, "VolumeType": "io2", "VolumeSize": 4, "Iops": 400, "DeleteOnTermination": True, "Encrypted": True, "KmsKeyId": key}, data
+assert cold["Ebs"]["Encrypted"] and ephemeral["VirtualName"] == "ephemeral0" and none["NoDevice"] == "", (cold, ephemeral, none)
+ec2.modify_image_attribute(ImageId=disks, Attribute="productCodes", ProductCodes=["abc123"])
+shown = ec2.describe_image_attribute(ImageId=disks, Attribute="productCodes")["ProductCodes"]
+assert shown == [{"ProductCodeId": "abc123", "ProductCodeType": "marketplace"}], shown
+assert ec2.describe_images(Filters=[{"Name": "product-code", "Values": ["abc123"]}])["Images"][0]["ImageId"] == disks
+mapped = ec2.describe_image_attribute(ImageId=disks, Attribute="blockDeviceMapping")["BlockDeviceMappings"]
+assert mapped == [root, data, cold, ephemeral, none], mapped
+newer("EnableImageDeregistrationProtection", ImageId=disks, WithCooldown="false")
+refused("OperationNotPermitted", 400, ec2.deregister_image, ImageId=disks)
+newer("DisableImageDeregistrationProtection", ImageId=disks)
+ec2.deregister_image(ImageId=disks)
+ec2.delete_snapshot(SnapshotId=secret)
 instance = ec2.run_instances(ImageId=ami, InstanceType="m1.small", MinCount=1, MaxCount=1, SubnetId=subnet, SecurityGroupIds=[group], PrivateIpAddress="10.0.0.7",
                              UserData="hello", TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "x"}]},
                                                 {"ResourceType": "network-interface", "Tags": [{"Key": "Name", "Value": "card"}]}])["Instances"][0]["InstanceId"]
@@ -216,6 +260,8 @@ ec2.delete_internet_gateway(InternetGatewayId=gateway)
 ec2.delete_subnet(SubnetId=subnet)
 ec2.delete_vpc(VpcId=vpc)
 assert [v["CidrBlock"] for v in ec2.describe_vpcs()["Vpcs"]] == ["172.31.0.0/16"]
+sharing(ec2, refused, ami, snap)
+parameters(boto3.client("ssm", **kw), refused, ami)
 tokyo = boto3.client("ec2", **dict(kw, region_name="ap-northeast-1"))
 args = dict(Name="copy", SourceImageId=ami, SourceRegion="eu-west-1", CopyImageTags=True, ClientToken="once", Encrypted=True, KmsKeyId="alias/copies")
 copy = tokyo.copy_image(**args)["ImageId"]

@@ -17,11 +17,13 @@
 // pending for a while ([Options]), and can be invisible at first.
 //
 // EC2 actions: DescribeImages, RegisterImage, DeregisterImage, CopyImage,
-// DescribeImageAttribute, ModifyImageAttribute (launch permissions and
-// description), ResetImageAttribute, EnableImageDeprecation,
-// DisableImageDeprecation, the three actions on block public access for AMIs
-// (off at first), DescribeSnapshots, DeleteSnapshot, DescribeSnapshotAttribute,
-// ModifySnapshotAttribute (permissions), CreateTags, DeleteTags, DescribeTags,
+// DescribeImageAttribute, ModifyImageAttribute (launch permissions,
+// product codes and description), ResetImageAttribute, EnableImageDeprecation,
+// DisableImageDeprecation, the two that enable and disable deregistration
+// protection, the three actions on block public access for AMIs (off at first),
+// the six on encryption by default and its key (GetEbsEncryptionByDefault and so
+// on), DescribeSnapshots, DeleteSnapshot,
+// DescribeSnapshotAttribute, ModifySnapshotAttribute (permissions), CreateTags, DeleteTags, DescribeTags,
 // DescribeRegions, DescribeAvailabilityZones, DescribeInstanceTypes,
 // DescribeInstanceTypeOfferings; RunInstances, DescribeInstances,
 // DescribeInstanceStatus, StartInstances, StopInstances, RebootInstances,
@@ -162,8 +164,13 @@
 //     account that doesn't exist.
 //   - Nothing is throttled unless a fault does it. Rate quotas are not enforced;
 //     the quota of 100 pending snapshots is.
-//   - Encrypted snapshots are marked as encrypted, but are not. Keys are not
-//     checked.
+//   - Encrypted snapshots are marked as encrypted, but are not. There is no KMS:
+//     every key exists whose ARN is of the region and the account, and Amazon's
+//     own key has an invented id. ModifyEbsDefaultKmsKeyId accepts ARNs only.
+//   - Unknown on AWS, decided here: deregistering a protected image is
+//     OperationNotPermitted; the states of the protection in DescribeImages, such
+//     as enabled-without-cooldown; launching an encrypted image on a type that
+//     doesn't support that is InvalidParameterCombination.
 //   - Kernels have an invented creation date, and the owner 137112412989 also
 //     outside the commercial partition.
 //   - A dry run is answered after the parameters were checked.

@@ -131,14 +131,6 @@ func TestChangedBlocks(t *testing.T) {
 	checkBlocks(l, b, map[int32][]byte{0: content('a'), 1: content('B'), 2: content('c'), 3: content('d')})
 }
 
-func TestEncryptedIsMarked(t *testing.T) {
-	l := start(t, Options{})
-	out := must(l.ebs.StartSnapshot(l.ctx, &ebs.StartSnapshotInput{VolumeSize: aws.Int64(1), Encrypted: aws.Bool(true)}))(t)
-	if got, want := aws.ToString(out.KmsKeyArn), "arn:aws:kms:us-east-1:123456789012:alias/aws/ebs"; got != want {
-		t.Errorf("key %q, want %q", got, want)
-	}
-}
-
 // TestEBSRoutes checks paths that no SDK asks for.
 func TestEBSRoutes(t *testing.T) {
 	l := start(t, Options{})

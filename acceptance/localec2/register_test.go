@@ -79,6 +79,11 @@ var refusedRegistrations = []struct {
 	{"gp2 with IOPS", device(func(d *types.BlockDeviceMapping) { d.Ebs.VolumeType, d.Ebs.Iops = "gp2", aws.Int32(100) }), "InvalidParameterCombination 400"},
 	{"gp3 with few IOPS", device(func(d *types.BlockDeviceMapping) { d.Ebs.VolumeType, d.Ebs.Iops = "gp3", aws.Int32(1) }), "InvalidParameterValue 400"},
 	{"gp2 with a throughput", device(func(d *types.BlockDeviceMapping) { d.Ebs.VolumeType, d.Ebs.Throughput = "gp2", aws.Int32(1) }), "InvalidParameterCombination 400"},
+	{"gp3 with many IOPS for its size", device(func(d *types.BlockDeviceMapping) {
+		d.Ebs.VolumeType, d.Ebs.VolumeSize, d.Ebs.Iops = "gp3", aws.Int32(7), aws.Int32(3501)
+	}), "InvalidParameterValue 400"},
+	{"gp3 with much throughput for its IOPS", device(func(d *types.BlockDeviceMapping) { d.Ebs.VolumeType, d.Ebs.Throughput = "gp3", aws.Int32(751) }), "InvalidParameterValue 400"},
+	{"key for the volume of an image", device(func(d *types.BlockDeviceMapping) { d.Ebs.KmsKeyId = aws.String("alias/k") }), "InvalidBlockDeviceMapping 400"},
 	{"device name bad", device(func(d *types.BlockDeviceMapping) { d.DeviceName = aws.String("sda1") }), "InvalidBlockDeviceMapping 400"},
 	{"device name missing", device(func(d *types.BlockDeviceMapping) { d.DeviceName = nil }), "InvalidBlockDeviceMapping 400"},
 	{"device virtual and EBS", device(func(d *types.BlockDeviceMapping) { d.VirtualName = aws.String("ephemeral0") }), "InvalidBlockDeviceMapping 400"},

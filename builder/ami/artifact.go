@@ -27,15 +27,19 @@ func newArtifact(ctx context.Context, run *build) (packersdk.Artifact, error) {
 		"content":     plan.Content,
 		"boot_method": plan.BootMethod,
 	}}
-	generated := map[string]string{
-		"BuildRegion": plan.Region,
+	return component.NewArtifact(access, image, generatedData(run), run.connect), nil
+}
+
+// generatedData are the values of generatedNames.
+func generatedData(run *build) map[string]string {
+	return map[string]string{
+		"BuildRegion": run.plan.Region,
 		"AMI":         run.imageID,
 		"SnapshotID":  run.snapshotID,
-		"KernelID":    plan.Kernel.ID,
-		"Environment": plan.Environment,
-		"System":      plan.System,
-		"Content":     plan.Content,
-		"BootMethod":  plan.BootMethod,
+		"KernelID":    run.plan.Kernel.ID,
+		"Environment": run.plan.Environment,
+		"System":      run.plan.System,
+		"Content":     run.plan.Content,
+		"BootMethod":  run.plan.BootMethod,
 	}
-	return component.NewArtifact(access, image, generated, run.connect), nil
 }

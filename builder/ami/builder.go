@@ -42,12 +42,14 @@ type build struct {
 	wrapped *common.Wrapped
 	session *cloud.Session
 	blocks  []disk.Block
+	volumes []volumeDisk // of directories
 	plan    *ami.Plan
 	ledger  cloud.Ledger
 
-	snapshotID string
-	imageID    string
-	err        error
+	snapshotID  string
+	snapshotIDs []string // of all disks, the root's first
+	imageID     string
+	err         error
 }
 
 // ConfigSpec is the form of the options in HCL.
@@ -77,13 +79,17 @@ func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook)
 	state.Put("ui", ui)
 	steps := []multistep.Step{&stepWrap{run}, &stepPlan{run}}
 	if !b.config.PlanOnly {
-		steps = append(steps, &stepUpload{run}, &stepRegister{run})
+		steps = append(steps, &stepUpload{run})
+		if !b.config.SkipCreateAMI {
+			steps = append(steps, &stepRegister{run})
+		}
+		steps = append(steps, &stepFinish{run})
 	}
 	commonsteps.NewRunner(steps, b.config.PackerConfig, ui).Run(ctx, state)
 
 	var artifact packersdk.Artifact
-	if run.err == nil && run.imageID != "" {
-		artifact, run.err = newArtifact(ctx, run)
+	if run.err == nil {
+		artifact, run.err = run.artifact(ctx)
 	}
 	if run.err == nil && ctx.Err() != nil {
 		run.err = errors.New("build was cancelled")
@@ -95,6 +101,18 @@ func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook)
 	}
 	run.ledger.Keep() // the artifact owns them now; plan_only has made neither
 	return artifact, nil
+}
+
+// artifact hands over what the build has made: the AMI, or snapshots only; nothing
+// with plan_only.
+func (b *build) artifact(ctx context.Context) (packersdk.Artifact, error) {
+	switch {
+	case b.imageID != "":
+		return newArtifact(ctx, b)
+	case len(b.snapshotIDs) > 0:
+		return newSnapshotArtifact(b), nil
+	}
+	return nil, nil //nolint:nilnil // nothing was made
 }
 
 // undo removes what the build has created, or lists it if the user wants it

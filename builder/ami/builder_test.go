@@ -78,7 +78,8 @@ func TestPrepareRefuses(t *testing.T) {
 		{"kernel_id", "aki-1", `kernel_id is "aki-1"`},
 		{"volume_size", -1, "volume_size is -1"},
 		{"volume_size", 16385, "a volume of type gp2 has 1 to 16384 GiB"},
-		{"volume_type", "sc1", `volume_type is "sc1"`},
+		{"volume_type", "sc1", "volume_type is sc1: EC2 doesn't boot from such volumes"},
+		{"volume_type", "gp9", `volume_type is "gp9": it must be one of gp2, gp3`},
 		{"ami_nam", "x", "ami_nam"},
 	} {
 		t.Run(test.option, func(t *testing.T) {

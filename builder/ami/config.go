@@ -1,4 +1,4 @@
-//go:generate packer-sdc mapstructure-to-hcl2 -type Config
+//go:generate packer-sdc mapstructure-to-hcl2 -type Config,BlockDevice,DataVolume,DeregistrationProtection
 //go:generate packer-sdc struct-markdown
 
 package ami
@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	sdkcommon "github.com/hashicorp/packer-plugin-sdk/common"
@@ -27,11 +28,16 @@ type Config struct {
 	sdkcommon.PackerConfig `mapstructure:",squash"`
 	common.Config          `mapstructure:",squash"`
 	component.Access       `mapstructure:",squash"`
+	Tagging                `mapstructure:",squash"`
+	Volumes                `mapstructure:",squash"`
+	Encryption             `mapstructure:",squash"`
+	Sharing                `mapstructure:",squash"`
+	Lifecycle              `mapstructure:",squash"`
 
 	// The environment of the AMI, for example `dev`, `staging` or `prod`: up to 64
 	// letters, digits, and `-_.`. It is the value of the tag `Environment` on the
-	// AMI and its snapshot, and of `{{ .Environment }}` in `ami_name`,
-	// `ami_description`, `tags` and `snapshot_tags`.
+	// AMI and its snapshots, and of `{{ .Environment }}` in `ami_name`,
+	// `ami_description`, `snapshot_description` and all tags.
 	Environment string `mapstructure:"environment"`
 	// The name of the AMI: 3 to 128 letters, digits, spaces, and `()[]./-'@_`. It
 	// must be unique in the region. The template function `clean_resource_name`
@@ -39,19 +45,12 @@ type Config struct {
 	AMIName string `mapstructure:"ami_name" required:"true"`
 	// The description of the AMI, at most 255 characters.
 	AMIDescription string `mapstructure:"ami_description"`
-	// Tags for the AMI, set when it is registered.
-	Tags map[string]string `mapstructure:"tags"`
-	// Tags for the snapshot, set when it is started.
-	SnapshotTags map[string]string `mapstructure:"snapshot_tags"`
+	// The description of the snapshots, at most 255 characters. Default: `unikernel`
+	// and the AMI's name.
+	SnapshotDescription string `mapstructure:"snapshot_description"`
 	// The kernel image (AKI) that boots the instances. Default: the newest PV-GRUB
 	// hd0 image that Amazon offers in the region for the image's architecture.
 	KernelID string `mapstructure:"kernel_id"`
-	// The size of the root volume in GiB. Default: the smallest size that holds
-	// the disk: 1 for disks that this plugin writes. The maximum is 16384 for `gp2`,
-	// 65536 for `gp3`, and 1024 for `standard`.
-	VolumeSize int32 `mapstructure:"volume_size"`
-	// The type of the root volume: `gp2` (the default), `gp3` or `standard`.
-	VolumeType string `mapstructure:"volume_type"`
 	// Boot method `disk` only: the disk has a driver for ENA, the network adapter of
 	// Nitro instance types.
 	ENASupport bool `mapstructure:"ena_support"`
@@ -69,22 +68,17 @@ type Config struct {
 }
 
 const (
-	maxDescription = 255 // characters, EC2's RegisterImage
+	maxDescription = 255 // characters, of RegisterImage and StartSnapshot
 )
 
 var (
 	environmentForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 	kernelIDForm    = regexp.MustCompile(`^aki-([0-9a-f]{8}|[0-9a-f]{17})$`)
-
-	// volumeTypes are the types that need no further options as a root volume, and
-	// their maximum sizes in GiB
-	// (https://docs.aws.amazon.com/ebs/latest/userguide/ebs-volume-types.html).
-	volumeTypes = map[string]int32{"gp2": 16384, "gp3": 65536, "standard": 1024}
 )
 
 // templated are the options that may contain {{ .Environment }}. They are rendered
 // when the other options are known.
-var templated = []string{"ami_name", "ami_description", "tags", "snapshot_tags"}
+var templated = []string{"ami_name", "ami_description", "snapshot_description", "tags", "tag", "snapshot_tags", "snapshot_tag"}
 
 // Prepare reads the options and sets defaults. Its error lists all faults at
 // once.
@@ -103,10 +97,12 @@ func (c *Config) Prepare(raws ...any) error {
 	var errs *packersdk.MultiError
 	errs = packersdk.MultiErrorAppend(errs, c.Config.Prepare()...)
 	errs = packersdk.MultiErrorAppend(errs, c.CheckAccess()...)
+	errs = packersdk.MultiErrorAppend(errs, c.merge()...)
 	errs = packersdk.MultiErrorAppend(errs, c.render(&names)...)
 	errs = packersdk.MultiErrorAppend(errs, c.checkAMI()...)
-	errs = packersdk.MultiErrorAppend(errs, c.checkVolume()...)
-	errs = packersdk.MultiErrorAppend(errs, c.checkHVM()...)
+	errs = packersdk.MultiErrorAppend(errs, c.checkGroups()...)
+	errs = packersdk.MultiErrorAppend(errs, c.checkHVM(c.BootMethod)...)
+	c.ForceDeregister = c.ForceDeregister || c.PackerForce
 	if errs == nil {
 		return nil
 	}
@@ -143,6 +139,7 @@ func (c *Config) render(ctx *interpolate.Context) []error {
 		errs = append(errs, errors.New("ami_name is not set: specify the AMI's name"))
 	}
 	c.AMIDescription = render("ami_description", c.AMIDescription)
+	c.SnapshotDescription = render("snapshot_description", c.SnapshotDescription)
 	for key, value := range c.Tags {
 		c.Tags[key] = render("tags", value)
 	}
@@ -153,20 +150,17 @@ func (c *Config) render(ctx *interpolate.Context) []error {
 }
 
 func (c *Config) checkAMI() []error {
-	errs := []error{
-		cloud.CheckTags("tags", c.Tags),
-		cloud.CheckTags("snapshot_tags", c.SnapshotTags),
-		c.checkEnvironmentTag("tags", c.Tags),
-		c.checkEnvironmentTag("snapshot_tags", c.SnapshotTags),
-	}
+	errs := c.Tagging.check(c.Environment)
 	if c.AMIName != "" {
 		errs = append(errs, component.Explain(cloud.CheckName(c.AMIName)))
 	}
 	if c.Environment != "" && !environmentForm.MatchString(c.Environment) {
 		errs = append(errs, fmt.Errorf("environment is %q: it must be up to 64 letters, digits, and -_., for example prod", c.Environment))
 	}
-	if n := utf8.RuneCountInString(c.AMIDescription); n > maxDescription {
-		errs = append(errs, fmt.Errorf("ami_description has %d characters: the maximum is %d", n, maxDescription))
+	for option, text := range map[string]string{"ami_description": c.AMIDescription, "snapshot_description": c.SnapshotDescription} {
+		if n := utf8.RuneCountInString(text); n > maxDescription {
+			errs = append(errs, fmt.Errorf("%s has %d characters: the maximum is %d", option, n, maxDescription))
+		}
 	}
 	if c.KernelID != "" && !kernelIDForm.MatchString(c.KernelID) {
 		errs = append(errs, fmt.Errorf("kernel_id is %q: an AKI is aki- followed by 8 or 17 hexadecimal digits", c.KernelID))
@@ -174,18 +168,20 @@ func (c *Config) checkAMI() []error {
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }
 
-// checkEnvironmentTag refuses two values for the same tag.
-func (c *Config) checkEnvironmentTag(option string, tags map[string]string) error {
-	value, ok := tags[cloud.EnvironmentTag]
-	if !ok || c.Environment == "" || value == c.Environment {
-		return nil
-	}
-	return fmt.Errorf("%s sets %s to %q, but environment is %q: remove one of them", option, cloud.EnvironmentTag, value, c.Environment)
+// checkGroups checks the groups of options.
+func (c *Config) checkGroups() []error {
+	return explainAll(slices.Concat(
+		c.Volumes.check(c.BootMethod),
+		c.Encryption.check(c.Region, &c.Sharing),
+		c.Sharing.check(),
+		c.Lifecycle.check(&c.Sharing, time.Now()),
+	))
 }
 
 // checkHVM checks the options that only a disk which boots by itself can have:
-// EC2's network adapters and boot modes mean nothing to a Xen guest.
-func (c *Config) checkHVM() []error {
+// EC2's network adapters and boot modes mean nothing to a Xen guest. It also checks
+// those that only a paravirtual AMI can have.
+func (c *Config) checkHVM(bootMethod string) []error {
 	var errs []error
 	modes := []string{"", "legacy-bios", "uefi", "uefi-preferred"}
 	if !slices.Contains(modes, c.BootMode) {
@@ -194,27 +190,23 @@ func (c *Config) checkHVM() []error {
 	if c.IMDSSupport != "" && c.IMDSSupport != "v2.0" {
 		errs = append(errs, fmt.Errorf("imds_support is %q: it must be v2.0", c.IMDSSupport))
 	}
-	if c.BootMethod == boot.Disk.Name() || c.BootMethod == boot.Auto {
+	method, err := boot.Find(bootMethod)
+	if err != nil {
+		return errs // it isn't known yet, or a fault of its own
+	}
+	if c.KernelID != "" && !method.Registration().NeedsAKI {
+		errs = append(errs, fmt.Errorf("kernel_id is set, but the boot method is %s: an hvm AMI has no kernel image, so remove kernel_id", bootMethod))
+	}
+	if method == boot.Disk {
 		return errs
 	}
-	for option, set := range map[string]bool{"ena_support": c.ENASupport, "sriov_support": c.SRIOVSupport, "boot_mode": c.BootMode != "", "imds_support": c.IMDSSupport != ""} {
-		if set {
-			errs = append(errs, fmt.Errorf("%s is set, but boot_method is %s: only a disk that boots by itself can have it, so remove it", option, c.BootMethod))
+	for _, option := range []struct {
+		name string
+		set  bool
+	}{{"ena_support", c.ENASupport}, {"sriov_support", c.SRIOVSupport}, {"boot_mode", c.BootMode != ""}, {"imds_support", c.IMDSSupport != ""}} {
+		if option.set {
+			errs = append(errs, fmt.Errorf("%s is set, but boot_method is %s: only a disk that boots by itself can have it, so remove it", option.name, bootMethod))
 		}
 	}
 	return errs
-}
-
-func (c *Config) checkVolume() []error {
-	if c.VolumeType == "" {
-		c.VolumeType = "gp2"
-	}
-	largest, ok := volumeTypes[c.VolumeType]
-	if !ok {
-		return []error{fmt.Errorf("volume_type is %q: it must be gp2, gp3 or standard", c.VolumeType)}
-	}
-	if c.VolumeSize < 0 || c.VolumeSize > largest {
-		return []error{fmt.Errorf("volume_size is %d: a volume of type %s has 1 to %d GiB", c.VolumeSize, c.VolumeType, largest)}
-	}
-	return nil
 }

@@ -4,10 +4,52 @@ package ami
 
 import (
 	"github.com/hashicorp/hcl/v2/hcldec"
+	"github.com/hashicorp/packer-plugin-sdk/template/config"
 	"github.com/unikernel-ami/packer-plugin-unikernel/builder/common"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/component"
 	"github.com/zclconf/go-cty/cty"
 )
+
+// FlatBlockDevice is an auto-generated flat version of BlockDevice.
+// Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
+type FlatBlockDevice struct {
+	DeviceName          *string `mapstructure:"device_name" required:"true" cty:"device_name" hcl:"device_name"`
+	VirtualName         *string `mapstructure:"virtual_name" cty:"virtual_name" hcl:"virtual_name"`
+	NoDevice            *bool   `mapstructure:"no_device" cty:"no_device" hcl:"no_device"`
+	SnapshotID          *string `mapstructure:"snapshot_id" cty:"snapshot_id" hcl:"snapshot_id"`
+	VolumeSize          *int32  `mapstructure:"volume_size" cty:"volume_size" hcl:"volume_size"`
+	VolumeType          *string `mapstructure:"volume_type" cty:"volume_type" hcl:"volume_type"`
+	IOPS                *int32  `mapstructure:"iops" cty:"iops" hcl:"iops"`
+	Throughput          *int32  `mapstructure:"throughput" cty:"throughput" hcl:"throughput"`
+	DeleteOnTermination *bool   `mapstructure:"delete_on_termination" cty:"delete_on_termination" hcl:"delete_on_termination"`
+	Encrypted           *bool   `mapstructure:"encrypted" cty:"encrypted" hcl:"encrypted"`
+}
+
+// FlatMapstructure returns a new FlatBlockDevice.
+// FlatBlockDevice is an auto-generated flat version of BlockDevice.
+// Where the contents a fields with a `mapstructure:,squash` tag are bubbled up.
+func (*BlockDevice) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec } {
+	return new(FlatBlockDevice)
+}
+
+// HCL2Spec returns the hcl spec of a BlockDevice.
+// This spec is used by HCL to read the fields of BlockDevice.
+// The decoded values from this spec will then be applied to a FlatBlockDevice.
+func (*FlatBlockDevice) HCL2Spec() map[string]hcldec.Spec {
+	s := map[string]hcldec.Spec{
+		"device_name":           &hcldec.AttrSpec{Name: "device_name", Type: cty.String, Required: false},
+		"virtual_name":          &hcldec.AttrSpec{Name: "virtual_name", Type: cty.String, Required: false},
+		"no_device":             &hcldec.AttrSpec{Name: "no_device", Type: cty.Bool, Required: false},
+		"snapshot_id":           &hcldec.AttrSpec{Name: "snapshot_id", Type: cty.String, Required: false},
+		"volume_size":           &hcldec.AttrSpec{Name: "volume_size", Type: cty.Number, Required: false},
+		"volume_type":           &hcldec.AttrSpec{Name: "volume_type", Type: cty.String, Required: false},
+		"iops":                  &hcldec.AttrSpec{Name: "iops", Type: cty.Number, Required: false},
+		"throughput":            &hcldec.AttrSpec{Name: "throughput", Type: cty.Number, Required: false},
+		"delete_on_termination": &hcldec.AttrSpec{Name: "delete_on_termination", Type: cty.Bool, Required: false},
+		"encrypted":             &hcldec.AttrSpec{Name: "encrypted", Type: cty.Bool, Required: false},
+	}
+	return s
+}
 
 // FlatConfig is an auto-generated flat version of Config.
 // Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
@@ -56,14 +98,37 @@ type FlatConfig struct {
 	SkipCredentialValidation    *bool                                    `mapstructure:"skip_credential_validation" cty:"skip_credential_validation" hcl:"skip_credential_validation"`
 	SkipMetadataAPICheck        *bool                                    `mapstructure:"skip_metadata_api_check" cty:"skip_metadata_api_check" hcl:"skip_metadata_api_check"`
 	SkipRegionValidation        *bool                                    `mapstructure:"skip_region_validation" cty:"skip_region_validation" hcl:"skip_region_validation"`
+	Tags                        map[string]string                        `mapstructure:"tags" cty:"tags" hcl:"tags"`
+	Tag                         []config.FlatKeyValue                    `mapstructure:"tag" cty:"tag" hcl:"tag"`
+	SnapshotTags                map[string]string                        `mapstructure:"snapshot_tags" cty:"snapshot_tags" hcl:"snapshot_tags"`
+	SnapshotTag                 []config.FlatKeyValue                    `mapstructure:"snapshot_tag" cty:"snapshot_tag" hcl:"snapshot_tag"`
+	RootDeviceName              *string                                  `mapstructure:"root_device_name" cty:"root_device_name" hcl:"root_device_name"`
+	VolumeSize                  *int32                                   `mapstructure:"volume_size" cty:"volume_size" hcl:"volume_size"`
+	VolumeType                  *string                                  `mapstructure:"volume_type" cty:"volume_type" hcl:"volume_type"`
+	IOPS                        *int32                                   `mapstructure:"iops" cty:"iops" hcl:"iops"`
+	Throughput                  *int32                                   `mapstructure:"throughput" cty:"throughput" hcl:"throughput"`
+	DeleteOnTermination         *bool                                    `mapstructure:"delete_on_termination" cty:"delete_on_termination" hcl:"delete_on_termination"`
+	BlockDevices                []FlatBlockDevice                        `mapstructure:"ami_block_device_mappings" cty:"ami_block_device_mappings" hcl:"ami_block_device_mappings"`
+	DataVolumes                 []FlatDataVolume                         `mapstructure:"volume" cty:"volume" hcl:"volume"`
+	EncryptBoot                 *bool                                    `mapstructure:"encrypt_boot" cty:"encrypt_boot" hcl:"encrypt_boot"`
+	KMSKeyID                    *string                                  `mapstructure:"kms_key_id" cty:"kms_key_id" hcl:"kms_key_id"`
+	AMIUsers                    []string                                 `mapstructure:"ami_users" cty:"ami_users" hcl:"ami_users"`
+	AMIGroups                   []string                                 `mapstructure:"ami_groups" cty:"ami_groups" hcl:"ami_groups"`
+	AMIOrgARNs                  []string                                 `mapstructure:"ami_org_arns" cty:"ami_org_arns" hcl:"ami_org_arns"`
+	AMIOUARNs                   []string                                 `mapstructure:"ami_ou_arns" cty:"ami_ou_arns" hcl:"ami_ou_arns"`
+	AMIProductCodes             []string                                 `mapstructure:"ami_product_codes" cty:"ami_product_codes" hcl:"ami_product_codes"`
+	SnapshotUsers               []string                                 `mapstructure:"snapshot_users" cty:"snapshot_users" hcl:"snapshot_users"`
+	SnapshotGroups              []string                                 `mapstructure:"snapshot_groups" cty:"snapshot_groups" hcl:"snapshot_groups"`
+	ForceDeregister             *bool                                    `mapstructure:"force_deregister" cty:"force_deregister" hcl:"force_deregister"`
+	ForceDeleteSnapshot         *bool                                    `mapstructure:"force_delete_snapshot" cty:"force_delete_snapshot" hcl:"force_delete_snapshot"`
+	DeprecateAt                 *string                                  `mapstructure:"deprecate_at" cty:"deprecate_at" hcl:"deprecate_at"`
+	DeregistrationProtection    *FlatDeregistrationProtection            `mapstructure:"deregistration_protection" cty:"deregistration_protection" hcl:"deregistration_protection"`
+	SkipCreateAMI               *bool                                    `mapstructure:"skip_create_ami" cty:"skip_create_ami" hcl:"skip_create_ami"`
 	Environment                 *string                                  `mapstructure:"environment" cty:"environment" hcl:"environment"`
 	AMIName                     *string                                  `mapstructure:"ami_name" required:"true" cty:"ami_name" hcl:"ami_name"`
 	AMIDescription              *string                                  `mapstructure:"ami_description" cty:"ami_description" hcl:"ami_description"`
-	Tags                        map[string]string                        `mapstructure:"tags" cty:"tags" hcl:"tags"`
-	SnapshotTags                map[string]string                        `mapstructure:"snapshot_tags" cty:"snapshot_tags" hcl:"snapshot_tags"`
+	SnapshotDescription         *string                                  `mapstructure:"snapshot_description" cty:"snapshot_description" hcl:"snapshot_description"`
 	KernelID                    *string                                  `mapstructure:"kernel_id" cty:"kernel_id" hcl:"kernel_id"`
-	VolumeSize                  *int32                                   `mapstructure:"volume_size" cty:"volume_size" hcl:"volume_size"`
-	VolumeType                  *string                                  `mapstructure:"volume_type" cty:"volume_type" hcl:"volume_type"`
 	ENASupport                  *bool                                    `mapstructure:"ena_support" cty:"ena_support" hcl:"ena_support"`
 	SRIOVSupport                *bool                                    `mapstructure:"sriov_support" cty:"sriov_support" hcl:"sriov_support"`
 	BootMode                    *string                                  `mapstructure:"boot_mode" cty:"boot_mode" hcl:"boot_mode"`
@@ -127,19 +192,104 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"skip_credential_validation":    &hcldec.AttrSpec{Name: "skip_credential_validation", Type: cty.Bool, Required: false},
 		"skip_metadata_api_check":       &hcldec.AttrSpec{Name: "skip_metadata_api_check", Type: cty.Bool, Required: false},
 		"skip_region_validation":        &hcldec.AttrSpec{Name: "skip_region_validation", Type: cty.Bool, Required: false},
+		"tags":                          &hcldec.AttrSpec{Name: "tags", Type: cty.Map(cty.String), Required: false},
+		"tag":                           &hcldec.BlockListSpec{TypeName: "tag", Nested: hcldec.ObjectSpec((*config.FlatKeyValue)(nil).HCL2Spec())},
+		"snapshot_tags":                 &hcldec.AttrSpec{Name: "snapshot_tags", Type: cty.Map(cty.String), Required: false},
+		"snapshot_tag":                  &hcldec.BlockListSpec{TypeName: "snapshot_tag", Nested: hcldec.ObjectSpec((*config.FlatKeyValue)(nil).HCL2Spec())},
+		"root_device_name":              &hcldec.AttrSpec{Name: "root_device_name", Type: cty.String, Required: false},
+		"volume_size":                   &hcldec.AttrSpec{Name: "volume_size", Type: cty.Number, Required: false},
+		"volume_type":                   &hcldec.AttrSpec{Name: "volume_type", Type: cty.String, Required: false},
+		"iops":                          &hcldec.AttrSpec{Name: "iops", Type: cty.Number, Required: false},
+		"throughput":                    &hcldec.AttrSpec{Name: "throughput", Type: cty.Number, Required: false},
+		"delete_on_termination":         &hcldec.AttrSpec{Name: "delete_on_termination", Type: cty.Bool, Required: false},
+		"ami_block_device_mappings":     &hcldec.BlockListSpec{TypeName: "ami_block_device_mappings", Nested: hcldec.ObjectSpec((*FlatBlockDevice)(nil).HCL2Spec())},
+		"volume":                        &hcldec.BlockListSpec{TypeName: "volume", Nested: hcldec.ObjectSpec((*FlatDataVolume)(nil).HCL2Spec())},
+		"encrypt_boot":                  &hcldec.AttrSpec{Name: "encrypt_boot", Type: cty.Bool, Required: false},
+		"kms_key_id":                    &hcldec.AttrSpec{Name: "kms_key_id", Type: cty.String, Required: false},
+		"ami_users":                     &hcldec.AttrSpec{Name: "ami_users", Type: cty.List(cty.String), Required: false},
+		"ami_groups":                    &hcldec.AttrSpec{Name: "ami_groups", Type: cty.List(cty.String), Required: false},
+		"ami_org_arns":                  &hcldec.AttrSpec{Name: "ami_org_arns", Type: cty.List(cty.String), Required: false},
+		"ami_ou_arns":                   &hcldec.AttrSpec{Name: "ami_ou_arns", Type: cty.List(cty.String), Required: false},
+		"ami_product_codes":             &hcldec.AttrSpec{Name: "ami_product_codes", Type: cty.List(cty.String), Required: false},
+		"snapshot_users":                &hcldec.AttrSpec{Name: "snapshot_users", Type: cty.List(cty.String), Required: false},
+		"snapshot_groups":               &hcldec.AttrSpec{Name: "snapshot_groups", Type: cty.List(cty.String), Required: false},
+		"force_deregister":              &hcldec.AttrSpec{Name: "force_deregister", Type: cty.Bool, Required: false},
+		"force_delete_snapshot":         &hcldec.AttrSpec{Name: "force_delete_snapshot", Type: cty.Bool, Required: false},
+		"deprecate_at":                  &hcldec.AttrSpec{Name: "deprecate_at", Type: cty.String, Required: false},
+		"deregistration_protection":     &hcldec.BlockSpec{TypeName: "deregistration_protection", Nested: hcldec.ObjectSpec((*FlatDeregistrationProtection)(nil).HCL2Spec())},
+		"skip_create_ami":               &hcldec.AttrSpec{Name: "skip_create_ami", Type: cty.Bool, Required: false},
 		"environment":                   &hcldec.AttrSpec{Name: "environment", Type: cty.String, Required: false},
 		"ami_name":                      &hcldec.AttrSpec{Name: "ami_name", Type: cty.String, Required: false},
 		"ami_description":               &hcldec.AttrSpec{Name: "ami_description", Type: cty.String, Required: false},
-		"tags":                          &hcldec.AttrSpec{Name: "tags", Type: cty.Map(cty.String), Required: false},
-		"snapshot_tags":                 &hcldec.AttrSpec{Name: "snapshot_tags", Type: cty.Map(cty.String), Required: false},
+		"snapshot_description":          &hcldec.AttrSpec{Name: "snapshot_description", Type: cty.String, Required: false},
 		"kernel_id":                     &hcldec.AttrSpec{Name: "kernel_id", Type: cty.String, Required: false},
-		"volume_size":                   &hcldec.AttrSpec{Name: "volume_size", Type: cty.Number, Required: false},
-		"volume_type":                   &hcldec.AttrSpec{Name: "volume_type", Type: cty.String, Required: false},
 		"ena_support":                   &hcldec.AttrSpec{Name: "ena_support", Type: cty.Bool, Required: false},
 		"sriov_support":                 &hcldec.AttrSpec{Name: "sriov_support", Type: cty.Bool, Required: false},
 		"boot_mode":                     &hcldec.AttrSpec{Name: "boot_mode", Type: cty.String, Required: false},
 		"imds_support":                  &hcldec.AttrSpec{Name: "imds_support", Type: cty.String, Required: false},
 		"plan_only":                     &hcldec.AttrSpec{Name: "plan_only", Type: cty.Bool, Required: false},
+	}
+	return s
+}
+
+// FlatDataVolume is an auto-generated flat version of DataVolume.
+// Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
+type FlatDataVolume struct {
+	DeviceName          *string `mapstructure:"device_name" required:"true" cty:"device_name" hcl:"device_name"`
+	SourceDir           *string `mapstructure:"source_dir" cty:"source_dir" hcl:"source_dir"`
+	SnapshotID          *string `mapstructure:"snapshot_id" cty:"snapshot_id" hcl:"snapshot_id"`
+	Size                *int32  `mapstructure:"size" cty:"size" hcl:"size"`
+	VolumeType          *string `mapstructure:"volume_type" cty:"volume_type" hcl:"volume_type"`
+	IOPS                *int32  `mapstructure:"iops" cty:"iops" hcl:"iops"`
+	Throughput          *int32  `mapstructure:"throughput" cty:"throughput" hcl:"throughput"`
+	DeleteOnTermination *bool   `mapstructure:"delete_on_termination" cty:"delete_on_termination" hcl:"delete_on_termination"`
+}
+
+// FlatMapstructure returns a new FlatDataVolume.
+// FlatDataVolume is an auto-generated flat version of DataVolume.
+// Where the contents a fields with a `mapstructure:,squash` tag are bubbled up.
+func (*DataVolume) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec } {
+	return new(FlatDataVolume)
+}
+
+// HCL2Spec returns the hcl spec of a DataVolume.
+// This spec is used by HCL to read the fields of DataVolume.
+// The decoded values from this spec will then be applied to a FlatDataVolume.
+func (*FlatDataVolume) HCL2Spec() map[string]hcldec.Spec {
+	s := map[string]hcldec.Spec{
+		"device_name":           &hcldec.AttrSpec{Name: "device_name", Type: cty.String, Required: false},
+		"source_dir":            &hcldec.AttrSpec{Name: "source_dir", Type: cty.String, Required: false},
+		"snapshot_id":           &hcldec.AttrSpec{Name: "snapshot_id", Type: cty.String, Required: false},
+		"size":                  &hcldec.AttrSpec{Name: "size", Type: cty.Number, Required: false},
+		"volume_type":           &hcldec.AttrSpec{Name: "volume_type", Type: cty.String, Required: false},
+		"iops":                  &hcldec.AttrSpec{Name: "iops", Type: cty.Number, Required: false},
+		"throughput":            &hcldec.AttrSpec{Name: "throughput", Type: cty.Number, Required: false},
+		"delete_on_termination": &hcldec.AttrSpec{Name: "delete_on_termination", Type: cty.Bool, Required: false},
+	}
+	return s
+}
+
+// FlatDeregistrationProtection is an auto-generated flat version of DeregistrationProtection.
+// Where the contents of a field with a `mapstructure:,squash` tag are bubbled up.
+type FlatDeregistrationProtection struct {
+	Enabled      *bool `mapstructure:"enabled" cty:"enabled" hcl:"enabled"`
+	WithCooldown *bool `mapstructure:"with_cooldown" cty:"with_cooldown" hcl:"with_cooldown"`
+}
+
+// FlatMapstructure returns a new FlatDeregistrationProtection.
+// FlatDeregistrationProtection is an auto-generated flat version of DeregistrationProtection.
+// Where the contents a fields with a `mapstructure:,squash` tag are bubbled up.
+func (*DeregistrationProtection) FlatMapstructure() interface{ HCL2Spec() map[string]hcldec.Spec } {
+	return new(FlatDeregistrationProtection)
+}
+
+// HCL2Spec returns the hcl spec of a DeregistrationProtection.
+// This spec is used by HCL to read the fields of DeregistrationProtection.
+// The decoded values from this spec will then be applied to a FlatDeregistrationProtection.
+func (*FlatDeregistrationProtection) HCL2Spec() map[string]hcldec.Spec {
+	s := map[string]hcldec.Spec{
+		"enabled":       &hcldec.AttrSpec{Name: "enabled", Type: cty.Bool, Required: false},
+		"with_cooldown": &hcldec.AttrSpec{Name: "with_cooldown", Type: cty.Bool, Required: false},
 	}
 	return s
 }

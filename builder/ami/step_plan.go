@@ -66,6 +66,9 @@ func (s *stepPlan) makePlan(ctx context.Context) (err error) {
 		return err
 	}
 	c, w := s.config, s.wrapped
+	if err := errors.Join(c.checkHVM(w.Method.Name())...); err != nil {
+		return err
+	}
 	registration := w.Method.Registration()
 	request := ami.Request{
 		BuildID:        s.id,
@@ -77,10 +80,17 @@ func (s *stepPlan) makePlan(ctx context.Context) (err error) {
 		MaxMemoryMiB:   w.Report.MaxMemoryMiB,
 		BootMethod:     w.Method.Name(),
 		Virtualization: registration.VirtualizationType,
-		RootDevice:     registration.RootDevice,
+		RootDevice:     cmp.Or(c.RootDeviceName, registration.RootDevice),
 		KernelID:       c.KernelID,
-		VolumeSize:     max(c.VolumeSize, volumeSize(w.Size())),
-		VolumeType:     c.VolumeType,
+		Volume:         c.root(volumeSize(w.Size())),
+		Devices:        c.devices(),
+		Encrypt:        c.wanted(),
+		Permissions:    c.permissions(),
+		ProductCodes:   c.AMIProductCodes,
+		DeprecateAt:    c.deprecation(),
+		Protection:     c.protection(),
+		Replace:        c.ForceDeregister,
+		SnapshotOnly:   c.SkipCreateAMI,
 		Content:        snapshot.Content(s.blocks),
 
 		UserImageTags:    c.Tags,
@@ -93,9 +103,6 @@ func (s *stepPlan) makePlan(ctx context.Context) (err error) {
 		request.Architecture = "x86_64" // of the machine, whatever the kernel is
 		request.XenOnly = w.Method != boot.Disk
 		request.HVM = ami.HVMOptions{ENA: c.ENASupport, SRIOV: c.SRIOVSupport, BootMode: c.BootMode, IMDS: c.IMDSSupport}
-		if c.KernelID != "" {
-			return fmt.Errorf("kernel_id is set, but the boot method is %s: an hvm AMI has no kernel image, so remove kernel_id", w.Method.Name())
-		}
 	}
 	s.plan, err = ami.NewPlan(ctx, s.session, request)
 	return err
@@ -117,8 +124,9 @@ func (s *stepPlan) show() {
 	default:
 		s.ui.Say(fmt.Sprintf("boots by method %s, command line %q", s.wrapped.Method.Name(), s.wrapped.CommandLine))
 	}
-	s.ui.Say(fmt.Sprintf("root volume: %d GiB (%s), %d blocks of 512 KiB to upload",
-		s.plan.VolumeSize, s.plan.VolumeType, len(s.blocks)))
+	s.ui.Say(fmt.Sprintf("root volume: %d GiB (%s), %s of 512 KiB to upload",
+		s.plan.VolumeSize, s.plan.VolumeType, count(len(s.blocks))))
+	s.showOptions()
 	if s.plan.Environment != "" {
 		s.ui.Say("environment " + s.plan.Environment)
 	}

@@ -1,6 +1,7 @@
 package ami
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -11,11 +12,49 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/snapshot"
 )
 
-// stepUpload makes the snapshot. It is the first step that creates anything.
+// stepUpload makes the snapshots. It is the first step that creates anything.
 type stepUpload struct{ *build }
 
 func (s *stepUpload) Run(ctx context.Context, _ multistep.StateBag) multistep.StepAction {
-	s.err = nil // from an earlier attempt, if the user chose to retry
+	s.err, s.snapshotIDs = nil, nil // from an earlier attempt, if the user chose to retry
+	var err error
+	s.snapshotID, err = s.upload(ctx, snapshot.Request{
+		Tags: s.plan.SnapshotTags(), VolumeSize: s.plan.VolumeSize, Disk: s.wrapped.Disk, Blocks: s.blocks,
+	})
+	if err == nil {
+		err = s.uploadVolumes(ctx)
+	}
+	if err != nil {
+		return s.fail(err)
+	}
+	return multistep.ActionContinue
+}
+
+func (s *stepUpload) Cleanup(multistep.StateBag) {}
+
+// uploadVolumes makes the snapshots of the volumes that have directories.
+func (s *stepUpload) uploadVolumes(ctx context.Context) error {
+	for _, volume := range s.volumes {
+		for i := range s.plan.Devices {
+			device := &s.plan.Devices[i]
+			if device.Name != volume.device {
+				continue
+			}
+			id, err := s.upload(ctx, snapshot.Request{
+				Tags: s.plan.VolumeTags(device.Name, volume.content()), VolumeSize: device.VolumeSize, Device: device.Name,
+				Disk: volume.disk, Blocks: volume.blocks,
+			})
+			if err != nil {
+				return fmt.Errorf("volume %s: %w", device.Name, err)
+			}
+			device.SnapshotID = id
+		}
+	}
+	return nil
+}
+
+// upload makes one snapshot.
+func (s *stepUpload) upload(ctx context.Context, request snapshot.Request) (string, error) {
 	start := time.Now()
 	reporter := progress.Lines(s.ui.Say)
 	defer reporter.Done()
@@ -23,21 +62,15 @@ func (s *stepUpload) Run(ctx context.Context, _ multistep.StateBag) multistep.St
 		Session:  s.session,
 		Progress: func(done, total int64) { reporter.Report("upload", done, total) },
 	}
-	id, err := method.Create(ctx, snapshot.Request{
-		BuildID:     s.id,
-		Description: "unikernel " + s.plan.Name,
-		Tags:        s.plan.SnapshotTags(),
-		VolumeSize:  s.plan.VolumeSize,
-		Disk:        s.wrapped.Disk,
-		Blocks:      s.blocks,
-	}, &s.ledger)
+	request.BuildID = s.id
+	request.Description = cmp.Or(s.config.SnapshotDescription, "unikernel "+s.plan.Name)
+	request.Encryption = s.plan.SnapshotEncryption()
+	id, err := method.Create(ctx, request, &s.ledger)
 	if err != nil {
-		return s.fail(err)
+		return "", err
 	}
-	s.snapshotID = id
-	s.ui.Say(fmt.Sprintf("snapshot %s: %d blocks (%.1f MiB) uploaded and completed in %.1f s",
-		id, len(s.blocks), float64(len(s.blocks))/2, time.Since(start).Seconds()))
-	return multistep.ActionContinue
+	s.snapshotIDs = append(s.snapshotIDs, id)
+	s.ui.Say(fmt.Sprintf("snapshot %s: %s (%.1f MiB) uploaded and completed in %.1f s",
+		id, count(len(request.Blocks)), float64(len(request.Blocks))/2, time.Since(start).Seconds()))
+	return id, nil
 }
-
-func (s *stepUpload) Cleanup(multistep.StateBag) {}

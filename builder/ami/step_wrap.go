@@ -18,6 +18,9 @@ func (s *stepWrap) Run(ctx context.Context, _ multistep.StateBag) multistep.Step
 		return s.fail(err)
 	}
 	s.wrapped = wrapped
+	if s.volumes, err = s.config.layOut(ctx); err != nil {
+		return s.fail(err)
+	}
 	return multistep.ActionContinue
 }
 

@@ -97,7 +97,7 @@ func encrypted(image types.Image) bool {
 // checkInstances checks that the region has instance types that run the AMI.
 func (p *CopyPlan) checkInstances(ctx context.Context) error {
 	if p.Source.paravirtual() {
-		return checkPVInstances(ctx, p.Session)
+		return checkPVInstances(ctx, p.Session, p.Encrypt || encrypted(p.Source.Image))
 	}
 	switch p.Source.Tag(cloud.BootMethodTag) {
 	case "pv-shim", "multiboot":

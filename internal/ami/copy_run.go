@@ -78,8 +78,8 @@ func (c *Copier) upload(ctx context.Context, p *CopyPlan, ledger *cloud.Ledger) 
 		return "", err
 	}
 	c.Step("registering")
-	id, err := ledger.Create(ctx, resource{p.Session, p.BuildID}, func(sent *cloud.Attempts) (string, error) {
-		return registerImage(ctx, p.Session, p.registration(snapshotID), sent)
+	id, err := ledger.Create(ctx, resource{p.Session, p.BuildID, cloud.RoleImage}, func(sent *cloud.Attempts) (string, error) {
+		return registerImage(ctx, p.Session, p.registration(snapshotID), false, sent)
 	})
 	if err != nil {
 		return "", fmt.Errorf("register %q: %w", p.Name, err)
@@ -118,7 +118,7 @@ func (p *CopyPlan) registration(snapshotID string) *ec2.RegisterImageInput {
 
 func (c *Copier) copyImage(ctx context.Context, p *CopyPlan, ledger *cloud.Ledger) (string, error) {
 	c.Step("requesting the copy")
-	id, err := ledger.Create(ctx, &copyResource{resource: resource{p.Session, p.BuildID}}, func(sent *cloud.Attempts) (string, error) {
+	id, err := ledger.Create(ctx, &copyResource{resource: resource{p.Session, p.BuildID, cloud.RoleImage}}, func(sent *cloud.Attempts) (string, error) {
 		return c.requestCopy(ctx, p, sent)
 	})
 	if err != nil {

@@ -21,6 +21,31 @@ func (e NoPVError) Error() string {
 	return fmt.Sprintf("region %s has no instance type that runs PV images: use one that does, for example us-east-1 or eu-west-1", e.Region)
 }
 
+// A NoEncryptedPVError is returned if a region has instance types that run PV
+// images, but none of them supports encrypted volumes.
+type NoEncryptedPVError struct{ Region string }
+
+func (e NoEncryptedPVError) Error() string {
+	return fmt.Sprintf("region %s has no instance type that runs PV images with encrypted volumes, as c3 and m3 do: use another region, or don't encrypt", e.Region)
+}
+
+// An EncryptedByDefaultError is returned if no encryption is wanted, but the
+// account encrypts all new snapshots.
+type EncryptedByDefaultError struct{ Region string }
+
+func (e EncryptedByDefaultError) Error() string {
+	return fmt.Sprintf("{Encrypt} is false, but the account encrypts all new snapshots in %s: remove {Encrypt}, or turn that off (aws ec2 disable-ebs-encryption-by-default --region %s)", e.Region, e.Region)
+}
+
+// A ProtectedError is returned if the AMI to replace is protected from
+// deregistration.
+type ProtectedError struct{ Name, Region, ImageID, State string }
+
+func (e ProtectedError) Error() string {
+	return fmt.Sprintf("%s, which has the name %q in %s, is protected from deregistration (%s): use another name, or disable the protection (aws ec2 disable-image-deregistration-protection --region %s --image-id %s)",
+		e.ImageID, e.Name, e.Region, e.State, e.Region, e.ImageID)
+}
+
 // A NoXenError says that a region has no instance type on which Xen runs hvm
 // images.
 type NoXenError struct{ Region string }

@@ -263,7 +263,7 @@ func TestRegisterHVM(t *testing.T) {
 	}
 	id, err := ami.Register(t.Context(), s, ami.Registration{
 		BuildID: "build-1", Name: "web-hvm", Architecture: "x86_64", Virtualization: "hvm", RootDevice: "/dev/xvda",
-		SnapshotID: snapshotID, VolumeSize: 1, VolumeType: "gp3", Tags: plan.ImageTags(),
+		SnapshotID: snapshotID, Volume: ami.Volume{VolumeSize: 1, VolumeType: "gp3"}, Tags: plan.ImageTags(),
 	}, &ledger)
 	if err != nil {
 		t.Fatal(err)

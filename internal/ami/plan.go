@@ -8,6 +8,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -32,8 +34,15 @@ type Request struct {
 	RootDevice       string            // for example [PVRootDevice]
 	HVM              HVMOptions        // of an hvm image
 	KernelID         string            // an AKI for a paravirtual image instead of the newest PV-GRUB; "" finds it
-	VolumeSize       int32             // GiB
-	VolumeType       string            // for example "gp2"
+	Volume                             // the root's; its size is set
+	Devices          []Device          // besides the root
+	Encrypt          Encryption        // what is wanted of the snapshots that the build makes
+	Permissions      Permissions       // to give when the AMI is available
+	ProductCodes     []string          // to associate with the AMI
+	DeprecateAt      time.Time         // zero for never
+	Protection       Protection        // from deregistration
+	Replace          bool              // an AMI of the same name, if there is one
+	SnapshotOnly     bool              // make no AMI
 	UserImageTags    map[string]string // the user's tags of the AMI
 	UserSnapshotTags map[string]string // the user's tags of the snapshot
 	Content          string            // identifies the contents of the disk, for the tags
@@ -53,9 +62,11 @@ type HVMOptions struct {
 // A Plan is a request that passed all preflight checks.
 type Plan struct {
 	Request
-	Account string
-	Region  string
-	Kernel  AKI
+	Account    string
+	Region     string
+	Kernel     AKI
+	Encryption PlannedEncryption
+	Replaces   string // the AMI that has the name; "" for none
 }
 
 // NewPlan asks AWS everything that can be asked without creating anything, and
@@ -63,19 +74,39 @@ type Plan struct {
 func NewPlan(ctx context.Context, s *cloud.Session, request Request) (*Plan, error) {
 	plan := &Plan{Request: request, Region: s.Region}
 	var err error
-	plan.Account, err = s.Preflight(ctx, func(ctx context.Context) (err error) {
-		if request.Virtualization == paravirtual {
-			plan.Kernel, err = kernel(ctx, s, request)
-			err = errors.Join(checkPVInstances(ctx, s), err)
-		} else if request.XenOnly {
-			err = checkXenInstances(ctx, s)
-		}
-		return errors.Join(err, checkNameFree(ctx, s, request.Name))
+	plan.Account, err = s.Preflight(ctx, func(ctx context.Context) error {
+		return errors.Join(plan.planVolumes(ctx, s), plan.planBoot(ctx, s), plan.planName(ctx, s))
 	})
 	if err != nil {
 		return nil, err
 	}
 	return plan, nil
+}
+
+// planVolumes checks the root volume, the other devices, and their encryption.
+func (p *Plan) planVolumes(ctx context.Context, s *cloud.Session) (err error) {
+	root := p.Volume
+	errs := append(root.Check(true), CheckRoot(p.Virtualization, p.RootDevice))
+	errs = append(errs, CheckDevices(p.Virtualization, p.RootDevice, p.Devices)...)
+	p.Encryption, err = planEncryption(ctx, s, p.Request)
+	return errors.Join(append(errs, err, p.checkSnapshots(ctx, s))...)
+}
+
+// planBoot finds the kernel, and checks that the region can run the AMI.
+func (p *Plan) planBoot(ctx context.Context, s *cloud.Session) (err error) {
+	switch {
+	case p.Virtualization == paravirtual:
+		p.Kernel, err = kernel(ctx, s, p.Request)
+		return errors.Join(checkPVInstances(ctx, s, p.encrypted()), err)
+	case p.XenOnly:
+		return checkXenInstances(ctx, s)
+	}
+	return nil
+}
+
+// encrypted reports whether any volume of an instance will be encrypted.
+func (p *Plan) encrypted() bool {
+	return p.Encryption.Encrypted || slices.ContainsFunc(p.Devices, func(d Device) bool { return aws.ToBool(d.Encrypted) })
 }
 
 func kernel(ctx context.Context, s *cloud.Session, request Request) (AKI, error) {
@@ -86,8 +117,9 @@ func kernel(ctx context.Context, s *cloud.Session, request Request) (AKI, error)
 }
 
 // checkPVInstances checks that the region has an instance type that runs PV
-// images. Some regions list PV-GRUB and have none.
-func checkPVInstances(ctx context.Context, s *cloud.Session) error {
+// images, if need be with encrypted volumes. Some regions list PV-GRUB and have
+// none.
+func checkPVInstances(ctx context.Context, s *cloud.Session, encrypted bool) error {
 	pager := ec2.NewDescribeInstanceTypesPaginator(s.EC2, &ec2.DescribeInstanceTypesInput{
 		Filters: []types.Filter{cloud.Filter("supported-virtualization-type", "paravirtual")},
 	})
@@ -98,7 +130,16 @@ func checkPVInstances(ctx context.Context, s *cloud.Session) error {
 	if len(found) == 0 {
 		return NoPVError{s.Region}
 	}
+	if encrypted && !slices.ContainsFunc(found, EncryptsVolumes) {
+		return NoEncryptedPVError{s.Region}
+	}
 	return nil
+}
+
+// EncryptsVolumes reports whether an instance type supports encrypted volumes. Of
+// those that run PV images, t1, m1, m2 and c1 don't.
+func EncryptsVolumes(t types.InstanceTypeInfo) bool {
+	return t.EbsInfo == nil || t.EbsInfo.EncryptionSupport != types.EbsEncryptionSupportUnsupported
 }
 
 // checkXenInstances checks that the region has an instance type on which Xen runs
@@ -117,16 +158,30 @@ func checkXenInstances(ctx context.Context, s *cloud.Session) error {
 	return nil
 }
 
-func checkNameFree(ctx context.Context, s *cloud.Session, name string) error {
+// planName checks that the name is free, or that what has it can be replaced.
+// Disabled AMIs keep their names.
+func (p *Plan) planName(ctx context.Context, s *cloud.Session) error {
+	if p.SnapshotOnly {
+		return nil
+	}
 	images, err := Describe(ctx, s, &ec2.DescribeImagesInput{
-		Owners:  []string{"self"},
-		Filters: []types.Filter{cloud.Filter("name", name)},
+		Owners:          []string{"self"},
+		IncludeDisabled: aws.Bool(true),
+		Filters:         []types.Filter{cloud.Filter("name", p.Name)},
 	})
 	if err != nil {
 		return fmt.Errorf("look up the AMI's name in %s: %w", s.Region, err)
 	}
-	for _, image := range images {
-		return NameTakenError{Name: name, Region: s.Region, ImageID: aws.ToString(image.ImageId)}
+	if len(images) == 0 {
+		return nil
 	}
+	id := aws.ToString(images[0].ImageId)
+	if !p.Replace {
+		return NameTakenError{Name: p.Name, Region: s.Region, ImageID: id}
+	}
+	if state := aws.ToString(images[0].DeregistrationProtection); isProtected(images[0]) {
+		return ProtectedError{Name: p.Name, Region: s.Region, ImageID: id, State: state}
+	}
+	p.Replaces = id
 	return nil
 }

@@ -29,9 +29,10 @@ type Registration struct {
 	HVM            HVMOptions
 	RootDevice     string // for example [PVRootDevice]
 	SnapshotID     string
-	VolumeSize     int32             // GiB
-	VolumeType     string            // for example "gp2"
+	Volume                           // the root's
+	Devices        []Device          // besides the root
 	Tags           map[string]string // all of them
+	replaces       bool              // an AMI that had the name was just deregistered
 }
 
 // Registration returns the registration of the planned AMI with a snapshot of
@@ -47,8 +48,8 @@ func (p *Plan) Registration(snapshotID string) Registration {
 		HVM:            p.HVM,
 		RootDevice:     p.RootDevice,
 		SnapshotID:     snapshotID,
-		VolumeSize:     p.VolumeSize,
-		VolumeType:     p.VolumeType,
+		Volume:         p.Volume,
+		Devices:        p.Devices,
 		Tags:           p.ImageTags(),
 	}
 }
@@ -57,8 +58,8 @@ func (p *Plan) Registration(snapshotID string) Registration {
 func Register(ctx context.Context, s *cloud.Session, r Registration, ledger *cloud.Ledger) (string, error) {
 	// RegisterImage has no client token. A repeated request whose first answer
 	// was lost is told that the name is taken: by its own AMI.
-	id, err := ledger.Create(ctx, resource{s, r.BuildID}, func(sent *cloud.Attempts) (string, error) {
-		return registerImage(ctx, s, r.input(), sent)
+	id, err := ledger.Create(ctx, resource{s, r.BuildID, r.Tags[cloud.RoleTag]}, func(sent *cloud.Attempts) (string, error) {
+		return registerImage(ctx, s, r.input(), r.replaces, sent)
 	})
 	if err != nil {
 		return "", fmt.Errorf("register %q: %w", r.Name, err)
@@ -70,23 +71,18 @@ func Register(ctx context.Context, s *cloud.Session, r Registration, ledger *clo
 // for: they can make the instances of a Xen guest unreachable.
 func (r *Registration) input() *ec2.RegisterImageInput {
 	input := &ec2.RegisterImageInput{
-		Name:               aws.String(r.Name),
-		Architecture:       types.ArchitectureValues(r.Architecture),
-		VirtualizationType: aws.String(r.Virtualization),
-		RootDeviceName:     aws.String(r.RootDevice),
-		BlockDeviceMappings: []types.BlockDeviceMapping{{
-			DeviceName: aws.String(r.RootDevice),
-			Ebs: &types.EbsBlockDevice{
-				SnapshotId:          aws.String(r.SnapshotID),
-				VolumeSize:          aws.Int32(r.VolumeSize),
-				VolumeType:          types.VolumeType(r.VolumeType),
-				DeleteOnTermination: aws.Bool(true),
-			},
-		}},
+		Name:                aws.String(r.Name),
+		Architecture:        types.ArchitectureValues(r.Architecture),
+		VirtualizationType:  aws.String(r.Virtualization),
+		RootDeviceName:      aws.String(r.RootDevice),
+		BlockDeviceMappings: []types.BlockDeviceMapping{{DeviceName: aws.String(r.RootDevice), Ebs: r.ebs(r.SnapshotID)}},
 		TagSpecifications: []types.TagSpecification{{
 			ResourceType: types.ResourceTypeImage,
 			Tags:         cloud.SortedTags(r.Tags),
 		}},
+	}
+	for _, d := range r.Devices {
+		input.BlockDeviceMappings = append(input.BlockDeviceMappings, d.mapping())
 	}
 	if r.KernelID != "" {
 		input.KernelId = aws.String(r.KernelID)
@@ -105,12 +101,13 @@ func (r *Registration) input() *ec2.RegisterImageInput {
 }
 
 // registerImage retries while RegisterImage doesn't know the snapshot, which may
-// be so for a moment after DescribeSnapshots has called it completed.
-func registerImage(ctx context.Context, s *cloud.Session, input *ec2.RegisterImageInput, sent *cloud.Attempts) (id string, err error) {
+// be so for a moment after DescribeSnapshots has called it completed, or while it
+// still knows an AMI of the same name that was just deregistered.
+func registerImage(ctx context.Context, s *cloud.Session, input *ec2.RegisterImageInput, replaces bool, sent *cloud.Attempts) (id string, err error) {
 	err = s.Waits.Retry(ctx, func() (bool, error) {
 		answer, err := s.EC2.RegisterImage(ctx, input, sent.OnEC2)
 		if err != nil {
-			return cloud.HasCode(err, "InvalidSnapshot.NotFound"), err
+			return cloud.HasCode(err, "InvalidSnapshot.NotFound") || replaces && cloud.HasCode(err, "InvalidAMIName.Duplicate"), err
 		}
 		id = aws.ToString(answer.ImageId)
 		return false, nil
@@ -153,6 +150,7 @@ func StateReason(image types.Image) string {
 type resource struct {
 	session *cloud.Session
 	build   string
+	role    string
 }
 
 func (r resource) Session() *cloud.Session { return r.session }
@@ -167,7 +165,7 @@ func (r resource) Describe(id string) string {
 func (r resource) Find(ctx context.Context) (string, error) {
 	images, err := Describe(ctx, r.session, &ec2.DescribeImagesInput{
 		Owners:  []string{"self"},
-		Filters: cloud.RoleFilters(r.build, cloud.RoleImage),
+		Filters: cloud.RoleFilters(r.build, r.role),
 	})
 	if err != nil || len(images) == 0 {
 		return "", err
@@ -179,6 +177,9 @@ func (r resource) Remove(ctx context.Context, id string) error {
 	_, err := r.session.EC2.DeregisterImage(ctx, &ec2.DeregisterImageInput{ImageId: aws.String(id)})
 	if cloud.HasCode(err, "InvalidAMIID.NotFound", "InvalidAMIID.Unavailable") {
 		return cloud.ErrGone
+	}
+	if cloud.IsRefusal(err) && unprotect(ctx, r.session, id) {
+		_, err = r.session.EC2.DeregisterImage(ctx, &ec2.DeregisterImageInput{ImageId: aws.String(id)})
 	}
 	return err
 }

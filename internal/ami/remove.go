@@ -49,22 +49,31 @@ func ownSnapshots(ctx context.Context, s *cloud.Session, id string) ([]string, e
 		return nil, fmt.Errorf("this account has no such AMI in %s, and AMIs of other accounts are never removed: %w", s.Region, cloud.ErrGone)
 	}
 	var own []string
-	for _, mapping := range images[0].BlockDeviceMappings {
-		if mapping.Ebs == nil || aws.ToString(mapping.Ebs.SnapshotId) == "" {
-			continue
-		}
-		if free, err := isFree(ctx, s, aws.ToString(mapping.Ebs.SnapshotId)); err != nil {
+	for _, id := range unique(SnapshotIDs(images[0])) {
+		if free, err := isFree(ctx, s, id, buildOf(images[0].Tags)); err != nil {
 			return nil, err
 		} else if free {
-			own = append(own, aws.ToString(mapping.Ebs.SnapshotId))
+			own = append(own, id)
 		}
 	}
 	return own, nil
 }
 
+// buildOf is the build that tags name, "" if there is none.
+func buildOf(tags []types.Tag) string {
+	for _, tag := range tags {
+		if aws.ToString(tag.Key) == cloud.BuildTag {
+			return aws.ToString(tag.Value)
+		}
+	}
+	return ""
+}
+
 // isFree reports whether a snapshot belongs to this account and to one AMI only.
-func isFree(ctx context.Context, s *cloud.Session, id string) (bool, error) {
-	own, err := snapshot.IsOwn(ctx, s, id)
+// If a build of this project has made the AMI, the snapshot must be of the same
+// build: the user may have specified another for a further volume.
+func isFree(ctx context.Context, s *cloud.Session, id, build string) (bool, error) {
+	own, err := snapshot.IsOwn(ctx, s, id, build)
 	if err != nil || !own {
 		return false, err
 	}

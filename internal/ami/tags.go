@@ -15,6 +15,14 @@ func (r *Request) SnapshotTags() map[string]string {
 	return r.tags(cloud.RoleSnapshot, r.UserSnapshotTags)
 }
 
+// VolumeTags returns all tags of the snapshot of another device with a content of
+// its own.
+func (r *Request) VolumeTags(device, content string) map[string]string {
+	all := r.tags(cloud.RoleVolume, r.UserSnapshotTags)
+	all[cloud.DeviceTag], all[cloud.ContentTag] = device, content
+	return all
+}
+
 // tags joins the user's tags with this project's own.
 func (r *Request) tags(role string, users map[string]string) map[string]string {
 	all := maps.Clone(users)

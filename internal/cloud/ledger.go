@@ -105,6 +105,13 @@ func (l *Ledger) strike(e *entry) {
 	l.entries = slices.DeleteFunc(l.entries, func(other *entry) bool { return other == e })
 }
 
+// Strike takes a resource off the ledger that was removed.
+func (l *Ledger) Strike(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.entries = slices.DeleteFunc(l.entries, func(e *entry) bool { return e.id == id })
+}
+
 // Len is the number of resources that Undo would look for and remove.
 func (l *Ledger) Len() int {
 	l.mu.Lock()

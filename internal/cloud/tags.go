@@ -22,6 +22,8 @@ const (
 	BuildTag = "unikernel:build"
 	// RoleTag is the role of a resource in its build, one of those below.
 	RoleTag = "unikernel:role"
+	// DeviceTag is the device of a snapshot with the role RoleVolume.
+	DeviceTag = "unikernel:device"
 	// SystemTag is the unikernel system, for example "mirage".
 	SystemTag = "unikernel:system"
 	// BootMethodTag names how an AMI boots, for example "pv-grub".
@@ -45,7 +47,9 @@ const (
 // Roles of what a build creates.
 const (
 	RoleSnapshot = "snapshot"
+	RoleVolume   = "volume-snapshot" // of another device than the root
 	RoleImage    = "image"
+	RoleTrial    = "trial-image"   // of an AMI that replaces another
 	RoleInstance = "test-instance" // with its volume and network interface
 	RoleGroup    = "test-security-group"
 )
@@ -60,7 +64,7 @@ const (
 	MaxTags     = 50  // on a resource
 	maxTagKey   = 128 // characters
 	maxTagValue = 256 // characters
-	ownTags     = 10  // the ones above, including those of a test
+	ownTags     = 10  // the most of the ones above that a resource has, including those of a test
 )
 
 // SortedTags puts tags in a fixed order, so that requests are reproducible.

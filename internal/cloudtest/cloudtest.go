@@ -118,8 +118,7 @@ func Request(disk MemoryDisk) ami.Request {
 		Architecture:     "x86_64",
 		Virtualization:   "paravirtual",
 		RootDevice:       ami.PVRootDevice,
-		VolumeSize:       1,
-		VolumeType:       "gp2",
+		Volume:           ami.Volume{VolumeSize: 1, VolumeType: "gp2"},
 		UserImageTags:    map[string]string{"Service": "web"},
 		UserSnapshotTags: map[string]string{"Retain": "no"},
 		Content:          snapshot.Content(disk.Blocks()),
@@ -130,7 +129,7 @@ func Request(disk MemoryDisk) ami.Request {
 func SnapshotRequest(plan *ami.Plan, disk MemoryDisk) snapshot.Request {
 	return snapshot.Request{
 		BuildID: plan.BuildID, Description: "unikernel " + plan.Name, Tags: plan.SnapshotTags(),
-		VolumeSize: plan.VolumeSize, Disk: disk, Blocks: disk.Blocks(),
+		VolumeSize: plan.VolumeSize, Encryption: plan.SnapshotEncryption(), Disk: disk, Blocks: disk.Blocks(),
 	}
 }
 

@@ -14,6 +14,24 @@ var options = map[string]string{
 	"Polling":            "aws_polling",
 	"Name":               "ami_name",
 	"KernelID":           "kernel_id",
+	"RootDevice":         "root_device_name",
+	"VolumeSize":         "volume_size",
+	"VolumeType":         "volume_type",
+	"IOPS":               "iops",
+	"Throughput":         "throughput",
+	"DeviceName":         "device_name",
+	"VirtualName":        "virtual_name",
+	"NoDevice":           "no_device",
+	"SnapshotID":         "snapshot_id",
+	"Encrypted":          "encrypted",
+	"Encrypt":            "encrypt_boot",
+	"KMSKey":             "kms_key_id",
+	"Users":              "ami_users",
+	"Groups":             "ami_groups",
+	"OrgARNs":            "ami_org_arns",
+	"OUARNs":             "ami_ou_arns",
+	"SnapshotUsers":      "snapshot_users",
+	"SnapshotGroups":     "snapshot_groups",
 	"ImageID":            "ami_id",
 	"InstanceTypes":      "instance_types",
 	"SubnetID":           "subnet_id",
@@ -70,7 +88,7 @@ func (e explained) Unwrap() error { return e.error }
 // remedied adds what only the Packer side knows.
 func remedied(err error) error {
 	if taken, ok := errors.AsType[ami.NameTakenError](err); ok {
-		return fmt.Errorf("ami_name %q is already taken in %s by %s: names must be unique; use another, for example with {{timestamp}} or {{uuid}} in it, or deregister that AMI",
+		return fmt.Errorf("ami_name %q is already taken in %s by %s: names must be unique; use another, for example with {{timestamp}} or {{uuid}} in it; set force_deregister to replace it",
 			taken.Name, taken.Region, taken.ImageID)
 	}
 	if named, ok := errors.AsType[cloud.NameError](err); ok {

@@ -26,6 +26,7 @@ type Image struct {
 	Tags           map[string]string
 
 	ena         bool     // its kernel drives the network cards of Nitro
+	encrypted   bool     // it has encrypted volumes
 	keptDevices []string // whose volumes would outlive the instance
 }
 
@@ -72,6 +73,7 @@ func newImage(image types.Image) Image {
 		known.Tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
 	}
 	for _, mapping := range image.BlockDeviceMappings {
+		known.encrypted = known.encrypted || mapping.Ebs != nil && aws.ToBool(mapping.Ebs.Encrypted)
 		if mapping.Ebs != nil && !aws.ToBool(mapping.Ebs.DeleteOnTermination) {
 			known.keptDevices = append(known.keptDevices, aws.ToString(mapping.DeviceName))
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/ami"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 )
 
@@ -134,6 +135,8 @@ func (p *Plan) fits(t types.InstanceTypeInfo) error {
 		return fmt.Errorf("%s doesn't run %s images such as %s", name, image.Architecture, image.ID)
 	case !slices.Contains(t.SupportedRootDeviceTypes, types.RootDeviceType(image.RootDeviceType)):
 		return fmt.Errorf("%s doesn't support root devices of type %s, such as that of %s", name, image.RootDeviceType, image.ID)
+	case image.encrypted && !ami.EncryptsVolumes(t):
+		return fmt.Errorf("%s doesn't support encrypted volumes, such as those of %s", name, image.ID)
 	case !image.ena && t.NetworkInfo != nil && t.NetworkInfo.EnaSupport == types.EnaSupportRequired:
 		return fmt.Errorf("%s requires an image with ENA support, which %s lacks", name, image.ID)
 	}

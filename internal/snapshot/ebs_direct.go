@@ -64,14 +64,8 @@ func (s *EBSDirect) Create(ctx context.Context, request Request, ledger *cloud.L
 
 func (s *EBSDirect) start(ctx context.Context, request Request, ledger *cloud.Ledger) (string, error) {
 	blockSize := int32(disk.BlockSize)
-	id, err := ledger.Create(ctx, resource{s.Session, request.BuildID}, func(sent *cloud.Attempts) (string, error) {
-		answer, err := s.EBS.StartSnapshot(ctx, &ebs.StartSnapshotInput{
-			VolumeSize:  aws.Int64(int64(request.VolumeSize)),
-			ClientToken: aws.String(request.clientToken()),
-			Description: aws.String(request.Description),
-			Tags:        cloud.EBSTags(cloud.SortedTags(request.Tags)),
-			Timeout:     aws.Int32(timeout(len(request.Blocks))),
-		}, sent.OnEBS, func(o *ebs.Options) { o.RetryMaxAttempts = cloud.ControlAttempts })
+	id, err := ledger.Create(ctx, resource{s.Session, request.BuildID, request.Device}, func(sent *cloud.Attempts) (string, error) {
+		answer, err := s.EBS.StartSnapshot(ctx, startInput(request), sent.OnEBS, func(o *ebs.Options) { o.RetryMaxAttempts = cloud.ControlAttempts })
 		if err != nil {
 			return "", err
 		}
@@ -82,6 +76,25 @@ func (s *EBSDirect) start(ctx context.Context, request Request, ledger *cloud.Le
 		err = fmt.Errorf("EBS requires blocks of %d bytes, but this plugin sends %d", blockSize, disk.BlockSize)
 	}
 	return id, err
+}
+
+// startInput leaves out what the account decides: EBS rejects a key without
+// Encrypted.
+func startInput(request Request) *ebs.StartSnapshotInput {
+	input := &ebs.StartSnapshotInput{
+		VolumeSize:  aws.Int64(int64(request.VolumeSize)),
+		ClientToken: aws.String(request.clientToken()),
+		Description: aws.String(request.Description),
+		Tags:        cloud.EBSTags(cloud.SortedTags(request.Tags)),
+		Timeout:     aws.Int32(timeout(len(request.Blocks))),
+	}
+	if request.Encryption.Encrypt {
+		input.Encrypted = aws.Bool(true)
+	}
+	if key := request.Encryption.KMSKeyARN; key != "" {
+		input.KmsKeyArn = aws.String(key)
+	}
+	return input
 }
 
 // putBlocks sends the blocks, as many at a time as there are workers. The first error

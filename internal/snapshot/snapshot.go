@@ -25,8 +25,17 @@ type Request struct {
 	Description string            // shown in EC2's console
 	Tags        map[string]string // all of them
 	VolumeSize  int32             // GiB
-	Disk        io.ReaderAt       // the whole disk
-	Blocks      []disk.Block      // the blocks that are not all zeros, ascending
+	Device      string            // "" for the root, or the name of another device of the AMI
+	Encryption  Encryption
+	Disk        io.ReaderAt  // the whole disk
+	Blocks      []disk.Block // the blocks that are not all zeros, ascending
+}
+
+// An Encryption says how a snapshot is encrypted. The zero value leaves that to
+// the account, which may encrypt all new snapshots.
+type Encryption struct {
+	Encrypt   bool
+	KMSKeyARN string // "" for the account's default key
 }
 
 // A Method is a way to make a snapshot of a disk.
@@ -50,7 +59,7 @@ func Content(blocks []disk.Block) string {
 // whose answer was lost can be repeated. It contains the build's id because EBS
 // remembers tokens longer than the snapshots of a failed build exist.
 func (r Request) clientToken() string {
-	sum := sha256.Sum256([]byte(r.BuildID + "\n" + Content(r.Blocks)))
+	sum := sha256.Sum256([]byte(r.BuildID + "\n" + r.Device + "\n" + Content(r.Blocks)))
 	return hex.EncodeToString(sum[:]) // 64 characters, the most that EBS accepts
 }
 
@@ -90,11 +99,14 @@ func describe(ctx context.Context, s *cloud.Session, input *ec2.DescribeSnapshot
 		func(page *ec2.DescribeSnapshotsOutput) []types.Snapshot { return page.Snapshots })
 }
 
-// IsOwn reports whether a snapshot belongs to the account of the session.
-func IsOwn(ctx context.Context, s *cloud.Session, id string) (bool, error) {
-	found, err := describe(ctx, s, &ec2.DescribeSnapshotsInput{
-		OwnerIds: []string{"self"}, Filters: []types.Filter{cloud.Filter("snapshot-id", id)},
-	})
+// IsOwn reports whether a snapshot belongs to the account of the session and,
+// unless build is "", was made by that build.
+func IsOwn(ctx context.Context, s *cloud.Session, id, build string) (bool, error) {
+	filters := []types.Filter{cloud.Filter("snapshot-id", id)}
+	if build != "" {
+		filters = append(filters, cloud.Filter("tag:"+cloud.BuildTag, build))
+	}
+	found, err := describe(ctx, s, &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}, Filters: filters})
 	return len(found) > 0, err
 }
 
@@ -102,6 +114,7 @@ func IsOwn(ctx context.Context, s *cloud.Session, id string) (bool, error) {
 type resource struct {
 	session *cloud.Session
 	build   string
+	device  string // as in [Request]
 }
 
 // Resource is the ledger's view of a snapshot that exists.
@@ -117,9 +130,11 @@ func (r resource) Describe(id string) string {
 }
 
 func (r resource) Find(ctx context.Context) (string, error) {
-	found, err := describe(ctx, r.session, &ec2.DescribeSnapshotsInput{
-		OwnerIds: []string{"self"}, Filters: cloud.RoleFilters(r.build, cloud.RoleSnapshot),
-	})
+	filters := cloud.RoleFilters(r.build, cloud.RoleSnapshot)
+	if r.device != "" {
+		filters = append(cloud.RoleFilters(r.build, cloud.RoleVolume), cloud.Filter("tag:"+cloud.DeviceTag, r.device))
+	}
+	found, err := describe(ctx, r.session, &ec2.DescribeSnapshotsInput{OwnerIds: []string{"self"}, Filters: filters})
 	if err != nil || len(found) == 0 {
 		return "", err
 	}

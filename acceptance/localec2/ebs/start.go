@@ -1,26 +1,25 @@
 package ebs
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"reflect"
 	"regexp"
 	"time"
 
-	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/regions"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/resource"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/snapshot"
 )
 
 // Limits of StartSnapshot (EBS direct APIs reference and service quotas).
 const (
-	maxVolumeGiB    = 65536
-	defaultTimeout  = 60 // minutes
-	minTimeout      = 10
-	maxTimeout      = 4320
-	maxDescription  = 255
-	pendingQuota    = 100 // pending snapshots of an account in a region, quota L-94D7AB7D
-	defaultKMSAlias = "alias/aws/ebs"
+	maxVolumeGiB   = 65536
+	defaultTimeout = 60 // minutes
+	minTimeout     = 10
+	maxTimeout     = 4320
+	maxDescription = 255
+	pendingQuota   = 100 // pending snapshots of an account in a region, quota L-94D7AB7D
 )
 
 // clientToken matches client tokens: up to 64 ASCII characters ("Idempotency
@@ -146,15 +145,15 @@ func (s *Service) newSnapshot(r *snapshot.Region, region string, in startRequest
 	now := s.acct.Now()
 	sn := &snapshot.Snapshot{
 		Common:      resource.Common{ID: resource.NewID("snap-"), Tags: tags, Visible: s.acct.Visible()},
-		Description: in.Description, SizeGiB: in.VolumeSize, Encrypted: in.Encrypted != nil && *in.Encrypted, KMSKey: in.KmsKeyArn,
+		Description: in.Description, SizeGiB: in.VolumeSize,
 		Started: now, Touched: now, Timeout: defaultTimeout * time.Minute,
 	}
 	sn.Lineage = sn.ID
 	if in.Timeout != nil {
 		sn.Timeout = time.Duration(*in.Timeout) * time.Minute
 	}
-	if sn.Encrypted && sn.KMSKey == "" {
-		sn.KMSKey = "arn:" + regions.Partition(region) + ":kms:" + region + ":" + s.acct.ID + ":" + defaultKMSAlias
+	if err := s.encrypt(r, sn, region, in); err != nil {
+		return nil, err
 	}
 	if in.ParentSnapshotID == "" {
 		r.Add(sn, nil)
@@ -165,9 +164,29 @@ func (s *Service) newSnapshot(r *snapshot.Region, region string, in startRequest
 		return nil, err
 	}
 	sn.Parent, sn.Lineage = parent.ID, parent.Lineage
+	if r.Encryption.ByDefault && !parent.Encrypted {
+		return nil, invalid("INVALID_PARAMETER_VALUE", "Encryption by default is enabled, and the parent snapshot '%s' is not encrypted.", parent.ID)
+	}
 	sn.Encrypted, sn.KMSKey = parent.Encrypted, parent.KMSKey
 	r.Add(sn, parent)
 	return sn, nil
+}
+
+// encrypt chooses the key of a snapshot without a parent (Amazon EBS User Guide,
+// "Encryption outcomes for EBS direct APIs").
+func (s *Service) encrypt(r *snapshot.Region, sn *snapshot.Snapshot, region string, in startRequest) error {
+	if r.Encryption.ByDefault && in.Encrypted != nil && !*in.Encrypted {
+		return invalid("INVALID_PARAMETER_VALUE", "Encryption by default is enabled: the snapshot can't be unencrypted.")
+	}
+	if in.KmsKeyArn != "" {
+		if why := snapshot.CheckKey(region, s.acct.ID, in.KmsKeyArn); why != "" {
+			return invalid("INVALID_CUSTOMER_KEY", "The KMS key '%s' %s.", in.KmsKeyArn, why)
+		}
+	}
+	if sn.Encrypted = r.Encryption.ByDefault || in.Encrypted != nil && *in.Encrypted; sn.Encrypted {
+		sn.KMSKey = cmp.Or(in.KmsKeyArn, r.Encryption.DefaultKey(region, s.acct.ID))
+	}
+	return nil
 }
 
 // parentOf returns the requested parent of a snapshot.

@@ -22,6 +22,8 @@ type Store struct {
 // Region holds the snapshots of one region. It is valid while [Store.Lock]
 // locks it.
 type Region struct {
+	Encryption Encryption
+
 	store     *Store
 	snapshots map[string]*Snapshot
 }
@@ -37,7 +39,7 @@ func (s *Store) Lock(region string) (r *Region, unlock func()) {
 	s.mu.Lock()
 	r = s.regions[region]
 	if r == nil {
-		r = &Region{s, map[string]*Snapshot{}}
+		r = &Region{store: s, snapshots: map[string]*Snapshot{}}
 		s.regions[region] = r
 	}
 	return r, s.mu.Unlock

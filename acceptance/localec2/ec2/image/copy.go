@@ -169,6 +169,7 @@ func (s *Images) readEncryption(c *query.Call, r *copyRequest) (err error) {
 		return err
 	}
 	key := c.Form.Text("KmsKeyId")
+	r.encrypted = r.encrypted || key == "" && s.encryption(c.Region).ByDefault
 	if key != "" && !r.encrypted {
 		return api.Bad("InvalidParameterDependency", "The parameter KmsKeyId requires the parameter Encrypted to be set.")
 	}
@@ -176,7 +177,7 @@ func (s *Images) readEncryption(c *query.Call, r *copyRequest) (err error) {
 	prefix := "arn:" + partition + ":kms:" + c.Region + ":" + s.acct.ID + ":"
 	switch {
 	case key == "":
-		r.kmsKey = prefix + "alias/aws/ebs"
+		r.kmsKey = s.encryption(c.Region).DefaultKey(c.Region, s.acct.ID)
 	case strings.HasPrefix(key, "arn:"):
 		r.kmsKey = key
 		r.fails = !strings.HasPrefix(key, "arn:"+partition+":kms:"+c.Region+":")
@@ -197,7 +198,8 @@ func (s *Images) newCopy(region string, r *copyRequest) *Image {
 	if r.description != "" {
 		img.description = r.description
 	}
-	img.owner, img.ownerAlias, img.permissions, img.deprecation = s.acct.ID, "", nil, time.Time{}
+	img.owner, img.ownerAlias = s.acct.ID, ""
+	img.permissions, img.protection, img.deprecation = nil, protection{}, time.Time{}
 	img.created = s.acct.Now()
 	img.usable, img.fails = img.created.Add(s.copy.Pending), r.fails
 	img.sourceID, img.sourceRegion = r.source.ID, r.region

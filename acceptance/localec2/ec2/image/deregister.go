@@ -30,6 +30,9 @@ func (s *Images) deregisterImage(c *query.Call) (any, error) {
 	if err := c.DryRun(); err != nil {
 		return nil, err
 	}
+	if err := img.protection.check(img.ID, s.acct.Now()); err != nil {
+		return nil, err
+	}
 	state := s.regions[c.Region]
 	delete(state.images, img.ID)
 	state.deregistered[img.ID] = true

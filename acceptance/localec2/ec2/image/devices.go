@@ -28,7 +28,7 @@ type Mapping struct {
 type deviceItem struct {
 	Name     string      `xml:"deviceName"`
 	Virtual  string      `xml:"virtualName,omitempty"`
-	NoDevice string      `xml:"noDevice,omitempty"`
+	NoDevice *string     `xml:"noDevice"`
 	Ebs      *volumeItem `xml:"ebs"`
 }
 
@@ -45,7 +45,9 @@ type volumeItem struct {
 
 func (m Mapping) item() deviceItem {
 	item := deviceItem{Name: m.Device, Virtual: m.virtual}
-	if m.virtual == "" && !m.noDevice {
+	if m.noDevice {
+		item.NoDevice = new(string) // an empty element
+	} else if m.virtual == "" {
 		item.Ebs = &volumeItem{m.Snapshot, m.Size, m.Delete, m.volumeType, m.iops, m.throughput, m.encrypted, m.kmsKey}
 	}
 	return item
@@ -56,16 +58,17 @@ func (m Mapping) item() deviceItem {
 type volumeLimits struct {
 	minSize, maxSize int
 	minIops, maxIops int
+	iopsPerGiB       int
 	needsIops, boots bool
-	maxThroughput    int // MiB/s
+	maxThroughput    int // MiB/s, and at most a quarter of the IOPS
 }
 
 var volumeTypes = map[string]volumeLimits{
 	"standard": {minSize: 1, maxSize: 1024, boots: true},
 	"gp2":      {minSize: 1, maxSize: 16384, boots: true},
-	"gp3":      {minSize: 1, maxSize: 65536, minIops: 3000, maxIops: 80000, boots: true, maxThroughput: 2000},
-	"io1":      {minSize: 4, maxSize: 16384, minIops: 100, maxIops: 64000, needsIops: true, boots: true},
-	"io2":      {minSize: 4, maxSize: 65536, minIops: 100, maxIops: 256000, needsIops: true, boots: true},
+	"gp3":      {minSize: 1, maxSize: 65536, minIops: 3000, maxIops: 80000, iopsPerGiB: 500, boots: true, maxThroughput: 2000},
+	"io1":      {minSize: 4, maxSize: 16384, minIops: 100, maxIops: 64000, iopsPerGiB: 50, needsIops: true, boots: true},
+	"io2":      {minSize: 4, maxSize: 65536, minIops: 100, maxIops: 256000, iopsPerGiB: 1000, needsIops: true, boots: true},
 	"st1":      {minSize: 125, maxSize: 16384},
 	"sc1":      {minSize: 125, maxSize: 16384},
 }
@@ -132,7 +135,10 @@ func (s *Images) readVolume(c *query.Call, f *query.Form, m *Mapping) (err error
 	if err = f.Only("SnapshotId", "VolumeSize", "VolumeType", "Iops", "Throughput", "DeleteOnTermination", "Encrypted", "KmsKeyId"); err != nil {
 		return err
 	}
-	m.Snapshot, m.kmsKey = f.Text("SnapshotId"), f.Text("KmsKeyId")
+	if f.Has("KmsKeyId") { // documented as supported for launches only
+		return BadDevice("The parameter KmsKeyId is not supported for the block devices of an image: %s", m.Device)
+	}
+	m.Snapshot = f.Text("SnapshotId")
 	m.volumeType = strings.ToLower(f.Text("VolumeType"))
 	if m.volumeType == "" {
 		m.volumeType = "standard"
@@ -209,6 +215,10 @@ func (m *Mapping) checkVolume() error {
 		return api.Bad("InvalidParameterValue", "Volume iops of %d is not between %d and %d.", m.iops, limits.minIops, limits.maxIops)
 	case m.throughput != 0 && limits.maxThroughput == 0:
 		return api.Bad("InvalidParameterCombination", "The parameter throughput is not supported for %s volumes.", m.volumeType)
+	case m.iops > limits.minIops && m.iops > m.Size*limits.iopsPerGiB:
+		return api.Bad("InvalidParameterValue", "Iops to volume size ratio of %d:%d is too high; maximum is %d:1.", m.iops, m.Size, limits.iopsPerGiB)
+	case m.throughput*4 > max(m.iops, limits.minIops):
+		return api.Bad("InvalidParameterValue", "Throughput (MiBps) to iops ratio of %d:%d is too high; maximum is 0.25:1.", m.throughput, max(m.iops, limits.minIops))
 	case m.throughput > limits.maxThroughput:
 		return api.Bad("InvalidParameterValue", "Volume throughput of %d is over %d MiB/s.", m.throughput, limits.maxThroughput)
 	}

@@ -11,7 +11,7 @@ func (s *Images) attributeActions() map[string]query.Action {
 	return map[string]query.Action{
 		"DescribeImageAttribute": {Params: []string{"ImageId", "Attribute"}, Run: s.describeImageAttribute},
 		"ModifyImageAttribute": {
-			Params: []string{"ImageId", "Attribute", "Value", "Description", "LaunchPermission", "OperationType",
+			Params: []string{"ImageId", "Attribute", "Value", "Description", "LaunchPermission", "ProductCode", "OperationType",
 				"UserId", "UserGroup", "OrganizationArn", "OrganizationalUnitArn"},
 			Run: s.modifyImageAttribute,
 		},
@@ -38,8 +38,8 @@ func (s *Images) settable(c *query.Call) (*Image, error) {
 	return img, nil
 }
 
-// modifyImageAttribute changes launch permissions or the description; one request
-// changes one attribute.
+// modifyImageAttribute changes launch permissions, product codes or the
+// description; one request changes one attribute.
 func (s *Images) modifyImageAttribute(c *query.Call) (any, error) {
 	img, err := s.settable(c)
 	if err != nil {
@@ -53,12 +53,9 @@ func (s *Images) modifyImageAttribute(c *query.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	permitted := len(ch.add)+len(ch.remove) > 0
-	switch {
-	case permitted && described:
-		return nil, api.Bad("InvalidParameterCombination", "Fields for multiple attribute types specified")
-	case !permitted && !described:
-		return nil, api.Bad("InvalidParameterCombination", "No attributes specified.")
+	codes := c.Form.Texts("ProductCode")
+	if err := oneAttribute(len(ch.add)+len(ch.remove) > 0, len(codes) > 0, described); err != nil {
+		return nil, err
 	}
 	if err := s.checkPublic(c.Region, ch.add); err != nil {
 		return nil, err
@@ -69,8 +66,36 @@ func (s *Images) modifyImageAttribute(c *query.Call) (any, error) {
 	if described {
 		img.description = description
 	}
+	for _, code := range codes {
+		if !slices.ContainsFunc(img.productCodes, func(p productCode) bool { return p.Code == code }) {
+			img.productCodes = append(img.productCodes, productCode{code, "marketplace"})
+		}
+	}
 	img.permissions = ch.apply(img.permissions)
 	return query.Success(), nil
+}
+
+// productCode is a product code of an image. Every code exists here.
+type productCode struct {
+	Code string `xml:"productCode"`
+	Type string `xml:"type"`
+}
+
+// oneAttribute refuses a request that sets several attributes, or none.
+func oneAttribute(set ...bool) error {
+	n := 0
+	for _, one := range set {
+		if one {
+			n++
+		}
+	}
+	switch {
+	case n > 1:
+		return api.Bad("InvalidParameterCombination", "Fields for multiple attribute types specified")
+	case n == 0:
+		return api.Bad("InvalidParameterCombination", "No attributes specified.")
+	}
+	return nil
 }
 
 // newDescription returns the description that a request sets, in either form, and
@@ -82,7 +107,7 @@ func newDescription(f *query.Form) (string, bool, error) {
 	case attribute == "description":
 		value, err := f.Need("Value")
 		return value, true, err
-	case attribute == "" || attribute == "launchPermission":
+	case attribute == "" || attribute == "launchPermission" || attribute == "productCodes":
 		return "", false, nil
 	default:
 		return "", false, badAttribute(attribute)
@@ -107,6 +132,7 @@ type describeImageAttributeResponse struct {
 	Tpm         *attributeValue `xml:"tpmSupport,omitempty"`
 	Imds        *attributeValue `xml:"imdsSupport,omitempty"`
 	Permissions permissions     `xml:"launchPermission>item"`
+	Codes       []productCode   `xml:"productCodes>item"`
 	Mappings    []deviceItem    `xml:"blockDeviceMapping>item"`
 }
 
@@ -125,6 +151,8 @@ func (s *Images) describeImageAttribute(c *query.Call) (any, error) {
 		out.Permissions = slices.Clone(img.permissions)
 	case "description":
 		out.Description = &attributeValue{img.description}
+	case "productCodes":
+		out.Codes = slices.Clone(img.productCodes)
 	case "kernel":
 		out.Kernel = &attributeValue{img.Kernel}
 	case "sriovNetSupport":

@@ -40,8 +40,8 @@ var imageFilters = query.Filters[imageItem]{
 	"owner-alias":                      func(i imageItem) []string { return query.Optional(i.OwnerAlias) },
 	"owner-id":                         func(i imageItem) []string { return []string{i.OwnerID} },
 	"platform":                         nothing,
-	"product-code":                     nothing,
-	"product-code.type":                nothing,
+	"product-code":                     productCodeFilter(func(p productCode) string { return p.Code }),
+	"product-code.type":                productCodeFilter(func(p productCode) string { return p.Type }),
 	"public-ssm-parameter-name":        nothing,
 	"ramdisk-id":                       nothing,
 	"root-device-name":                 func(i imageItem) []string { return query.Optional(i.RootDeviceName) },
@@ -54,6 +54,17 @@ var imageFilters = query.Filters[imageItem]{
 	"state-reason-code":                nothing,
 	"state-reason-message":             nothing,
 	"virtualization-type":              func(i imageItem) []string { return []string{i.Virtualization} },
+}
+
+// productCodeFilter returns a filter on the product codes of an image.
+func productCodeFilter(get func(productCode) string) func(imageItem) []string {
+	return func(i imageItem) []string {
+		var values []string
+		for _, p := range i.ProductCodes {
+			values = append(values, get(p))
+		}
+		return values
+	}
 }
 
 // volumeFilter returns a filter on the EBS volumes of an image.

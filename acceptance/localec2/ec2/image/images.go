@@ -51,9 +51,11 @@ type Image struct {
 	permissions            permissions
 	sriov, boot, imds, tpm string
 	created, usable        time.Time
-	fails                  bool      // it never becomes usable
-	sourceID, sourceRegion string    // of a copy
 	deprecation            time.Time // zero for none
+	protection             protection
+	productCodes           []productCode
+	fails                  bool   // it never becomes usable
+	sourceID, sourceRegion string // of a copy
 }
 
 // State returns the image's state at a given time.
@@ -81,6 +83,11 @@ func (img *Image) Root() Mapping {
 	return img.Mappings[i] // RegisterImage requires one
 }
 
+// Encrypted reports whether a volume of the image is encrypted.
+func (img *Image) Encrypted() bool {
+	return slices.ContainsFunc(img.Mappings, func(m Mapping) bool { return m.encrypted })
+}
+
 // Images are the images of all regions. The caller must hold EC2's lock.
 type Images struct {
 	acct      *account.Account
@@ -94,9 +101,9 @@ type Images struct {
 type region struct {
 	images       map[string]*Image
 	deregistered map[string]bool
-	copies       map[string]copied      // CopyImage client tokens
 	shared       map[string]permissions // of snapshots, by id
 	publicAccess string                 // state of block public access
+	copies       map[string]copied      // CopyImage client tokens
 }
 
 // New returns the images of all regions, which are Amazon's kernels. A
@@ -104,7 +111,9 @@ type region struct {
 func New(acct *account.Account, snapshots *snapshot.Store, pending time.Duration, copies CopyOptions) *Images {
 	s := &Images{acct, pending, copies, snapshots, map[string]*region{}}
 	for _, name := range regions.Names() {
-		s.regions[name] = &region{pvGrubImages(name), map[string]bool{}, map[string]copied{}, map[string]permissions{}, unblocked}
+		s.regions[name] = &region{
+			images: pvGrubImages(name), deregistered: map[string]bool{}, shared: map[string]permissions{}, publicAccess: unblocked, copies: map[string]copied{},
+		}
 	}
 	return s
 }
@@ -112,8 +121,8 @@ func New(acct *account.Account, snapshots *snapshot.Store, pending time.Duration
 // Actions returns the actions on images and snapshots.
 func (s *Images) Actions() []map[string]query.Action {
 	return []map[string]query.Action{
-		s.imageActions(), s.registerActions(), s.copyActions(), s.attributeActions(), s.deprecationActions(), s.publicAccessActions(),
-		s.snapshotActions(), s.snapshotAttributeActions(),
+		s.imageActions(), s.registerActions(), s.copyActions(), s.attributeActions(), s.deprecationActions(), s.protectionActions(), s.publicAccessActions(),
+		s.snapshotActions(), s.snapshotAttributeActions(), s.encryptionActions(),
 	}
 }
 
@@ -173,6 +182,7 @@ type imageItem struct {
 	UsageOperation  string         `xml:"usageOperation"`
 	RootDeviceType  string         `xml:"rootDeviceType"`
 	RootDeviceName  string         `xml:"rootDeviceName,omitempty"`
+	ProductCodes    []productCode  `xml:"productCodes>item"`
 	Mappings        []deviceItem   `xml:"blockDeviceMapping>item"`
 	Virtualization  string         `xml:"virtualizationType"`
 	Hypervisor      string         `xml:"hypervisor"`
@@ -204,7 +214,8 @@ func newImageItem(img *Image, now time.Time) imageItem {
 		KernelID: img.Kernel, Name: img.Name, Description: img.description, PlatformDetails: "Linux/UNIX",
 		UsageOperation: "RunInstances", RootDeviceType: img.rootType, RootDeviceName: img.RootDevice,
 		Virtualization: img.Virtualization, Hypervisor: "xen", Ena: img.ena, Sriov: img.sriov, Boot: img.boot,
-		Imds: img.imds, Tpm: img.tpm, Deprecation: img.deprecationTime(), Protection: "disabled", SourceID: img.sourceID, SourceRegion: img.sourceRegion, Tags: img.Tags.List(),
+		Imds: img.imds, Tpm: img.tpm, Deprecation: img.deprecationTime(), Protection: img.protection.state(now),
+		ProductCodes: img.productCodes, SourceID: img.sourceID, SourceRegion: img.sourceRegion, Tags: img.Tags.List(),
 	}
 	if item.State == failed {
 		item.Reason = &stateReason{"Client.InternalError", "Client.InternalError: the copy of a snapshot failed"}

@@ -36,5 +36,14 @@ func TestShapes(t *testing.T) {
 		{Answer: &describeSnapshotAttributeResponse{}, Call: func(ctx context.Context, c *ec2.Client) (any, error) {
 			return c.DescribeSnapshotAttribute(ctx, &ec2.DescribeSnapshotAttributeInput{SnapshotId: aws.String("snap-1"), Attribute: "createVolumePermission"})
 		}},
+		{Answer: &encryptionByDefaultResponse{}, Call: func(ctx context.Context, c *ec2.Client) (any, error) {
+			return c.GetEbsEncryptionByDefault(ctx, &ec2.GetEbsEncryptionByDefaultInput{})
+		}},
+		{Answer: &defaultKeyResponse{}, Call: func(ctx context.Context, c *ec2.Client) (any, error) {
+			return c.GetEbsDefaultKmsKeyId(ctx, &ec2.GetEbsDefaultKmsKeyIdInput{})
+		}},
+		{Answer: &protectionResponse{}, Call: func(ctx context.Context, c *ec2.Client) (any, error) {
+			return c.EnableImageDeregistrationProtection(ctx, &ec2.EnableImageDeregistrationProtectionInput{ImageId: aws.String("ami-1")})
+		}},
 	})
 }

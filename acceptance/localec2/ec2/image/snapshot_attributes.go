@@ -1,8 +1,6 @@
 package image
 
 import (
-	"strings"
-
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/api"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/query"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/snapshot"
@@ -56,7 +54,7 @@ func (s *Images) modifySnapshotAttribute(c *query.Call) (any, error) {
 		return nil, api.Bad("InvalidParameterCombination", "No attributes specified.")
 	case sn.State != snapshot.Completed:
 		return nil, api.Bad("IncorrectState", "Snapshot is in invalid state - %s", sn.State)
-	case strings.HasSuffix(sn.KMSKey, ":alias/aws/ebs") && len(ch.add) > 0:
+	case snapshot.IsManagedKey(sn.KMSKey) && len(ch.add) > 0:
 		return nil, api.Bad("OperationNotPermitted", "Encrypted snapshots with EBS default key cannot be shared")
 	case sn.Encrypted && ch.add.public():
 		return nil, api.Bad("OperationNotPermitted", "Encrypted snapshots cannot be shared publicly")

@@ -71,6 +71,9 @@ func (s *Instances) readType(c *query.Call, l *launch) error {
 		return api.Bad("InvalidParameterValue", "The architecture '%s' of the specified instance type does not match the architecture '%s' of the specified AMI. "+
 			"Specify an instance type and an AMI that have matching architectures, and try again.", strings.ReplaceAll(t.architectures, " ", ","), img.Architecture)
 	}
+	if img.Encrypted() && t.encryption() != "supported" { // EC2's code and wording are not known
+		return api.Bad("InvalidParameterCombination", "The instance type %s doesn't support encrypted EBS volumes, such as those of %s.", t.name, img.ID)
+	}
 	if !t.offered(c.Region) {
 		return api.Bad("Unsupported", "The requested configuration is currently not supported. Please check the documentation for supported configurations.")
 	}

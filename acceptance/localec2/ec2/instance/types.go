@@ -86,6 +86,16 @@ func (t instanceType) hypervisor() string {
 	return "xen"
 }
 
+// encryption reports whether EBS volumes of the type can be encrypted. Of the
+// previous generation, only the last families can be (Amazon EBS User Guide,
+// "Supported instance types").
+func (t instanceType) encryption() string {
+	if t.previous && !strings.Contains(t.name, "3.") {
+		return "unsupported"
+	}
+	return "supported"
+}
+
 func (s *Instances) instanceTypeActions() map[string]query.Action {
 	return map[string]query.Action{
 		"DescribeInstanceTypes": {
@@ -100,6 +110,7 @@ var instanceTypeFilters = query.Filters[instanceType]{
 	"supported-root-device-type":            func(instanceType) []string { return rootDeviceTypes },
 	"supported-usage-class":                 func(instanceType) []string { return usageClasses },
 	"current-generation":                    func(t instanceType) []string { return []string{strconv.FormatBool(!t.previous)} },
+	"ebs-info.encryption-support":           func(t instanceType) []string { return []string{t.encryption()} },
 	"hypervisor":                            func(t instanceType) []string { return []string{t.hypervisor()} },
 	"ebs-info.ebs-optimized-support":        func(t instanceType) []string { return []string{t.ebsOptimized()} },
 	"instance-type":                         func(t instanceType) []string { return []string{t.name} },
@@ -126,6 +137,7 @@ type instanceTypeItem struct {
 	MemoryMiB         int      `xml:"memoryInfo>sizeInMiB"`
 	RootDevices       []string `xml:"supportedRootDeviceTypes>item"`
 	UsageClasses      []string `xml:"supportedUsageClasses>item"`
+	Encryption        string   `xml:"ebsInfo>encryptionSupport"`
 	EBSOptimized      string   `xml:"ebsInfo>ebsOptimizedSupport"`
 }
 
@@ -167,7 +179,7 @@ func (s *Instances) describeInstanceTypes(c *query.Call) (any, error) {
 	for _, t := range found {
 		out.Types = append(out.Types, instanceTypeItem{
 			t.name, !t.previous, t.virtualization(), false, t.hypervisor(),
-			strings.Fields(t.architectures), t.vcpus, t.memoryMiB, rootDeviceTypes, usageClasses, t.ebsOptimized(),
+			strings.Fields(t.architectures), t.vcpus, t.memoryMiB, rootDeviceTypes, usageClasses, t.encryption(), t.ebsOptimized(),
 		})
 	}
 	return out, nil
