@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -308,11 +309,11 @@ func TestBoto3(t *testing.T) {
 	if err := exec.Command(python, "-c", "import boto3").Run(); err != nil {
 		oracle.Missing(t, "python3-boto3 is not installed")
 	}
-	l := start(t, Options{NoInstances: true})
-	cmd := exec.Command(python, "-c", boto3Sharing+boto3Parameters+boto3Templates+boto3Script)
+	l := start(t, Options{NoInstances: true, ImportTime: 100 * time.Millisecond})
+	cmd := exec.Command(python, "-c", boto3Sharing+boto3Parameters+boto3Templates+boto3Script+boto3Imports)
 	cmd.Env = append(os.Environ(), l.Env()...)
 	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "all well") {
+	if err != nil || !strings.Contains(string(out), "all well\nall imported") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	called := map[string]bool{}

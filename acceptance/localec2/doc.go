@@ -1,8 +1,8 @@
 // Package localec2 is a local EC2: one HTTP server on the loopback interface
-// that speaks the EC2 Query API (version 2016-11-15), the EBS direct APIs, the
-// Parameter Store of SSM, and STS. With it, "packer build", the AWS SDKs,
-// awscli and boto3 create AMIs and run instances of them without an AWS
-// account. The program cmd/localec2 serves it to scripts.
+// that speaks the EC2 Query API (version 2016-11-15), the EBS direct APIs, S3,
+// the Parameter Store of SSM, STS and IAM's GetRole. With it, "packer build",
+// the AWS SDKs, awscli and boto3 create AMIs and run instances of them without
+// an AWS account. The program cmd/localec2 serves it to scripts.
 //
 //	srv, err := localec2.Start(localec2.Options{})
 //	defer srv.Close()
@@ -32,13 +32,26 @@
 // that create, describe and delete VPCs, subnets, internet gateways and
 // security groups; ModifySubnetAttribute (MapPublicIpOnLaunch),
 // AttachInternetGateway, DetachInternetGateway; DescribeRouteTables,
-// CreateRoute and DeleteRoute (main table only, to a gateway); and the four
+// CreateRoute and DeleteRoute (main table only, to a gateway); the four
 // actions that authorize and revoke security group rules; CreateLaunchTemplate,
 // CreateLaunchTemplateVersion, DescribeLaunchTemplateVersions and
-// DeleteLaunchTemplate. STS: GetCallerIdentity, AssumeRole,
-// AssumeRoleWithWebIdentity, GetSessionToken, DecodeAuthorizationMessage. EBS
-// direct APIs: all six. SSM: PutParameter, GetParameter, GetParameters,
-// GetParametersByPath, DeleteParameter and DeleteParameters.
+// DeleteLaunchTemplate; ImportSnapshot, DescribeImportSnapshotTasks and
+// CancelImportTask. STS: GetCallerIdentity, AssumeRole,
+// AssumeRoleWithWebIdentity, GetSessionToken, DecodeAuthorizationMessage. IAM:
+// GetRole. EBS direct APIs: all six. SSM: PutParameter, GetParameter, GetParameters,
+// GetParametersByPath, DeleteParameter and DeleteParameters. S3: the actions on
+// buckets, objects, versions and multipart uploads that package s3 names, with the
+// bucket in the path, as the SDKs do for an endpoint that is an IP address.
+//
+// # Imports
+//
+// ImportSnapshot reads the object when it is called. Its task is active for
+// [Options].ImportTime, with the status messages pending, validating and
+// converting, and then completed: callers find a snapshot whose bytes are those of
+// the object, padded with zeros to whole GiB. A task that fails or is canceled is
+// deleted, and its status message has the reason. The role must be one of
+// [Options].ImportRoles, by default only vmimport. As on AWS, the tags of a task
+// are not those of its snapshot, which has none.
 //
 // # Who may call
 //
@@ -143,8 +156,9 @@
 // [Server.Inject] delays, throttles, refuses, fails or cuts calls, before or
 // after they take effect. With the kind [EndPending], RunInstances succeeds, but
 // its instances go from pending to terminated with the state reason
-// Server.InternalError, and CopyImage succeeds, but its image goes from pending to
-// failed. [Server.Calls] returns the calls so far,
+// Server.InternalError; CopyImage succeeds, but its image goes from pending to
+// failed; ImportSnapshot succeeds, but its task fails. [Server.Calls] returns the
+// calls so far,
 // [Server.Resources] the resources that exist. Over HTTP: GET /_localec2/calls,
 // GET /_localec2/resources, POST /_localec2/faults with one fault per line (see
 // [ParseFault]), DELETE /_localec2/faults, and the ping above. These need no
@@ -156,7 +170,7 @@
 //     GET requests to the Query APIs and HTTPS are not served.
 //   - Session policies and session tags are accepted and have no effect. The
 //     decoded message names the resource "*" and no statements.
-//   - Services other than these four return NotImplemented (501).
+//   - Services other than these return NotImplemented (501).
 //   - Policies do not exist. There is one account, which owns all images and
 //     snapshots but Amazon's kernels. Permissions on images and snapshots are
 //     stored, shown and used as filters (ExecutableBy, RestorableBy), but no other
@@ -164,6 +178,16 @@
 //     account that doesn't exist.
 //   - Nothing is throttled unless a fault does it. Rate quotas are not enforced;
 //     the quota of 100 pending snapshots is.
+//   - S3 compares no checksums except Content-MD5, and encrypts nothing. It has no
+//     bucket policies, and a request is at most 64 MiB.
+//   - ImportSnapshot converts RAW only. A task for another format fails, as AWS's
+//     does for a file that is not of its format.
+//   - Unknown on AWS, decided here: the task for an object that doesn't exist
+//     or is empty fails; a task that has ended can't be canceled
+//     (IncorrectState); a canceled task has the status message "deleted"; the
+//     blocks of zeros of an imported snapshot are not listed; tasks are described
+//     forever; the description of the snapshot.
+//   - IAM roles can't be created, and each is trusted by VM Import.
 //   - Encrypted snapshots are marked as encrypted, but are not. There is no KMS:
 //     every key exists whose ARN is of the region and the account, and Amazon's
 //     own key has an invented id. ModifyEbsDefaultKmsKeyId accepts ARNs only.
@@ -256,10 +280,12 @@
 //
 //	api        the seam: call, service, protocol, error
 //	query      the Query protocol with forms, XML, filters, pages and tags
-//	ec2        EC2: regions and tags; network, image, instance and template below it
+//	ec2        EC2: regions and tags; network, image, importtask, instance and template below it
 //	ebs        the EBS direct APIs
 //	ssm        parameters of Systems Manager
 //	sts        STS: callers, roles and MFA
+//	s3         S3, by gofakes3
+//	iam        GetRole
 //	snapshot   the snapshots that EBS writes and EC2 describes
 //	guest      the guests of instances, the only user of xenpv/hypervisor
 //	account, regions, resource, token, sigv4, fault, record   shared parts

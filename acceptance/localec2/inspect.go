@@ -14,9 +14,11 @@ import (
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/api"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2/image"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2/importtask"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2/instance"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2/network"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/regions"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/s3"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/snapshot"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ssm"
 )
@@ -35,6 +37,10 @@ type Resources struct {
 	Networks []NetworkInfo `json:"networks"`
 	// Parameters are those of the Parameter Store.
 	Parameters []ParameterInfo `json:"parameters"`
+	// Imports are the import tasks that are active.
+	Imports []ImportInfo `json:"imports"`
+	// Buckets are in S3, with their objects and unfinished uploads.
+	Buckets []BucketInfo `json:"buckets"`
 }
 
 // SnapshotInfo describes a snapshot that was not deleted.
@@ -52,14 +58,20 @@ type NetworkInfo = network.Info
 // ParameterInfo describes a parameter that was not deleted.
 type ParameterInfo = ssm.Info
 
+// ImportInfo describes an active import task.
+type ImportInfo = importtask.Info
+
+// BucketInfo describes a bucket that was not deleted.
+type BucketInfo = s3.Bucket
+
 // Resources returns the resources that callers created and did not delete, by
 // region. Empty regions and Amazon's kernels are left out.
 func (s *Server) Resources() map[string]Resources {
 	all := map[string]Resources{}
 	for _, name := range regions.Names() {
 		of := s.ec2.Inspect(name)
-		r := Resources{s.snapshots.List(name, true), of.Images, of.Instances, of.Networks, s.ssm.Inspect(name)}
-		if len(r.Snapshots)+len(r.Images)+len(r.Instances)+len(r.Networks)+len(r.Parameters) == 0 {
+		r := Resources{s.snapshots.List(name, true), of.Images, of.Instances, of.Networks, s.ssm.Inspect(name), of.Imports, s.s3.List(name)}
+		if len(r.Snapshots)+len(r.Images)+len(r.Instances)+len(r.Networks)+len(r.Parameters)+len(r.Imports)+len(r.Buckets) == 0 {
 			continue
 		}
 		slices.SortFunc(r.Snapshots, func(a, b SnapshotInfo) int { return a.Started.Compare(b.Started) })

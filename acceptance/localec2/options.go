@@ -35,6 +35,15 @@ type Options struct {
 	CopyPending time.Duration
 	CopyLimit   int
 
+	// ImportTime is how long ImportSnapshot takes. A fifth of it is pending, a
+	// fifth validating, and the rest converting.
+	ImportTime time.Duration
+
+	// ImportRoles are the names of the IAM roles that VM Import can assume. Nil
+	// means vmimport, the role that ImportSnapshot uses by default. An empty list
+	// means that no such role exists.
+	ImportRoles []string
+
 	// Invisible is how long other calls don't find a new resource: the worst case
 	// of AWS's eventual consistency.
 	Invisible time.Duration
@@ -95,7 +104,9 @@ type Options struct {
 // script without retries should work as it does there.
 func Defaults() Options {
 	const short = 500 * time.Millisecond
-	return Options{SnapshotPending: short, ImagePending: short, CopyPending: short, InstancePending: short, InstanceEnding: short}
+	return Options{
+		SnapshotPending: short, ImagePending: short, CopyPending: short, ImportTime: short, InstancePending: short, InstanceEnding: short,
+	}
 }
 
 // complete returns the options with defaults for zero values.
@@ -114,6 +125,9 @@ func (o Options) complete() Options {
 	}
 	if !o.PublicAddresses.IsValid() {
 		o.PublicAddresses = netip.MustParsePrefix("127.0.0.0/24")
+	}
+	if o.ImportRoles == nil {
+		o.ImportRoles = []string{"vmimport"}
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -12,10 +12,13 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ebs"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2/image"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2/importtask"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2/instance"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/fault"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/guest"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/iam"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/record"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/s3"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/sigv4"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/snapshot"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ssm"
@@ -31,6 +34,7 @@ type Server struct {
 	snapshots *snapshot.Store
 	ec2       *ec2.Service
 	ssm       *ssm.Service
+	s3        *s3.Service
 	services  []*api.Service // the first is the default
 	inspect   http.Handler
 	faults    fault.Set
@@ -45,16 +49,18 @@ func New(opts Options) *Server {
 	s := &Server{opts: opts, account: acct, snapshots: snapshot.NewStore(acct), record: record.Recorder{OnCall: opts.OnCall}}
 	blocks := ebs.New(acct, s.snapshots, ebs.Options{SnapshotPending: opts.SnapshotPending, TokensOutlive: opts.TokensOutlive})
 	s.host = guest.NewHost(guest.Options{Off: opts.NoInstances, PVGRUB: opts.PVGRUB, Log: opts.Log, Blocks: blocks})
-	s.ec2 = ec2.New(acct, s.snapshots, s.host, ec2.Options{
+	s.s3 = s3.New(acct)
+	s.ec2 = ec2.New(acct, s.snapshots, s.host, s.s3, ec2.Options{
 		ImagePending: opts.ImagePending, PublicAddresses: opts.PublicAddresses,
 		Copies: image.CopyOptions{Pending: opts.CopyPending, Limit: opts.CopyLimit},
 		Instances: instance.Options{
 			Pending: opts.InstancePending, Ending: opts.InstanceEnding,
 			NoGuests: opts.NoInstances, MemoryMiB: opts.MemoryMiB, Profiles: opts.InstanceProfiles,
 		},
+		Imports: importtask.Options{Time: opts.ImportTime, Roles: opts.ImportRoles},
 	})
 	s.ssm = ssm.New(acct, s.ec2.Usable)
-	s.services = []*api.Service{s.ec2.API(), blocks.API(), s.ssm.API(), sts.New(acct, opts.SessionLifetime)}
+	s.services = []*api.Service{s.ec2.API(), blocks.API(), s.ssm.API(), sts.New(acct, opts.SessionLifetime), s.s3.API(), iam.New(acct, opts.ImportRoles)}
 	s.inspect = s.inspectHandler()
 	return s
 }

@@ -21,7 +21,8 @@ type Call struct {
 	Body      []byte
 
 	// EndPending is set by an injected fault: the instances that the call
-	// launches end while they are pending, or the image that it copies fails.
+	// launches end while they are pending, the image that it copies fails, or
+	// its import task does.
 	EndPending bool
 }
 

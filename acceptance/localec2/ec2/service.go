@@ -1,6 +1,6 @@
 // Package ec2 implements the EC2 Query API, version 2016-11-15. Regions and
 // tags are here; the other actions are in packages by subject: network, image
-// (with snapshots), instance and template.
+// (with snapshots), importtask, instance and template.
 package ec2
 
 import (
@@ -14,6 +14,7 @@ import (
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/account"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/api"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2/image"
+	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2/importtask"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2/instance"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2/network"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/ec2/template"
@@ -34,6 +35,7 @@ type Options struct {
 	Copies          image.CopyOptions
 	PublicAddresses netip.Prefix // range for instances
 	Instances       instance.Options
+	Imports         importtask.Options
 }
 
 // Service is EC2. One lock guards all of its state, which is fine for a control
@@ -47,22 +49,25 @@ type Service struct {
 	networks  *network.Networks
 	instances *instance.Instances
 	templates *template.Templates
+	imports   *importtask.Tasks
 }
 
 // New returns the service with nothing but Amazon's kernels and the default
-// VPCs. Instances run on the given host.
-func New(acct *account.Account, snapshots *snapshot.Store, host *guest.Host, opts Options) *Service {
+// VPCs. Instances run on the given host, and snapshots are imported from the
+// given objects.
+func New(acct *account.Account, snapshots *snapshot.Store, host *guest.Host, objects importtask.Objects, opts Options) *Service {
 	s := &Service{acct: acct, snapshots: snapshots, templates: template.New(acct)}
 	s.images = image.New(acct, snapshots, opts.ImagePending, opts.Copies)
 	s.networks = network.New(acct, opts.PublicAddresses)
 	s.instances = instance.New(acct, s.images, s.networks, host, &s.mu, opts.Instances)
+	s.imports = importtask.New(acct, snapshots, objects, opts.Imports)
 	return s
 }
 
 // API returns the service's description for the server.
 func (s *Service) API() *api.Service {
 	tables := slices.Concat(s.images.Actions(), s.networks.Actions(), s.instances.Actions(), s.templates.Actions(),
-		[]map[string]query.Action{s.regionActions(), s.tagActions()})
+		[]map[string]query.Action{s.imports.Actions(), s.regionActions(), s.tagActions()})
 	all := map[string]query.Action{}
 	for _, t := range tables {
 		maps.Copy(all, t)
@@ -86,13 +91,14 @@ type Resources struct {
 	Images    []image.Info
 	Instances []instance.Info
 	Networks  []network.Info
+	Imports   []importtask.Info // the active ones
 }
 
 // Inspect returns what callers created in a region and did not delete.
 func (s *Service) Inspect(region string) Resources {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Resources{s.images.Inspect(region), s.instances.Inspect(region), s.networks.Inspect(region)}
+	return Resources{s.images.Inspect(region), s.instances.Inspect(region), s.networks.Inspect(region), s.imports.Inspect(region)}
 }
 
 // Usable reports whether callers can launch instances of an image.

@@ -150,7 +150,7 @@ func (s *Service) taggable(c *query.Call, id string) (taggable, error) {
 		}
 		return tagsOf(img), nil
 	}
-	for _, find := range []func(region, id string) (resource.Resource, error){s.instances.Taggable, s.networks.Taggable} {
+	for _, find := range []func(region, id string) (resource.Resource, error){s.instances.Taggable, s.networks.Taggable, s.imports.Taggable} {
 		found, err := find(c.Region, id)
 		if err != nil {
 			return taggable{}, err
@@ -202,6 +202,7 @@ func (s *Service) allTags(region string) []tagItem {
 	addCommon := func(rt resource.Type, c *resource.Common) { add(c.ID, rt.Name, c.Tags) }
 	s.instances.EachTagged(region, addCommon)
 	s.networks.EachTagged(region, addCommon)
+	s.imports.EachTagged(region, addCommon)
 	slices.SortFunc(items, func(a, b tagItem) int { return cmp.Compare(a.id(), b.id()) })
 	return items
 }

@@ -24,7 +24,8 @@ const (
 	// EndPending lets RunInstances succeed, but the instances end while they
 	// are pending: they are terminated with the state reason
 	// Server.InternalError. It lets CopyImage succeed, but the image fails once
-	// it is no longer pending. It applies to no other action.
+	// it is no longer pending, and ImportSnapshot, but its task fails while it is
+	// active. It applies to no other action.
 	EndPending = "end-pending"
 )
 
@@ -92,7 +93,7 @@ func (s *Set) strike(c *api.Call) (Fault, time.Duration) {
 }
 
 // pendingActions are the actions that EndPending applies to.
-var pendingActions = []string{"RunInstances", "CopyImage"}
+var pendingActions = []string{"RunInstances", "CopyImage", "ImportSnapshot"}
 
 func (f Fault) matches(c *api.Call) bool {
 	if f.Kind == EndPending && !slices.Contains(pendingActions, c.Action) {
@@ -128,7 +129,7 @@ func (s *Set) Run(c *api.Call, errs api.Errors, run api.Run) (any, error) {
 		_, _ = run() // the result is lost with the connection
 		return nil, ErrCut
 	case EndPending:
-		c.EndPending = true // packages instance and image read it
+		c.EndPending = true // packages instance, image and importtask read it
 	}
 	return run()
 }

@@ -14,8 +14,8 @@ import (
 //	ACTION=KIND[,from=N][,times=N][,nth=N][,delay=DURATION][,service=S][,region=R][,code=C][,status=N]
 //
 // ACTION is the name of an action, or * for all. KIND is delay, throttle, refuse,
-// fail, cut, cut-after or end-pending, which needs the action RunInstances or
-// CopyImage. nth=N
+// fail, cut, cut-after or end-pending, which needs the action RunInstances,
+// CopyImage or ImportSnapshot. nth=N
 // is short for from=N,times=1. times=0, the default, means no limit. For example,
 // "PutSnapshotBlock=refuse,from=3" refuses every block from the third on, and
 // "RunInstances=end-pending,nth=1" ends the instances of the first launch.
@@ -77,7 +77,7 @@ func (f *Fault) check() error {
 		}
 	case EndPending:
 		if !slices.Contains(pendingActions, f.Action) {
-			return errors.New("kind end-pending needs the action RunInstances or CopyImage: RunInstances=end-pending")
+			return errors.New("kind end-pending needs the action RunInstances, CopyImage or ImportSnapshot: RunInstances=end-pending")
 		}
 	case Throttle, Refuse, Fail, Cut, CutAfter:
 	default:

@@ -1,5 +1,5 @@
-// Command localec2 serves the EC2, EBS direct and STS calls that baking an AMI and
-// running it need, on the loopback interface and without an AWS account. See
+// Command localec2 serves the EC2, EBS direct, S3 and STS calls that baking an AMI
+// and running it need, on the loopback interface and without an AWS account. See
 // package localec2 for the manual.
 package main
 
@@ -13,12 +13,13 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
 )
 
-const usage = `localec2 serves EC2, the EBS direct APIs and STS on a loopback address.
+const usage = `localec2 serves EC2, the EBS direct APIs, S3 and STS on a loopback address.
 
 Usage: localec2 [flags]
 
@@ -41,9 +42,10 @@ Faults: ACTION=KIND[,from=N][,times=N][,nth=N][,delay=D][,service=S][,region=R][
   ACTION  an action such as PutSnapshotBlock, or * for all actions
   KIND    delay, throttle, refuse, fail (any error), cut or cut-after (close the
           connection before or after the call takes effect), or end-pending (with
-          RunInstances or CopyImage only: the call succeeds, but its instances go
-          from pending to terminated with the state reason Server.InternalError,
-          or its image goes from pending to failed)
+          RunInstances, CopyImage or ImportSnapshot only: the call succeeds, but its
+          instances go from pending to terminated with the state reason
+          Server.InternalError, its image goes from pending to failed, or its import
+          task fails)
   from    first call it applies to, counted from 1
   times   number of calls it applies to; 0 means no limit
   nth     short for from=N,times=1
@@ -129,6 +131,11 @@ func defineOptions(fs *flag.FlagSet, opts *localec2.Options) {
 	fs.DurationVar(&opts.ImagePending, "image-pending", opts.ImagePending, "`time` an image stays pending after RegisterImage")
 	fs.DurationVar(&opts.CopyPending, "copy-pending", opts.CopyPending, "`time` an image stays pending after CopyImage")
 	fs.IntVar(&opts.CopyLimit, "copy-limit", 0, "`number` of copies to a region that may be pending at a time (default 20)")
+	fs.DurationVar(&opts.ImportTime, "import-time", opts.ImportTime, "`time` that ImportSnapshot takes")
+	fs.Func("import-role", "`name` of an IAM role that VM Import can assume; \"\" for none (repeatable; default vmimport)", func(name string) error {
+		opts.ImportRoles = slices.DeleteFunc(append(opts.ImportRoles, name), func(name string) bool { return name == "" })
+		return nil
+	})
 	fs.DurationVar(&opts.Invisible, "invisible", opts.Invisible, "`time` before a new resource is visible to other calls")
 	fs.DurationVar(&opts.InstancePending, "instance-pending", opts.InstancePending, "minimum `time` an instance is pending")
 	fs.DurationVar(&opts.InstanceEnding, "instance-ending", opts.InstanceEnding, "minimum `time` an instance is stopping or shutting down")
