@@ -10,6 +10,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/ebs"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
@@ -28,6 +29,9 @@ type Attempts struct{ sent, declined int }
 
 // OnEC2 makes a call of EC2 count its attempts.
 func (n *Attempts) OnEC2(o *ec2.Options) { o.APIOptions = append(o.APIOptions, n.count) }
+
+// OnS3 makes a call of S3 count its attempts.
+func (n *Attempts) OnS3(o *s3.Options) { o.APIOptions = append(o.APIOptions, n.count) }
 
 // OnEBS makes a call of the EBS direct APIs count its attempts.
 func (n *Attempts) OnEBS(o *ebs.Options) { o.APIOptions = append(o.APIOptions, n.count) }

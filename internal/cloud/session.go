@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ebs"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
@@ -60,6 +62,8 @@ type Session struct {
 	EBS *ebs.Client
 	SSM *ssm.Client
 	STS *sts.Client
+	S3  *s3.Client
+	IAM *iam.Client
 
 	credentials aws.CredentialsProvider
 	unchecked   bool
@@ -83,6 +87,8 @@ func Connect(ctx context.Context, options Options) (*Session, error) {
 		EBS:         ebs.NewFromConfig(blocks.at(cfg, at.EBS)),
 		SSM:         ssm.NewFromConfig(control.at(cfg, at.SSM)),
 		STS:         sts.NewFromConfig(control.at(cfg, at.STS)),
+		S3:          s3.NewFromConfig(blocks.at(cfg, at.S3), pathStyle),
+		IAM:         iam.NewFromConfig(control.at(cfg, "")),
 		credentials: cfg.Credentials,
 		unchecked:   options.Unchecked,
 	}
@@ -90,6 +96,10 @@ func Connect(ctx context.Context, options Options) (*Session, error) {
 	s.endpoint = aws.ToString(s.EC2.Options().BaseEndpoint)
 	return s, nil
 }
+
+// pathStyle puts buckets in the path at another endpoint than AWS's, where they
+// have no host names.
+func pathStyle(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil }
 
 // Endpoint is the address of an EC2 other than Amazon's; "" for Amazon's.
 func (s *Session) Endpoint() string { return s.endpoint }

@@ -50,6 +50,7 @@ const (
 	RoleVolume   = "volume-snapshot" // of another device than the root
 	RoleImage    = "image"
 	RoleTrial    = "trial-image"   // of an AMI that replaces another
+	RoleImport   = "import-task"   // of a snapshot
 	RoleInstance = "test-instance" // with its volume and network interface
 	RoleGroup    = "test-security-group"
 )

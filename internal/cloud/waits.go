@@ -13,6 +13,8 @@ type Waits struct {
 	Plan time.Duration
 	// Snapshot bounds the time from the last block to the state "completed".
 	Snapshot time.Duration
+	// Import bounds the time from ImportSnapshot to the end of its task.
+	Import time.Duration
 	// Image bounds the time from RegisterImage to the state "available".
 	Image time.Duration
 	// Undo bounds the removal of everything in a ledger in one region. Termination
@@ -55,6 +57,9 @@ type Polling struct {
 // both have been seen to take many minutes; 30 minutes is what
 // packer-plugin-amazon allows. EC2 settles within a few seconds as a rule.
 //
+// AWS promises no time for an import. Disks of a few megabytes take some minutes,
+// most of them in AWS's queue; an hour is what packer-plugin-amazon allows.
+//
 // A launch is one call of a second or two for each type and zone, so five
 // minutes are enough for all of them with retries. Instances run after some 20
 // seconds and end in one to a few minutes; ten minutes is again what
@@ -68,6 +73,7 @@ type Polling struct {
 var DefaultWaits = Waits{
 	Plan:        time.Minute,
 	Snapshot:    30 * time.Minute,
+	Import:      time.Hour,
 	Image:       30 * time.Minute,
 	Undo:        3 * time.Minute,
 	Launch:      5 * time.Minute,

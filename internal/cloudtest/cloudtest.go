@@ -29,6 +29,7 @@ import (
 var Quick = cloud.Waits{
 	Plan:     5 * time.Second,
 	Snapshot: 5 * time.Second,
+	Import:   5 * time.Second,
 	Image:    5 * time.Second,
 	Undo:     5 * time.Second,
 	Settle:   400 * time.Millisecond,

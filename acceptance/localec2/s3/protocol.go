@@ -88,7 +88,11 @@ func (p protocol) run(c *api.Call, bucket string) (any, error) {
 	request.Body = io.NopCloser(bytes.NewReader(c.Body))
 	answer := p.serve(request)
 	if answer.status >= http.StatusBadRequest {
-		return nil, answer.error()
+		err := answer.error()
+		if c.Action == "ListMultipartUploads" && err.Code == "NoSuchUpload" { // gofakes3, for a bucket that never had uploads
+			return noUploads(bucket), nil
+		}
+		return nil, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -136,6 +140,15 @@ func checkConstraint(c *api.Call) error {
 		return api.Bad("IllegalLocationConstraintException", "The %s location constraint is incompatible for the region specific endpoint this request was sent to.", wanted)
 	}
 	return nil
+}
+
+// noUploads is an empty list of uploads.
+func noUploads(bucket string) *answer {
+	body, _ := xml.Marshal(struct { // strings don't fail
+		XMLName xml.Name `xml:"http://s3.amazonaws.com/doc/2006-03-01/ ListMultipartUploadsResult"`
+		Bucket  string
+	}{Bucket: bucket})
+	return &answer{status: http.StatusOK, header: http.Header{"Content-Type": {"application/xml"}}, body: append([]byte(xml.Header), body...)}
 }
 
 func location(region string) []byte {
