@@ -33,6 +33,7 @@ type Config struct {
 	Encryption             `mapstructure:",squash"`
 	Sharing                `mapstructure:",squash"`
 	Lifecycle              `mapstructure:",squash"`
+	SnapshotOptions        `mapstructure:",squash"`
 
 	// The environment of the AMI, for example `dev`, `staging` or `prod`: up to 64
 	// letters, digits, and `-_.`. It is the value of the tag `Environment` on the
@@ -103,6 +104,7 @@ func (c *Config) Prepare(raws ...any) error {
 	errs = packersdk.MultiErrorAppend(errs, c.checkGroups()...)
 	errs = packersdk.MultiErrorAppend(errs, c.checkHVM(c.BootMethod)...)
 	c.ForceDeregister = c.ForceDeregister || c.PackerForce
+	errs = packersdk.MultiErrorAppend(errs, c.SnapshotOptions.check()...)
 	if errs == nil {
 		return nil
 	}

@@ -105,6 +105,10 @@ func (s *stepPlan) makePlan(ctx context.Context) (err error) {
 		request.HVM = ami.HVMOptions{ENA: c.ENASupport, SRIOV: c.SRIOVSupport, BootMode: c.BootMode, IMDS: c.IMDSSupport}
 	}
 	s.plan, err = ami.NewPlan(ctx, s.session, request)
+	if c.SnapshotMethod == s3Import {
+		_, unfit := s.session.Preflight(ctx, s.importer(nil).Check)
+		err = errors.Join(err, unfit)
+	}
 	return err
 }
 
@@ -126,6 +130,9 @@ func (s *stepPlan) show() {
 	}
 	s.ui.Say(fmt.Sprintf("root volume: %d GiB (%s), %s of 512 KiB to upload",
 		s.plan.VolumeSize, s.plan.VolumeType, count(len(s.blocks))))
+	if s.config.SnapshotMethod == s3Import {
+		s.ui.Say(fmt.Sprintf("snapshot: import from bucket %s with role %s", s.config.S3Bucket, s.config.RoleName))
+	}
 	s.showOptions()
 	if s.plan.Environment != "" {
 		s.ui.Say("environment " + s.plan.Environment)

@@ -58,10 +58,7 @@ func (s *stepUpload) upload(ctx context.Context, request snapshot.Request) (stri
 	start := time.Now()
 	reporter := progress.Lines(s.ui.Say)
 	defer reporter.Done()
-	method := &snapshot.EBSDirect{
-		Session:  s.session,
-		Progress: func(done, total int64) { reporter.Report("upload", done, total) },
-	}
+	method := s.method(func(done, total int64) { reporter.Report("upload", done, total) })
 	request.BuildID = s.id
 	request.Description = cmp.Or(s.config.SnapshotDescription, "unikernel "+s.plan.Name)
 	request.Encryption = s.plan.SnapshotEncryption()
@@ -72,5 +69,12 @@ func (s *stepUpload) upload(ctx context.Context, request snapshot.Request) (stri
 	s.snapshotIDs = append(s.snapshotIDs, id)
 	s.ui.Say(fmt.Sprintf("snapshot %s: %s (%.1f MiB) uploaded and completed in %.1f s",
 		id, count(len(request.Blocks)), float64(len(request.Blocks))/2, time.Since(start).Seconds()))
+	if s.config.Verify {
+		verified := func(done, total int64) { reporter.Report("verify", done, total) }
+		if err := snapshot.Verify(ctx, s.session, id, request, s.config.UploadWorkers, verified); err != nil {
+			return "", err
+		}
+		s.ui.Say(fmt.Sprintf("snapshot %s: read back, and equal to the disk", id))
+	}
 	return id, nil
 }

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// Workers is how many blocks are uploaded at once, each of 512 KiB. A
+	// Workers is how many blocks are uploaded at once by default, each of 512 KiB. A
 	// unikernel's disk has 3 to 60 blocks, and 16 workers send 60 in four rounds.
 	// They keep two cores busy with TLS and copying; 64, as in awslabs/coldsnap,
 	// took 1.4 times as long here (make bench), and EBS accepts at most 1000 blocks
@@ -27,8 +27,8 @@ const (
 	slowestLine = 70_000
 
 	// blockTimeout bounds one attempt to upload a block, which shares the line with
-	// those of all other workers.
-	blockTimeout = Workers * blockSize / slowestLine * time.Second
+	// those of all other workers. A [Pace] has a shorter one for fewer workers.
+	blockTimeout = MaxWorkers*blockSize/slowestLine*time.Second + requestTimeout
 
 	// blockSize is the size of a block of the EBS direct APIs, in bytes.
 	blockSize = 512 << 10
@@ -44,17 +44,19 @@ func (o Options) httpClient() *awshttp.BuildableClient {
 	return awshttp.NewBuildableClient().
 		WithTimeout(requestTimeout).
 		WithTransportOptions(func(t *http.Transport) {
-			t.MaxIdleConnsPerHost = Workers
+			t.MaxIdleConnsPerHost = MaxWorkers
 			if o.InsecureTLS {
 				t.TLSClientConfig.InsecureSkipVerify = true
 			}
 		})
 }
 
-// forBlocks raises a client's timeout to the time that a block may take.
+// forBlocks raises a client's timeout to the time that a block may take, on the way
+// there. The answer must begin within the usual time.
 func forBlocks(client aws.HTTPClient) aws.HTTPClient {
 	if buildable, ok := client.(*awshttp.BuildableClient); ok {
-		return buildable.WithTimeout(blockTimeout)
+		return buildable.WithTimeout(blockTimeout).
+			WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout = requestTimeout })
 	}
 	return client
 }

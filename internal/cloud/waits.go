@@ -11,6 +11,8 @@ import (
 type Waits struct {
 	// Plan bounds all questions before the first resource is created.
 	Plan time.Duration
+	// Call bounds one call that uploads or reads a block, with all repetitions.
+	Call time.Duration
 	// Snapshot bounds the time from the last block to the state "completed".
 	Snapshot time.Duration
 	// Import bounds the time from ImportSnapshot to the end of its task.
@@ -60,6 +62,9 @@ type Polling struct {
 // AWS promises no time for an import. Disks of a few megabytes take some minutes,
 // most of them in AWS's queue; an hour is what packer-plugin-amazon allows.
 //
+// A block takes less than a second. Five minutes outlast a throttled account and
+// the restart of a router, and end an upload over a line that is dead.
+//
 // A launch is one call of a second or two for each type and zone, so five
 // minutes are enough for all of them with retries. Instances run after some 20
 // seconds and end in one to a few minutes; ten minutes is again what
@@ -72,6 +77,7 @@ type Polling struct {
 // throttling limits.
 var DefaultWaits = Waits{
 	Plan:        time.Minute,
+	Call:        5 * time.Minute,
 	Snapshot:    30 * time.Minute,
 	Import:      time.Hour,
 	Image:       30 * time.Minute,

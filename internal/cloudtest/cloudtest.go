@@ -28,6 +28,7 @@ import (
 // Quick are waits for a server on this machine.
 var Quick = cloud.Waits{
 	Plan:     5 * time.Second,
+	Call:     5 * time.Second,
 	Snapshot: 5 * time.Second,
 	Import:   5 * time.Second,
 	Image:    5 * time.Second,

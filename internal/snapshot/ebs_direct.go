@@ -31,7 +31,8 @@ func timeout(blocks int) int32 {
 type EBSDirect struct {
 	*cloud.Session
 
-	// Workers is how many blocks are sent at once; 0 means [cloud.Workers].
+	// Workers is how many blocks are sent at once, at most [cloud.MaxWorkers]. Zero
+	// stands for [cloud.Workers].
 	Workers int
 	// Progress, if set, is called with the number of bytes that have arrived: with 0
 	// first, then after each block, by one goroutine at a time.
@@ -45,14 +46,15 @@ type EBSDirect struct {
 // of the digests, so it refuses a disk that has changed since its blocks were
 // listed.
 func (s *EBSDirect) Create(ctx context.Context, request Request, ledger *cloud.Ledger) (string, error) {
-	id, err := s.start(ctx, request, ledger)
+	pace := cloud.NewPace(s.Waits, cmp.Or(s.Workers, cloud.Workers))
+	id, err := s.start(ctx, request, pace, ledger)
 	if err != nil {
 		return "", fmt.Errorf("start snapshot: %w", err)
 	}
-	if err := s.putBlocks(ctx, id, request.Blocks, request.Disk); err != nil {
+	if err := s.putBlocks(ctx, id, request, pace); err != nil {
 		return "", fmt.Errorf("upload to %s: %w", id, err)
 	}
-	err = s.complete(ctx, id, request.Blocks)
+	err = pace.Do(ctx, func(ctx context.Context) error { return s.complete(ctx, id, request.Blocks) })
 	if cloud.HasCode(err, "ValidationException") && await(ctx, s.Session, id, s.Waits.Settle) == nil {
 		return id, nil // refused because an earlier request, whose answer was lost, has completed it
 	}
@@ -62,10 +64,14 @@ func (s *EBSDirect) Create(ctx context.Context, request Request, ledger *cloud.L
 	return id, await(ctx, s.Session, id, s.Waits.Snapshot)
 }
 
-func (s *EBSDirect) start(ctx context.Context, request Request, ledger *cloud.Ledger) (string, error) {
+func (s *EBSDirect) start(ctx context.Context, request Request, pace *cloud.Pace, ledger *cloud.Ledger) (string, error) {
 	blockSize := int32(disk.BlockSize)
 	id, err := ledger.Create(ctx, resource{s.Session, request.BuildID, request.Device}, func(sent *cloud.Attempts) (string, error) {
-		answer, err := s.EBS.StartSnapshot(ctx, startInput(request), sent.OnEBS, func(o *ebs.Options) { o.RetryMaxAttempts = cloud.ControlAttempts })
+		var answer *ebs.StartSnapshotOutput
+		err := pace.Do(ctx, func(ctx context.Context) (err error) {
+			answer, err = s.EBS.StartSnapshot(ctx, startInput(request), sent.OnEBS, cloud.Once)
+			return err
+		})
 		if err != nil {
 			return "", err
 		}
@@ -97,21 +103,21 @@ func startInput(request Request) *ebs.StartSnapshotInput {
 	return input
 }
 
-// putBlocks sends the blocks, as many at a time as there are workers. The first error
-// that remains after its retries ends the upload.
-func (s *EBSDirect) putBlocks(ctx context.Context, id string, blocks []disk.Block, source io.ReaderAt) error {
+// putBlocks sends the blocks, some at a time. The first error that remains after
+// its repetitions ends the upload.
+func (s *EBSDirect) putBlocks(ctx context.Context, id string, request Request, pace *cloud.Pace) error {
 	buffers := sync.Pool{New: func() any { return new([disk.BlockSize]byte) }}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(cmp.Or(s.Workers, cloud.Workers))
-	arrived := s.count(len(blocks))
-	for _, block := range blocks {
+	arrived := counter(len(request.Blocks), s.Progress)
+	for _, block := range request.Blocks {
 		group.Go(func() error {
 			if groupCtx.Err() != nil {
 				return context.Cause(groupCtx)
 			}
 			buffer := buffers.Get().(*[disk.BlockSize]byte)
 			defer buffers.Put(buffer)
-			if err := s.putBlock(groupCtx, id, block, source, buffer[:]); err != nil {
+			if err := s.putBlock(groupCtx, id, block, request.Disk, buffer[:], pace); err != nil {
 				return err
 			}
 			arrived()
@@ -121,36 +127,39 @@ func (s *EBSDirect) putBlocks(ctx context.Context, id string, blocks []disk.Bloc
 	return group.Wait()
 }
 
-// count returns a function that reports one more block at each call. Several
+// counter returns a function that reports one more block at each call. Several
 // goroutines may call it at once.
-func (s *EBSDirect) count(blocks int) (arrived func()) {
-	if s.Progress == nil {
+func counter(blocks int, progress func(done, total int64)) (arrived func()) {
+	if progress == nil {
 		return func() {}
 	}
 	total := int64(blocks) * disk.BlockSize
-	s.Progress(0, total)
+	progress(0, total)
 	var mu sync.Mutex
 	var done int64
 	return func() {
 		mu.Lock()
 		defer mu.Unlock()
 		done += disk.BlockSize
-		s.Progress(done, total)
+		progress(done, total)
 	}
 }
 
-func (s *EBSDirect) putBlock(ctx context.Context, id string, block disk.Block, source io.ReaderAt, buffer []byte) error {
+func (s *EBSDirect) putBlock(ctx context.Context, id string, block disk.Block, source io.ReaderAt, buffer []byte, pace *cloud.Pace) error {
 	n, err := source.ReadAt(buffer, int64(block.Index)*disk.BlockSize)
 	if n < len(buffer) {
 		return fmt.Errorf("read block %d of the disk: %w", block.Index, err)
 	}
-	_, err = s.EBS.PutSnapshotBlock(ctx, &ebs.PutSnapshotBlockInput{
-		SnapshotId:        aws.String(id),
-		BlockIndex:        aws.Int32(block.Index),
-		BlockData:         bytes.NewReader(buffer),
-		DataLength:        aws.Int32(disk.BlockSize),
-		Checksum:          aws.String(base64.StdEncoding.EncodeToString(block.SHA256[:])),
-		ChecksumAlgorithm: ebstypes.ChecksumAlgorithmChecksumAlgorithmSha256,
+	err = pace.Do(ctx, func(ctx context.Context) error {
+		_, err := s.EBS.PutSnapshotBlock(ctx, &ebs.PutSnapshotBlockInput{
+			SnapshotId:        aws.String(id),
+			BlockIndex:        aws.Int32(block.Index),
+			BlockData:         bytes.NewReader(buffer),
+			DataLength:        aws.Int32(disk.BlockSize),
+			Checksum:          aws.String(base64.StdEncoding.EncodeToString(block.SHA256[:])),
+			ChecksumAlgorithm: ebstypes.ChecksumAlgorithmChecksumAlgorithmSha256,
+		}, cloud.Once)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("put block %d: %w", block.Index, err)
@@ -165,7 +174,7 @@ func (s *EBSDirect) complete(ctx context.Context, id string, blocks []disk.Block
 		Checksum:                  aws.String(linearChecksum(blocks)),
 		ChecksumAlgorithm:         ebstypes.ChecksumAlgorithmChecksumAlgorithmSha256,
 		ChecksumAggregationMethod: ebstypes.ChecksumAggregationMethodChecksumAggregationLinear,
-	})
+	}, cloud.Once)
 	return err
 }
 
