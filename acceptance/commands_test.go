@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ebs"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2"
@@ -52,6 +53,12 @@ func cmdLocalEC2(ts *testscript.TestScript, neg bool, args []string) {
 		case args[0] == "-copy-pending" && len(args) > 1:
 			options.CopyPending = duration(ts, args[1])
 			args = args[2:]
+		case args[0] == "-import-time" && len(args) > 1:
+			options.ImportTime = duration(ts, args[1])
+			args = args[2:]
+		case args[0] == "-no-import-role":
+			options.ImportRoles = []string{}
+			args = args[1:]
 		case args[0] == "-no-instances":
 			options.NoInstances = true
 			args = args[1:]
@@ -100,6 +107,12 @@ func cmdResources(ts *testscript.TestScript, _ bool, _ []string) {
 		}
 		for _, n := range all[region].Networks {
 			fmt.Fprintf(ts.Stdout(), "%s %s,%s\n", region, n.Kind, tagText(n.Tags))
+		}
+		for _, i := range all[region].Imports {
+			fmt.Fprintf(ts.Stdout(), "%s import %s,%s\n", region, i.Message, tagText(i.Tags))
+		}
+		for _, b := range all[region].Buckets {
+			fmt.Fprintf(ts.Stdout(), "%s bucket %s, %d objects, %d unfinished uploads\n", region, b.Name, len(b.Objects), len(b.Uploads))
 		}
 	}
 }
@@ -181,6 +194,7 @@ func cmdKilled(ts *testscript.TestScript, _ bool, args []string) {
 
 // cmdNothingLeft waits until no resources are left or, with "launched", no
 // instances and security groups or, with "outside REGION", none in other regions.
+// Empty buckets don't count.
 func cmdNothingLeft(ts *testscript.TestScript, _ bool, args []string) {
 	for range 300 {
 		left := 0
@@ -190,7 +204,10 @@ func cmdNothingLeft(ts *testscript.TestScript, _ bool, args []string) {
 			}
 			left += len(r.Instances) + len(r.Networks)
 			if len(args) == 0 || args[0] == "outside" {
-				left += len(r.Images) + len(r.Snapshots)
+				left += len(r.Images) + len(r.Snapshots) + len(r.Imports)
+				for _, b := range r.Buckets {
+					left += len(b.Objects) + len(b.Uploads)
+				}
 			}
 		}
 		if left == 0 {
@@ -223,6 +240,18 @@ func await(ts *testscript.TestScript, action string) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	ts.Fatalf("%s was not called within 30 s", action)
+}
+
+// cmdBucket makes a bucket.
+func cmdBucket(ts *testscript.TestScript, _ bool, args []string) {
+	client := s3.New(s3.Options{
+		Region:       "us-east-1",
+		BaseEndpoint: aws.String(server(ts).URL()),
+		UsePathStyle: true,
+		Credentials:  credentials.NewStaticCredentialsProvider("AKIATEST", "secret", ""),
+	})
+	_, err := client.CreateBucket(context.Background(), &s3.CreateBucketInput{Bucket: aws.String(args[0])})
+	ts.Check(err)
 }
 
 func cmdReadBack(ts *testscript.TestScript, _ bool, args []string) {

@@ -2,8 +2,9 @@
 // local EC2. The scenarios are the scripts in testdata. In addition to
 // testscript's commands they can use:
 //
-//	localec2 [-snapshot-pending D] [-copy-pending D] [-latency D] [-no-instances] [FAULT]...
+//	localec2 [-snapshot-pending D] [-copy-pending D] [-latency D] [-import-time D] [-no-import-role] [-no-instances] [FAULT]...
 //	                 starts a local EC2 for the script and sets the AWS variables
+//	bucket NAME      makes an S3 bucket in us-east-1
 //	resources        prints the resources that exist, one per line
 //	calls            prints the calls so far, with consecutive calls of an action
 //	                 on one line
@@ -13,9 +14,9 @@
 //	killed ACTION COMMAND...
 //	                 runs packer and kills it once the action has been called
 //	nothingleft [launched | outside REGION]
-//	                 waits until no resources are left, or with "launched" no
-//	                 instances and security groups, or with "outside" none in
-//	                 other regions
+//	                 waits until no resources are left except empty buckets, or with
+//	                 "launched" no instances and security groups, or with "outside"
+//	                 none in other regions
 //	interruptat FILE COMMAND...
 //	                 like interrupt, once the file exists and is not empty
 //	webserver FILE   serves it as web.xen and web.xen.gz below $HTTP and $HTTPS,
@@ -74,6 +75,7 @@ func TestScripts(t *testing.T) {
 			"interruptat": cmdInterruptAt,
 			"killed":      cmdKilled,
 			"nothingleft": cmdNothingLeft,
+			"bucket":      cmdBucket,
 			"readback":    cmdReadBack,
 			"ramdisk":     cmdRamdisk,
 			"register":    cmdRegister,

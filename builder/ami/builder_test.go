@@ -81,6 +81,12 @@ func TestPrepareRefuses(t *testing.T) {
 		{"volume_type", "sc1", "volume_type is sc1: EC2 doesn't boot from such volumes"},
 		{"volume_type", "gp9", `volume_type is "gp9": it must be one of gp2, gp3`},
 		{"ami_nam", "x", "ami_nam"},
+		{"snapshot_method", "ebs", `snapshot_method is "ebs": it must be ebs-direct or s3-import`},
+		{"snapshot_method", "s3-import", "s3_bucket is not set"},
+		{"s3_bucket", "b", "s3_bucket is set, but snapshot_method is ebs-direct: set it to s3-import, or remove s3_bucket"},
+		{"role_name", "vmimport", "role_name is set, but snapshot_method is ebs-direct"},
+		{"upload_workers", 65, "upload_workers is 65: it must be 1 to 64"},
+		{"upload_workers", -1, "upload_workers is -1: it must be 1 to 64"},
 	} {
 		t.Run(test.option, func(t *testing.T) {
 			var b Builder

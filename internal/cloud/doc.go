@@ -11,5 +11,6 @@
 //
 // Packages snapshot, ami and instance each have a [Resource] of their own.
 //
-// There is one retry layer, the AWS SDK's, as [Connect] sets it up.
+// There is one retry layer: the AWS SDK's, as [Connect] sets it up, or a [Pace] for
+// blocks, which many workers send or read at once.
 package cloud

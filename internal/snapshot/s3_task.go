@@ -48,7 +48,7 @@ func (s *S3Import) importObject(ctx context.Context, request Request, o *object,
 }
 
 func (s *S3Import) importInput(request Request, o *object) *ec2.ImportSnapshotInput {
-	return &ec2.ImportSnapshotInput{
+	input := &ec2.ImportSnapshotInput{
 		ClientToken: aws.String(request.clientToken()),
 		Description: aws.String(request.Description),
 		RoleName:    aws.String(s.Role),
@@ -59,6 +59,13 @@ func (s *S3Import) importInput(request Request, o *object) *ec2.ImportSnapshotIn
 		},
 		TagSpecifications: []types.TagSpecification{{ResourceType: types.ResourceTypeImportSnapshotTask, Tags: cloud.SortedTags(taskTags(request))}},
 	}
+	if request.Encryption.Encrypt {
+		input.Encrypted = aws.Bool(true)
+	}
+	if key := request.Encryption.KMSKeyARN; key != "" {
+		input.KmsKeyId = aws.String(key)
+	}
+	return input
 }
 
 // taskTags are those of the snapshot, except for the role.

@@ -1,6 +1,6 @@
 // Package snapshot makes EBS snapshots of raw disks. A [Method] is a way to do
-// so; [EBSDirect], with the EBS direct APIs, is the first. Each has a file of
-// its own.
+// so: [EBSDirect], with the EBS direct APIs, or [S3Import], by an upload to S3 and
+// EC2's ImportSnapshot. [Verify] reads a snapshot back.
 package snapshot
 
 import (
