@@ -104,7 +104,7 @@ func (c *Config) Prepare(raws ...any) error {
 	errs = packersdk.MultiErrorAppend(errs, c.checkGroups()...)
 	errs = packersdk.MultiErrorAppend(errs, c.checkHVM(c.BootMethod)...)
 	c.ForceDeregister = c.ForceDeregister || c.PackerForce
-	errs = packersdk.MultiErrorAppend(errs, c.SnapshotOptions.check()...)
+	errs = packersdk.MultiErrorAppend(errs, c.checkSnapshot()...)
 	if errs == nil {
 		return nil
 	}

@@ -124,6 +124,16 @@ type FlatConfig struct {
 	DeprecateAt                 *string                                  `mapstructure:"deprecate_at" cty:"deprecate_at" hcl:"deprecate_at"`
 	DeregistrationProtection    *FlatDeregistrationProtection            `mapstructure:"deregistration_protection" cty:"deregistration_protection" hcl:"deregistration_protection"`
 	SkipCreateAMI               *bool                                    `mapstructure:"skip_create_ami" cty:"skip_create_ami" hcl:"skip_create_ami"`
+	SnapshotMethod              *string                                  `mapstructure:"snapshot_method" cty:"snapshot_method" hcl:"snapshot_method"`
+	UploadWorkers               *int                                     `mapstructure:"upload_workers" cty:"upload_workers" hcl:"upload_workers"`
+	Verify                      *bool                                    `mapstructure:"verify" cty:"verify" hcl:"verify"`
+	S3Bucket                    *string                                  `mapstructure:"s3_bucket" cty:"s3_bucket" hcl:"s3_bucket"`
+	S3KeyPrefix                 *string                                  `mapstructure:"s3_key_prefix" cty:"s3_key_prefix" hcl:"s3_key_prefix"`
+	S3Encryption                *string                                  `mapstructure:"s3_encryption" cty:"s3_encryption" hcl:"s3_encryption"`
+	S3EncryptionKey             *string                                  `mapstructure:"s3_encryption_key" cty:"s3_encryption_key" hcl:"s3_encryption_key"`
+	RoleName                    *string                                  `mapstructure:"role_name" cty:"role_name" hcl:"role_name"`
+	SkipClean                   *bool                                    `mapstructure:"skip_clean" cty:"skip_clean" hcl:"skip_clean"`
+	CreateBucket                *bool                                    `mapstructure:"create_bucket" cty:"create_bucket" hcl:"create_bucket"`
 	Environment                 *string                                  `mapstructure:"environment" cty:"environment" hcl:"environment"`
 	AMIName                     *string                                  `mapstructure:"ami_name" required:"true" cty:"ami_name" hcl:"ami_name"`
 	AMIDescription              *string                                  `mapstructure:"ami_description" cty:"ami_description" hcl:"ami_description"`
@@ -218,6 +228,16 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"deprecate_at":                  &hcldec.AttrSpec{Name: "deprecate_at", Type: cty.String, Required: false},
 		"deregistration_protection":     &hcldec.BlockSpec{TypeName: "deregistration_protection", Nested: hcldec.ObjectSpec((*FlatDeregistrationProtection)(nil).HCL2Spec())},
 		"skip_create_ami":               &hcldec.AttrSpec{Name: "skip_create_ami", Type: cty.Bool, Required: false},
+		"snapshot_method":               &hcldec.AttrSpec{Name: "snapshot_method", Type: cty.String, Required: false},
+		"upload_workers":                &hcldec.AttrSpec{Name: "upload_workers", Type: cty.Number, Required: false},
+		"verify":                        &hcldec.AttrSpec{Name: "verify", Type: cty.Bool, Required: false},
+		"s3_bucket":                     &hcldec.AttrSpec{Name: "s3_bucket", Type: cty.String, Required: false},
+		"s3_key_prefix":                 &hcldec.AttrSpec{Name: "s3_key_prefix", Type: cty.String, Required: false},
+		"s3_encryption":                 &hcldec.AttrSpec{Name: "s3_encryption", Type: cty.String, Required: false},
+		"s3_encryption_key":             &hcldec.AttrSpec{Name: "s3_encryption_key", Type: cty.String, Required: false},
+		"role_name":                     &hcldec.AttrSpec{Name: "role_name", Type: cty.String, Required: false},
+		"skip_clean":                    &hcldec.AttrSpec{Name: "skip_clean", Type: cty.Bool, Required: false},
+		"create_bucket":                 &hcldec.AttrSpec{Name: "create_bucket", Type: cty.Bool, Required: false},
 		"environment":                   &hcldec.AttrSpec{Name: "environment", Type: cty.String, Required: false},
 		"ami_name":                      &hcldec.AttrSpec{Name: "ami_name", Type: cty.String, Required: false},
 		"ami_description":               &hcldec.AttrSpec{Name: "ami_description", Type: cty.String, Required: false},

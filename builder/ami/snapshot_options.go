@@ -65,8 +65,8 @@ var (
 // maxKeyPrefix leaves room for the build's ID in the 1024 bytes of a key.
 const maxKeyPrefix = 900
 
-// check sets defaults and returns all faults.
-func (o *SnapshotOptions) check() []error {
+// checkSnapshot sets defaults and returns all faults.
+func (o *SnapshotOptions) checkSnapshot() []error {
 	if o.SnapshotMethod == "" {
 		o.SnapshotMethod = ebsDirect
 	}

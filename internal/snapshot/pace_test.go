@@ -41,7 +41,7 @@ func TestThrottledUpload(t *testing.T) {
 	const blocks, throttled = 1024, 1000
 	server, s := cloudtest.Start(t, localec2.Options{}, "us-east-1")
 	s.Waits.Call, s.Waits.Delay, s.Waits.MaxDelay = time.Minute, 4*time.Millisecond, 4*time.Millisecond
-	chance := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // reproducible
+	chance := rand.New(rand.NewPCG(1, 2))
 	at, left := 1, throttled
 	for left > 0 {
 		row := min(1+chance.IntN(20), left)

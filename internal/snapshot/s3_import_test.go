@@ -63,7 +63,10 @@ func emptyBucket(t *testing.T, server *localec2.Running, snapshots int) {
 }
 
 // manyParts is a disk of 10.5 MiB with holes: three parts.
-func manyParts(t *testing.T) cloudtest.MemoryDisk { return cloudtest.NewMemoryDisk(t, 0, 3, 20) }
+func manyParts(t *testing.T) cloudtest.MemoryDisk {
+	t.Helper()
+	return cloudtest.NewMemoryDisk(t, 0, 3, 20)
+}
 
 // An imported snapshot has the bytes and the tags that were asked for, and the
 // bucket is empty again.

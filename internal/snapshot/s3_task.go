@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -71,9 +72,7 @@ func (s *S3Import) importInput(request Request, o *object) *ec2.ImportSnapshotIn
 // taskTags are those of the snapshot, except for the role.
 func taskTags(request Request) map[string]string {
 	tags := map[string]string{}
-	for key, value := range request.Tags {
-		tags[key] = value
-	}
+	maps.Copy(tags, request.Tags)
 	tags[cloud.BuildTag], tags[cloud.RoleTag] = request.BuildID, cloud.RoleImport
 	return tags
 }

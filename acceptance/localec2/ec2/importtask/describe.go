@@ -1,8 +1,6 @@
 package importtask
 
 import (
-	"maps"
-
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/query"
 	"github.com/unikernel-ami/packer-plugin-unikernel/acceptance/localec2/resource"
 )
@@ -44,7 +42,7 @@ func (s *Tasks) item(t *task) taskItem {
 	if status == completed {
 		d.SnapshotID = t.snapshot
 	}
-	return taskItem{ID: t.ID, Description: t.request.description, Detail: d, Tags: resource.TagSet(maps.Clone(t.Tags)).List()}
+	return taskItem{ID: t.ID, Description: t.request.description, Detail: d, Tags: t.Tags.List()}
 }
 
 var taskFilters = query.Filters[taskItem]{
