@@ -95,7 +95,7 @@ func joinCause(cause, last error) error {
 	if last == nil || errors.Is(last, context.Canceled) {
 		return cause
 	}
-	return fmt.Errorf("%w; last failure: %w", cause, last)
+	return fmt.Errorf("%w; last failure: %w", cause, Plain(last))
 }
 
 // try makes one attempt.

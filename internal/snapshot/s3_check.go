@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -22,13 +23,22 @@ func (s *S3Import) Check(ctx context.Context) error {
 	return errors.Join(s.checkBucket(ctx), s.checkRole(ctx), s.checkPermission(ctx))
 }
 
+// roleTime bounds the look at the role. IAM has one public endpoint, which a network
+// that reaches EC2 by private endpoints may not reach at all.
+const roleTime = 10 * time.Second
+
 // checkRole checks that the role exists and that VM Import can assume it. A caller
-// who may not look at roles finds out during the import.
+// who may not look at roles, or can't reach IAM, finds out during the import.
 func (s *S3Import) checkRole(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, roleTime)
+	defer cancel()
 	answer, err := s.IAM.GetRole(ctx, &iam.GetRoleInput{RoleName: aws.String(s.Role)})
 	switch {
 	case cloud.HasCode(err, "AccessDenied"):
 		s.say("role " + s.Role + ": not checked, because these credentials don't allow iam:GetRole")
+		return nil
+	case cloud.IsTransient(err):
+		s.say("role " + s.Role + ": not checked, because IAM doesn't answer")
 		return nil
 	case cloud.HasCode(err, "NoSuchEntity"):
 		return fmt.Errorf("look up the role for VM Import: {Role} is %q, and the account has no such role: create it as described in https://docs.aws.amazon.com/vm-import/latest/userguide/required-permissions.html, or use another", s.Role)
