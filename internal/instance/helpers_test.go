@@ -19,6 +19,7 @@ func startLaunch(t testing.TB, options localec2.Options) (*localec2.Running, *cl
 	options.NoInstances = true
 	server, s := cloudtest.Start(t, options, "us-east-1")
 	s.Waits = cloud.Waits{
+		Call: cloudtest.Quick.Call, Import: cloudtest.Quick.Import,
 		Plan:        5 * time.Second,
 		Snapshot:    5 * time.Second,
 		Image:       5 * time.Second,
