@@ -27,7 +27,9 @@ func newArtifact(ctx context.Context, run *build) (packersdk.Artifact, error) {
 		"content":     plan.Content,
 		"boot_method": plan.BootMethod,
 	}}
-	return component.NewArtifact(access, image, generatedData(run), run.connect), nil
+	artifact := component.NewArtifact(access, image, generatedData(run), run.connect)
+	artifact.Owned = plan.Reused == nil
+	return artifact, nil
 }
 
 // generatedData are the values of generatedNames.

@@ -79,11 +79,11 @@ func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook)
 	state.Put("ui", ui)
 	steps := []multistep.Step{&stepWrap{run}, &stepPlan{run}}
 	if !b.config.PlanOnly {
-		steps = append(steps, &stepUpload{run})
+		steps = append(steps, unlessReused{run, &stepUpload{run}})
 		if !b.config.SkipCreateAMI {
-			steps = append(steps, &stepRegister{run})
+			steps = append(steps, unlessReused{run, &stepRegister{run}})
 		}
-		steps = append(steps, &stepFinish{run})
+		steps = append(steps, unlessReused{run, &stepFinish{run}})
 	}
 	commonsteps.NewRunner(steps, b.config.PackerConfig, ui).Run(ctx, state)
 
@@ -102,6 +102,21 @@ func (b *Builder) Run(ctx context.Context, ui packersdk.Ui, hook packersdk.Hook)
 	run.ledger.Keep() // the artifact owns them now; plan_only has made neither
 	return artifact, nil
 }
+
+// unlessReused is a step that is skipped if the AMI exists already.
+type unlessReused struct {
+	*build
+	step multistep.Step
+}
+
+func (s unlessReused) Run(ctx context.Context, state multistep.StateBag) multistep.StepAction {
+	if s.plan.Reused != nil {
+		return multistep.ActionContinue
+	}
+	return s.step.Run(ctx, state)
+}
+
+func (s unlessReused) Cleanup(state multistep.StateBag) { s.step.Cleanup(state) }
 
 // artifact hands over what the build has made: the AMI, or snapshots only; nothing
 // with plan_only.

@@ -120,6 +120,7 @@ type FlatConfig struct {
 	SnapshotUsers               []string                                 `mapstructure:"snapshot_users" cty:"snapshot_users" hcl:"snapshot_users"`
 	SnapshotGroups              []string                                 `mapstructure:"snapshot_groups" cty:"snapshot_groups" hcl:"snapshot_groups"`
 	ForceDeregister             *bool                                    `mapstructure:"force_deregister" cty:"force_deregister" hcl:"force_deregister"`
+	Reuse                       *bool                                    `mapstructure:"reuse" cty:"reuse" hcl:"reuse"`
 	ForceDeleteSnapshot         *bool                                    `mapstructure:"force_delete_snapshot" cty:"force_delete_snapshot" hcl:"force_delete_snapshot"`
 	DeprecateAt                 *string                                  `mapstructure:"deprecate_at" cty:"deprecate_at" hcl:"deprecate_at"`
 	DeregistrationProtection    *FlatDeregistrationProtection            `mapstructure:"deregistration_protection" cty:"deregistration_protection" hcl:"deregistration_protection"`
@@ -224,6 +225,7 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"snapshot_users":                &hcldec.AttrSpec{Name: "snapshot_users", Type: cty.List(cty.String), Required: false},
 		"snapshot_groups":               &hcldec.AttrSpec{Name: "snapshot_groups", Type: cty.List(cty.String), Required: false},
 		"force_deregister":              &hcldec.AttrSpec{Name: "force_deregister", Type: cty.Bool, Required: false},
+		"reuse":                         &hcldec.AttrSpec{Name: "reuse", Type: cty.Bool, Required: false},
 		"force_delete_snapshot":         &hcldec.AttrSpec{Name: "force_delete_snapshot", Type: cty.Bool, Required: false},
 		"deprecate_at":                  &hcldec.AttrSpec{Name: "deprecate_at", Type: cty.String, Required: false},
 		"deregistration_protection":     &hcldec.BlockSpec{TypeName: "deregistration_protection", Nested: hcldec.ObjectSpec((*FlatDeregistrationProtection)(nil).HCL2Spec())},

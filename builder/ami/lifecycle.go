@@ -16,6 +16,12 @@ type Lifecycle struct {
 	// sets it, too. The earlier AMI is deregistered only when the new one is
 	// available: see [Replacing an AMI](#replacing-an-ami).
 	ForceDeregister bool `mapstructure:"force_deregister"`
+	// Use the AMI that has the name already, instead of making a new one, if an
+	// earlier build has made it of the same disk contents, with the same boot method
+	// and for the same environment. Nothing is uploaded then, and the AMI is not
+	// removed if a later step of the build fails. An AMI that has the name and
+	// differs is replaced with `force_deregister`; otherwise, it fails the build.
+	Reuse bool `mapstructure:"reuse"`
 	// With `force_deregister`: delete the snapshots of the earlier AMI, except those
 	// that another AMI needs.
 	ForceDeleteSnapshot bool `mapstructure:"force_delete_snapshot"`

@@ -37,6 +37,10 @@ func (s *stepPlan) Run(ctx context.Context, _ multistep.StateBag) multistep.Step
 		return s.fail(component.Explain(err))
 	}
 	s.show()
+	if e := s.plan.Reused; e != nil {
+		s.imageID, s.snapshotID = e.ImageID, e.SnapshotID
+		s.ui.Say(fmt.Sprintf("AMI %s in %s is of the same contents: reusing it", e.ImageID, s.plan.Region))
+	}
 	if s.config.PlanOnly {
 		s.ui.Say("plan_only is set: nothing was created")
 	}
@@ -90,6 +94,7 @@ func (s *stepPlan) makePlan(ctx context.Context) (err error) {
 		DeprecateAt:    c.deprecation(),
 		Protection:     c.protection(),
 		Replace:        c.ForceDeregister,
+		Reuse:          c.Reuse,
 		SnapshotOnly:   c.SkipCreateAMI,
 		Content:        snapshot.Content(s.blocks),
 

@@ -42,6 +42,7 @@ type Request struct {
 	DeprecateAt      time.Time         // zero for never
 	Protection       Protection        // from deregistration
 	Replace          bool              // an AMI of the same name, if there is one
+	Reuse            bool              // an AMI of the same name and contents is the result
 	SnapshotOnly     bool              // make no AMI
 	UserImageTags    map[string]string // the user's tags of the AMI
 	UserSnapshotTags map[string]string // the user's tags of the snapshot
@@ -67,6 +68,7 @@ type Plan struct {
 	Kernel     AKI
 	Encryption PlannedEncryption
 	Replaces   string // the AMI that has the name; "" for none
+	Reused     *Existing
 }
 
 // NewPlan asks AWS everything that can be asked without creating anything, and
@@ -176,6 +178,12 @@ func (p *Plan) planName(ctx context.Context, s *cloud.Session) error {
 		return nil
 	}
 	id := aws.ToString(images[0].ImageId)
+	if p.Reuse {
+		p.Reused, err = p.existing(images[0])
+		if err == nil || !p.Replace {
+			return err
+		}
+	}
 	if !p.Replace {
 		return NameTakenError{Name: p.Name, Region: s.Region, ImageID: id}
 	}

@@ -94,6 +94,10 @@ func remedied(err error) error {
 		return fmt.Errorf("ami_name %q is already taken in %s by %s: names must be unique; use another, for example with {{timestamp}} or {{uuid}} in it; set force_deregister to replace it",
 			taken.Name, taken.Region, taken.ImageID)
 	}
+	if other, ok := errors.AsType[ami.DifferentError](err); ok {
+		return fmt.Errorf("ami_name %q is already taken in %s by %s, which reuse doesn't accept, because its %s differs: use another name, or set force_deregister to replace it",
+			other.Name, other.Region, other.ImageID, other.What)
+	}
 	if named, ok := errors.AsType[cloud.NameError](err); ok {
 		if named.Clean {
 			return fmt.Errorf("ami_name %w; clean_resource_name replaces other characters", err)
