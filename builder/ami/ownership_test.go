@@ -67,6 +67,7 @@ func hurried(ctx context.Context, o cloud.Options) (*cloud.Session, error) {
 	s, err := cloud.Connect(ctx, o)
 	if err == nil {
 		s.Waits.Delay, s.Waits.MaxDelay, s.Waits.Settle = 2*time.Millisecond, 10*time.Millisecond, 300*time.Millisecond
+		s.Waits.Call = 5 * time.Second
 	}
 	return s, err
 }
