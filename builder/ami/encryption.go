@@ -14,10 +14,10 @@ import (
 type Encryption struct {
 	// Whether the snapshots that the build makes are encrypted, and with them all
 	// volumes of the AMI's instances. They are encrypted as they are written; no
-	// unencrypted copy ever exists. Default: as the account has set it for the
-	// region, which the plan shows. `false` is an error if the account encrypts
-	// everything. Of the instance types that run paravirtual AMIs, only c3 and m3
-	// support encrypted volumes.
+	// unencrypted copy ever exists. Default: the account's setting for the region,
+	// which the plan shows. `false` is an error if the account encrypts everything.
+	// Of the instance types that run paravirtual AMIs, only c3 and m3 support
+	// encrypted volumes.
 	EncryptBoot config.Trilean `mapstructure:"encrypt_boot"`
 	// The KMS key for the encryption: the ID of a key of this account, or an ARN of
 	// a key in the region. Requires `encrypt_boot = true`. Default: the account's

@@ -16,18 +16,18 @@ type Lifecycle struct {
 	// sets it, too. The earlier AMI is deregistered only when the new one is
 	// available: see [Replacing an AMI](#replacing-an-ami).
 	ForceDeregister bool `mapstructure:"force_deregister"`
-	// Use the AMI that has the name already, instead of making a new one, if an
-	// earlier build has made it of the same disk contents, with the same boot method
-	// and for the same environment. Nothing is uploaded then, and the AMI is not
-	// removed if a later step of the build fails. An AMI that has the name and
-	// differs is replaced with `force_deregister`; otherwise, it fails the build.
+	// If an AMI already has the name, use it instead of making a new one, provided
+	// that an earlier build made it from the same disk contents, with the same boot
+	// method and for the same environment. In that case, nothing is uploaded, and the
+	// AMI is not removed if a later step of the build fails. If the AMI differs, it
+	// is replaced if `force_deregister` is set; otherwise, the build fails.
 	Reuse bool `mapstructure:"reuse"`
 	// With `force_deregister`: delete the snapshots of the earlier AMI, except those
 	// that another AMI needs.
 	ForceDeleteSnapshot bool `mapstructure:"force_delete_snapshot"`
-	// The time from which the AMI is deprecated, in the form of RFC 3339, for example
-	// `2027-12-31T00:00:00Z`. EC2 then lists it only for its owner, but it still
-	// launches. At most ten years from now, and two years for a public AMI. EC2
+	// The time from which the AMI is deprecated, in RFC 3339 format, for example
+	// `2027-12-31T00:00:00Z`. EC2 then lists it only for its owner, but it can still
+	// be launched. At most ten years from now, or two years for a public AMI. EC2
 	// rounds it to the minute.
 	DeprecateAt string `mapstructure:"deprecate_at"`
 	// Protect the AMI from being deregistered, in a

@@ -29,16 +29,16 @@ type SnapshotOptions struct {
 	// itself.
 	UploadWorkers int `mapstructure:"upload_workers"`
 	// Read every block of the snapshot back and compare it with the disk before the
-	// AMI is registered. Default: `false`. AWS checks the SHA-256 of each block that
-	// it receives in any case.
+	// AMI is registered. Default: `false`. In any case, AWS checks the SHA-256 of
+	// each block that it receives.
 	Verify bool `mapstructure:"verify"`
 
 	// `s3-import` only: the bucket for the disk, for example `my-imports`. It must be
 	// in the region of the AMI. Required with `s3-import`.
 	S3Bucket string `mapstructure:"s3_bucket"`
 	// `s3-import` only: what the name of the object begins with, for example
-	// `images/`. The rest of the name is the build's ID, so builds don't disturb each
-	// other. Default: empty.
+	// `images/`. The rest of the name is the build's ID, so builds don't interfere
+	// with each other. Default: empty.
 	S3KeyPrefix string `mapstructure:"s3_key_prefix"`
 	// `s3-import` only: the encryption of the object: `AES256` or `aws:kms`. Default:
 	// the bucket's own.
@@ -52,8 +52,8 @@ type SnapshotOptions struct {
 	// `s3-import` only: keep the object in the bucket after the import. Default:
 	// `false`: it is removed. If the build fails, it is always removed.
 	SkipClean bool `mapstructure:"skip_clean"`
-	// `s3-import` only: create the bucket if it doesn't exist, and remove it again
-	// after the import. Default: `false`.
+	// `s3-import` only: create the bucket if it doesn't exist, and remove it after
+	// the import. Default: `false`.
 	CreateBucket bool `mapstructure:"create_bucket"`
 }
 

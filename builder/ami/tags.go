@@ -15,12 +15,12 @@ type Tagging struct {
 	// Tags for the AMI, set when it is registered. Values may use
 	// `{{ .Environment }}`.
 	Tags map[string]string `mapstructure:"tags"`
-	// One more tag for the AMI in each block, for `dynamic` blocks:
-	// `tag { key = "Service" value = "web" }`.
+	// Adds one tag to the AMI. Repeat the block for more tags, for example with
+	// `dynamic`: `tag { key = "Service" value = "web" }`.
 	Tag config.KeyValues `mapstructure:"tag"`
 	// Tags for the snapshots, set when they are started.
 	SnapshotTags map[string]string `mapstructure:"snapshot_tags"`
-	// One more tag for the snapshots in each block, as with `tag`.
+	// Adds one tag to the snapshots. It can be repeated, like `tag`.
 	SnapshotTag config.KeyValues `mapstructure:"snapshot_tag"`
 }
 

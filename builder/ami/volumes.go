@@ -50,12 +50,12 @@ type Volumes struct {
 // BlockDevice is a block device of the AMI besides the root.
 type BlockDevice struct {
 	// The device name, for example `/dev/sdf`. A paravirtual AMI can have partitions
-	// such as `/dev/sdf1`, an hvm AMI can't.
+	// such as `/dev/sdf1`; an hvm AMI can't.
 	DeviceName string `mapstructure:"device_name" required:"true"`
 	// An instance store volume instead of an EBS volume: `ephemeral0` to
 	// `ephemeral23`.
 	VirtualName string `mapstructure:"virtual_name"`
-	// Hide the device of this name that the instance type has.
+	// Hide the instance type's device of this name.
 	NoDevice bool `mapstructure:"no_device"`
 	// The snapshot that the volume is made from. It stays when the AMI is removed.
 	// Default: an empty volume.
@@ -72,8 +72,8 @@ type BlockDevice struct {
 	Throughput int32 `mapstructure:"throughput"`
 	// Delete the volume when its instance is terminated. Default: `false`.
 	DeleteOnTermination bool `mapstructure:"delete_on_termination"`
-	// Whether an empty volume is encrypted. Default: as the account has set it. A
-	// volume from a snapshot is encrypted if the snapshot is.
+	// Whether an empty volume is encrypted. Default: the account's setting. A volume
+	// from a snapshot is encrypted if the snapshot is.
 	Encrypted config.Trilean `mapstructure:"encrypted"`
 }
 
@@ -82,9 +82,9 @@ type BlockDevice struct {
 type DataVolume struct {
 	// The device name, for example `/dev/sdf`.
 	DeviceName string `mapstructure:"device_name" required:"true"`
-	// The directory whose files the volume gets, in an ext2 file system without
-	// partitions, at most 128 MiB. Symbolic links in it are rejected. The build makes
-	// a snapshot of it, which is removed with the AMI.
+	// The directory whose files are put on the volume, in an ext2 file system without
+	// partitions, at most 128 MiB. Symbolic links in the directory are rejected. The
+	// build makes a snapshot of the file system, which is removed with the AMI.
 	SourceDir string `mapstructure:"source_dir"`
 	// The snapshot that the volume is made from. It stays when the AMI is removed.
 	SnapshotID string `mapstructure:"snapshot_id"`

@@ -58,8 +58,7 @@ type Access struct {
 	CustomEndpointS3 string `mapstructure:"custom_endpoint_s3"`
 	// The URL of Systems Manager.
 	CustomEndpointSSM string `mapstructure:"custom_endpoint_ssm"`
-	// The URL of STS. It is also where roles are assumed, those of profiles
-	// included.
+	// The URL of STS. It is also used to assume roles, including those of profiles.
 	CustomEndpointSTS string `mapstructure:"custom_endpoint_sts"`
 	// Accept any TLS certificate. Use this only for tests.
 	InsecureSkipTLSVerify bool `mapstructure:"insecure_skip_tls_verify"`
@@ -77,7 +76,7 @@ type Access struct {
 	// Don't check the credentials with STS before the first call. The account is
 	// then not shown.
 	SkipCredentialValidation bool `mapstructure:"skip_credential_validation"`
-	// Don't look for a role of the machine at the instance metadata service.
+	// Don't query the instance metadata service for the machine's role.
 	SkipMetadataAPICheck bool `mapstructure:"skip_metadata_api_check"`
 	// Accept a `region` that doesn't look like an AWS region, for EC2-compatible
 	// services.
@@ -88,7 +87,8 @@ type Access struct {
 type AssumeRole struct {
 	// The ARN of the role, for example `arn:aws:iam::123456789012:role/packer`.
 	RoleARN string `mapstructure:"role_arn" required:"true"`
-	// The name of the session, which CloudTrail shows. Default: one with the time.
+	// The name of the session, which CloudTrail shows. Default: a name that contains
+	// the time.
 	SessionName string `mapstructure:"session_name"`
 	// The external ID that the role's owner requires.
 	ExternalID string `mapstructure:"external_id"`
@@ -114,7 +114,7 @@ type AssumeRoleWithWebIdentity struct {
 	WebIdentityTokenFile string `mapstructure:"web_identity_token_file"`
 	// The token itself.
 	WebIdentityToken string `mapstructure:"web_identity_token"`
-	// The name of the session. Default: one with the time.
+	// The name of the session. Default: a name that contains the time.
 	SessionName string `mapstructure:"session_name"`
 	// How long a session lasts, in seconds: 900 to 43200. Default: 3600.
 	DurationSeconds int `mapstructure:"duration_seconds"`

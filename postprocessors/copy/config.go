@@ -72,7 +72,7 @@ type Config struct {
 	// possible, without a guarantee.
 	SnapshotCopyDurationMinutes int64 `mapstructure:"snapshot_copy_duration_minutes"`
 	// The profiles in the AWS configuration files to use for some of the regions, for
-	// example `{ "cn-north-1" = "china" }`: another partition has other accounts.
+	// example `{ "cn-north-1" = "china" }`: each partition has its own accounts.
 	// Default: the profile of the AMI's region.
 	RegionProfiles map[string]string `mapstructure:"region_profiles"`
 
@@ -86,7 +86,7 @@ type Config struct {
 	Timeout time.Duration `mapstructure:"timeout"`
 	// Regions of `ami_regions` that may fail without failing the build. Default:
 	// none: if the copy to any region fails, all copies that this build made are
-	// removed again, in all regions.
+	// removed, in all regions.
 	BestEffortRegions []string `mapstructure:"best_effort_regions"`
 }
 

@@ -58,7 +58,7 @@ type Config struct {
 	// value is an AMI in its region, and `RunInstances` accepts the parameter
 	// instead of an AMI ID. `text` skips the check. Default: `aws:ec2:image`.
 	SSMDataType string `mapstructure:"ssm_data_type"`
-	// Overwrite SSM parameters that have another value. Default: `false`, which
+	// Overwrite SSM parameters that have a different value. Default: `false`, which
 	// fails before anything is published.
 	SSMAllowOverwrite bool `mapstructure:"ssm_allow_overwrite"`
 

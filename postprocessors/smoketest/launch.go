@@ -35,7 +35,7 @@ type Launch struct {
 	// Tags for the Spot request, in addition to `run_tags`.
 	SpotTags map[string]string `mapstructure:"spot_tags"`
 	// The same as `spot_tags`, as a block with `key` and `value` that can be
-	// repeated, also by `dynamic`.
+	// repeated, including with `dynamic`.
 	SpotTag config.KeyValues `mapstructure:"spot_tag"`
 
 	// The subnet to launch the instance in. Default: a subnet of the default VPC.
@@ -59,12 +59,12 @@ type Launch struct {
 	// [DescribeSecurityGroups](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSecurityGroups.html).
 	// The instance gets all groups of its VPC that match. See [Filters](#filters).
 	SecurityGroupFilter Filter `mapstructure:"security_group_filter"`
-	// The CIDR blocks that can reach the ports through the temporary security
-	// group, for example `["198.51.100.0/24"]`. Default: the public address of this
-	// machine, which `https://checkip.amazonaws.com` reports. If it isn't known, any
-	// address can reach the ports, and a warning says so. It is not looked up if the
-	// checks use a private or an IPv6 address, or with a custom endpoint; then any
-	// address can reach the ports, too.
+	// The CIDR blocks that can reach the ports through the temporary security group,
+	// for example `["198.51.100.0/24"]`. Default: the public address of this machine,
+	// which `https://checkip.amazonaws.com` reports. If it isn't known, any address
+	// can reach the ports, and a warning says so. The public address is not looked up
+	// if the checks use a private or an IPv6 address, or if a custom endpoint is set;
+	// in these cases, too, any address can reach the ports.
 	TemporarySecurityGroupSourceCIDRs []string `mapstructure:"temporary_security_group_source_cidrs"`
 	// Require that only the public address of this machine can reach the ports
 	// through the temporary security group. The test doesn't start if that address
@@ -102,8 +102,8 @@ type Launch struct {
 	EBSOptimized bool `mapstructure:"ebs_optimized"`
 	// Tags for everything that the test creates.
 	RunTags map[string]string `mapstructure:"run_tags"`
-	// The same as `run_tags`, as a block with `key` and `value` that can be
-	// repeated, also by `dynamic`.
+	// The same as `run_tags`, as a block with `key` and `value` that can be repeated,
+	// including with `dynamic`.
 	RunTag config.KeyValues `mapstructure:"run_tag"`
 }
 
@@ -111,8 +111,8 @@ type Launch struct {
 type Filter struct {
 	// The names and values of the filters, for example `{ "tag:Class" = "test" }`.
 	Filters map[string]string `mapstructure:"filters"`
-	// The same as `filters`, as a block with `name` and `value` that can be
-	// repeated, also by `dynamic`.
+	// The same as `filters`, as a block with `name` and `value` that can be repeated,
+	// including with `dynamic`.
 	Filter config.NameValues `mapstructure:"filter"`
 }
 

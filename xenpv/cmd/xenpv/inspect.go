@@ -31,8 +31,8 @@ also be a raw disk. "-" is standard input.
 
 For one FILE, prints all details or, with --json, an object. For several, prints a
 table with one line for each: whether it boots, is refused or is unreadable and,
-unless it boots, the first reason. With --json, prints an array of such objects with the path in
-"file" and, if the file can't be read, the reason in "error".
+unless it boots, the first reason. With --json, prints an array with one object for each
+FILE, with the path in "file" and, if the file can't be read, the reason in "error".
 
 Exit status: 0 if all kernels can be started once they are wrapped; 3 if
 any kernel can't be started by any method; 2 if any file can't be read,

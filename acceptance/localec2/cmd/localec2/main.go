@@ -31,8 +31,8 @@ call is logged to standard error. The server runs until it is interrupted.
 
 Any access key works, with two exceptions for tests: a key that begins with
 AKIDENIED has no permissions, and one that begins with AKIUNKNOWN is rejected.
-STS assumes any role of the account. A role whose name begins with mfa- needs a
-code of the device arn:aws:iam::ACCOUNT:mfa/localec2: 123456, 234567 or 345678,
+Any role of the account can be assumed. A role whose name begins with mfa-
+requires a code from the device arn:aws:iam::ACCOUNT:mfa/localec2: 123456, 234567 or 345678,
 each of which works once. One that begins with denied- has no permissions.
 
 Instances boot under Xen in QEMU. Each gets its own address, starting at
