@@ -109,6 +109,9 @@ func TestTemplates(t *testing.T) {
 			f.packer("validate")
 			f.packer("build")
 			f.check(test)
+			f.write("unikernel.pkr.hcl", uncommented(t, readFile(t, filepath.Join(f.dir, "unikernel.pkr.hcl"))))
+			f.packer("fmt", "-check", "-diff")
+			f.packer("validate")
 			for environment, arguments := range test.arguments {
 				if advice := (&xenpv.Report{System: system}).Advice(arguments); len(advice) > 0 {
 					t.Errorf("the arguments for %s are flawed: %v", environment, advice)
@@ -116,6 +119,16 @@ func TestTemplates(t *testing.T) {
 			}
 		})
 	}
+}
+
+// uncommented returns a template with the post-processors that it has as comments.
+func uncommented(t *testing.T, template []byte) []byte {
+	t.Helper()
+	before, examples, ok := bytes.Cut(template, []byte("in the same block, for example:\n"))
+	if !ok {
+		t.Fatal("the template has no examples of post-processors")
+	}
+	return append(append(before, '\n'), bytes.ReplaceAll(examples, []byte("    # "), []byte("    "))...)
 }
 
 // railing stands in for LING's railing. It writes the same files as "railing image

@@ -93,5 +93,10 @@ build {
     #   only        = ["unikernel-ami.prod"]
     #   ami_regions = ["eu-west-1", "us-west-2"]
     # }
+    # post-processor "unikernel-publish" {
+    #   only           = ["unikernel-ami.prod"]
+    #   ami_users      = ["111122223333"]
+    #   ssm_parameters = ["/unikernel/{{ .Family }}/{{ .Environment }}/ami"]
+    # }
   }
 }

@@ -95,5 +95,9 @@ build {
     # post-processor "unikernel-copy" {
     #   ami_regions = ["eu-west-1", "us-west-2"]
     # }
+    # post-processor "unikernel-publish" {
+    #   ami_users      = ["111122223333"]
+    #   ssm_parameters = ["/unikernel/{{ .Family }}/{{ .Environment }}/ami"]
+    # }
   }
 }
