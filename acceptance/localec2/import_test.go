@@ -54,8 +54,11 @@ assert made["SnapshotTaskDetail"]["Status"] == "active" and made["Tags"][0]["Val
 assert ec2.import_snapshot(DiskContainer=raw, ClientToken="t", Description="disk", TagSpecifications=tag)["ImportTaskId"] == task
 refused("IdempotentParameterMismatch", 400, ec2.import_snapshot, DiskContainer=raw, ClientToken="t")
 import time
-time.sleep(0.3)
-done = ec2.describe_import_snapshot_tasks(ImportTaskIds=[task])["ImportSnapshotTasks"][0]["SnapshotTaskDetail"]
+done = {"Status": "active"}
+for _ in range(600):
+    if done["Status"] != "active": break
+    time.sleep(0.1)
+    done = ec2.describe_import_snapshot_tasks(ImportTaskIds=[task])["ImportSnapshotTasks"][0]["SnapshotTaskDetail"]
 snap = done["SnapshotId"]
 assert done["Status"] == "completed" and done["DiskImageSize"] == len(part) * 2, done
 found = ec2.describe_snapshots(SnapshotIds=[snap])["Snapshots"][0]
@@ -69,8 +72,10 @@ refused("IncorrectState", 400, ec2.cancel_import_task, ImportTaskId=task)
 other = ec2.import_snapshot(DiskContainer=raw)["ImportTaskId"]
 assert ec2.cancel_import_task(ImportTaskId=other)["PreviousState"] == "active"
 vhd = ec2.import_snapshot(DiskContainer=dict(raw, Format="VHD"))["ImportTaskId"]
-time.sleep(0.3)
-states = {t["ImportTaskId"]: t["SnapshotTaskDetail"] for t in ec2.describe_import_snapshot_tasks()["ImportSnapshotTasks"]}
+for _ in range(600):
+    states = {t["ImportTaskId"]: t["SnapshotTaskDetail"] for t in ec2.describe_import_snapshot_tasks()["ImportSnapshotTasks"]}
+    if "active" not in [t["Status"] for t in states.values()]: break
+    time.sleep(0.1)
 assert states[other]["Status"] == "deleted" and states[vhd]["Status"] == "deleted", states
 assert "Unsupported VHD File Format" in states[vhd]["StatusMessage"], states
 ec2.delete_snapshot(SnapshotId=snap)
