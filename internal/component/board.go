@@ -27,10 +27,8 @@ type Board struct {
 
 // NewBoard returns a board that calls say with a line every ten seconds until it is
 // closed.
-func NewBoard(say func(string)) *Board { return newBoard(say, boardPace) }
-
-func newBoard(say func(string), pace time.Duration) *Board {
-	ticker, stopped, done := time.NewTicker(pace), make(chan struct{}), make(chan struct{})
+func NewBoard(say func(string)) *Board {
+	ticker, stopped, done := time.NewTicker(boardPace), make(chan struct{}), make(chan struct{})
 	b := &Board{say: say, started: time.Now(), steps: map[string]string{}}
 	b.stop = sync.OnceFunc(func() {
 		ticker.Stop()

@@ -3,38 +3,36 @@ package component
 import (
 	"errors"
 	"strings"
-	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
 
+// A board says a line every ten seconds until it is closed.
 func TestBoard(t *testing.T) {
-	var mu sync.Mutex
-	var lines []string
-	board := newBoard(func(line string) {
-		mu.Lock()
-		defer mu.Unlock()
-		lines = append(lines, line)
-	}, 5*time.Millisecond)
-	board.Step("us-west-2", "copying")
-	board.Step("eu-west-1", "copying")
-	board.Step("sa-east-1", "queued")
-	time.Sleep(50 * time.Millisecond)
-	board.Done("eu-west-1", "ami-1 is available")
-	board.Done("us-west-2", "ami-2 is available")
-	board.Done("sa-east-1", "stopped")
-	board.Close()
-	board.Close()
-	said := len(lines)
-	time.Sleep(20 * time.Millisecond)
-	if said != len(lines) || lines[0] != "copying: eu-west-1, us-west-2; queued: sa-east-1 (0s)" {
-		t.Errorf("said %q", lines)
-	}
-	if diff := cmp.Diff([]string{"eu-west-1: ami-1 is available", "us-west-2: ami-2 is available", "sa-east-1: stopped"}, lines[said-3:]); diff != "" {
-		t.Error(diff)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		var lines []string
+		board := NewBoard(func(line string) { lines = append(lines, line) })
+		board.Step("us-west-2", "copying")
+		board.Step("eu-west-1", "copying")
+		board.Step("sa-east-1", "queued")
+		time.Sleep(boardPace + time.Second)
+		board.Done("eu-west-1", "ami-1 is available")
+		board.Done("us-west-2", "ami-2 is available")
+		board.Done("sa-east-1", "stopped")
+		board.Close()
+		board.Close()
+		time.Sleep(2 * boardPace)
+		want := []string{
+			"copying: eu-west-1, us-west-2; queued: sa-east-1 (10s)",
+			"eu-west-1: ami-1 is available", "us-west-2: ami-2 is available", "sa-east-1: stopped",
+		}
+		if diff := cmp.Diff(want, lines); diff != "" {
+			t.Error(diff)
+		}
+	})
 }
 
 func TestTable(t *testing.T) {
