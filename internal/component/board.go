@@ -15,7 +15,7 @@ import (
 const boardPace = 10 * time.Second
 
 // A Board shows which of many regions is at which step. It is safe for concurrent
-// use.
+// use, and never calls say concurrently.
 type Board struct {
 	say  func(string)
 	stop func()
@@ -42,9 +42,7 @@ func NewBoard(say func(string)) *Board {
 			case <-stopped:
 				return
 			case <-ticker.C:
-				if line := b.line(); line != "" {
-					say(line)
-				}
+				b.report()
 			}
 		}
 	}()
@@ -69,8 +67,8 @@ func (b *Board) Done(region, outcome string) {
 // Close ends the lines.
 func (b *Board) Close() { b.stop() }
 
-// line lists the regions by step.
-func (b *Board) line() string {
+// report lists the regions by step.
+func (b *Board) report() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	regions := map[string][]string{}
@@ -81,10 +79,9 @@ func (b *Board) line() string {
 	for _, step := range slices.Sorted(maps.Keys(regions)) {
 		parts = append(parts, step+": "+strings.Join(regions[step], ", "))
 	}
-	if len(parts) == 0 {
-		return ""
+	if len(parts) > 0 {
+		b.say(fmt.Sprintf("%s (%s)", strings.Join(parts, "; "), time.Since(b.started).Round(time.Second)))
 	}
-	return fmt.Sprintf("%s (%s)", strings.Join(parts, "; "), time.Since(b.started).Round(time.Second))
 }
 
 // Table aligns the columns of rows, for Packer's output.
