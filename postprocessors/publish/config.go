@@ -7,11 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
-	"strings"
 
 	"github.com/hashicorp/packer-plugin-sdk/common"
-	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 	"github.com/hashicorp/packer-plugin-sdk/template/config"
 	"github.com/hashicorp/packer-plugin-sdk/template/interpolate"
 
@@ -131,16 +128,8 @@ func (c *Config) Prepare(raws ...any) error {
 		c.SSMDataType = parameter.Image
 	}
 	errs := append(c.CheckAccess(), c.checkAMIs(), explain(c.permissions().Check()), c.checkParameters(), c.checkPrune(), c.checkPurpose())
-	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil || strings.Contains(err.Error(), unknown) })
-	if all := packersdk.MultiErrorAppend(nil, errs...); len(all.Errors) > 0 {
-		return all
-	}
-	return nil
+	return component.Refuse(errs...)
 }
-
-// unknown is the placeholder for values of the build, such as build.AMI, while
-// they aren't known. Packer prepares the options again when they are.
-const unknown = "<unknown>"
 
 var amiIDForm = regexp.MustCompile(`^ami-([0-9a-f]{8}|[0-9a-f]{17})$`)
 

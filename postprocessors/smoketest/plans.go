@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/check"
+	"github.com/unikernel-ami/packer-plugin-unikernel/internal/cloud"
 	"github.com/unikernel-ami/packer-plugin-unikernel/internal/instance"
 )
 
@@ -94,8 +95,8 @@ func (c *Config) plans() ([]check.Plan, []error) {
 			plan.Name = fmt.Sprintf("%s (%d)", name, n)
 		}
 		taken[plan.Name] = o.block
-		for _, err := range compact([]error{err}) {
-			errs = append(errs, fmt.Errorf("%s: %w", o.block, err))
+		if err != nil {
+			errs = append(errs, cloud.Each(err, func(one error) error { return fmt.Errorf("%s: %w", o.block, one) }))
 		}
 		plans = append(plans, plan)
 	}

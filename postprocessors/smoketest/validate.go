@@ -8,19 +8,6 @@ import (
 	"path/filepath"
 )
 
-// compact drops nil errors and flattens joined ones.
-func compact(errs []error) []error {
-	var flat []error
-	for _, err := range errs {
-		if joined, ok := err.(interface{ Unwrap() []error }); ok {
-			flat = append(flat, compact(joined.Unwrap())...)
-		} else if err != nil {
-			flat = append(flat, err)
-		}
-	}
-	return flat
-}
-
 // wrong returns an error if the condition holds.
 func wrong(is bool, format string, args ...any) error {
 	if !is {
