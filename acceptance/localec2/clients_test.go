@@ -309,8 +309,7 @@ func TestBoto3(t *testing.T) {
 	if err := exec.Command(python, "-c", "import boto3").Run(); err != nil {
 		oracle.Missing(t, "python3-boto3 is not installed")
 	}
-	// The import must take longer than reading its object does with the race detector.
-	l := start(t, Options{NoInstances: true, ImportTime: 3 * time.Second})
+	l := start(t, Options{NoInstances: true, ImportTime: time.Second})
 	cmd := exec.Command(python, "-c", boto3Sharing+boto3Parameters+boto3Templates+boto3Script+boto3Imports)
 	cmd.Env = append(os.Environ(), l.Env()...)
 	out, err := cmd.CombinedOutput()

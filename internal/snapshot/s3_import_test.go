@@ -73,8 +73,7 @@ func manyParts(t *testing.T) cloudtest.MemoryDisk {
 func TestImport(t *testing.T) {
 	for name, disk := range map[string]cloudtest.MemoryDisk{"parts": manyParts(t), "small": cloudtest.NewMemoryDisk(t, 1), "zeros": {}} {
 		t.Run(name, func(t *testing.T) {
-			// Longer than the server reads the object, also with the race detector.
-			server, method := importer(t, localec2.Options{ImportTime: 3 * time.Second, SnapshotPending: 20 * time.Millisecond})
+			server, method := importer(t, localec2.Options{ImportTime: time.Second, SnapshotPending: 20 * time.Millisecond})
 			var said []string
 			var bytes []int64
 			method.Say = func(line string) { said = append(said, line) }

@@ -105,16 +105,17 @@ func (s *Tasks) check(region string, in request) error {
 }
 
 // start starts a task. The snapshot exists from now on, but callers find it when
-// the task is completed.
+// the task is completed. Its time begins when the object has been read, however
+// long that takes: the answer to the call always shows an active task.
 func (s *Tasks) start(c *query.Call, in request, common resource.Common) *task {
 	if s.regions[c.Region] == nil {
 		s.regions[c.Region], s.tokens[c.Region] = map[string]*task{}, map[string]*task{}
 	}
-	now := s.acct.Now()
-	t := &task{Common: common, region: c.Region, request: in, started: now, ends: now.Add(s.opts.Time), length: s.opts.Time}
-	s.regions[c.Region][t.ID] = t
 	data, exists := s.objects.Object(in.bucket, in.key)
-	t.size = int64(len(data))
+	blocks := split(data)
+	now := s.acct.Now()
+	t := &task{Common: common, region: c.Region, request: in, started: now, ends: now.Add(s.opts.Time), length: s.opts.Time, size: int64(len(data))}
+	s.regions[c.Region][t.ID] = t
 	switch {
 	case !exists:
 		t.failure = "ClientError: Disk validation failed [We do not have access to the given resource. Reason 404 Not Found]"
@@ -129,12 +130,34 @@ func (s *Tasks) start(c *query.Call, in request, common resource.Common) *task {
 		t.ends = now.Add(s.opts.Time / 2)
 		return t
 	}
-	t.snapshot = s.makeSnapshot(t, data)
+	t.snapshot = s.makeSnapshot(t, blocks)
 	return t
 }
 
-// makeSnapshot makes a snapshot of the bytes, padded with zeros to whole GiB.
-func (s *Tasks) makeSnapshot(t *task, data []byte) string {
+// A block is one that is not all zeros.
+type block struct {
+	index int32
+	sum   [sha256.Size]byte
+	data  []byte
+}
+
+// split splits bytes into blocks, the last one padded with zeros.
+func split(data []byte) []block {
+	var blocks []block
+	zeros := make([]byte, snapshot.BlockSize)
+	for index := int32(0); len(data) > 0; index++ {
+		b := block{index: index, data: make([]byte, snapshot.BlockSize)}
+		data = data[copy(b.data, data):]
+		if !bytes.Equal(b.data, zeros) {
+			b.sum = sha256.Sum256(b.data)
+			blocks = append(blocks, b)
+		}
+	}
+	return blocks
+}
+
+// makeSnapshot makes a snapshot of the blocks, in whole GiB.
+func (s *Tasks) makeSnapshot(t *task, blocks []block) string {
 	const gib = 1 << 30
 	sn := &snapshot.Snapshot{
 		Common:      resource.Common{ID: resource.NewID("snap-"), Tags: resource.TagSet{}, Visible: t.ends.Add(s.acct.Invisible)},
@@ -149,13 +172,8 @@ func (s *Tasks) makeSnapshot(t *task, data []byte) string {
 	r, unlock := s.snapshots.Lock(t.region)
 	defer unlock()
 	r.Add(sn, nil)
-	zeros := make([]byte, snapshot.BlockSize)
-	for index := int32(0); len(data) > 0; index++ {
-		block := make([]byte, snapshot.BlockSize)
-		data = data[copy(block, data):]
-		if !bytes.Equal(block, zeros) {
-			r.Put(sn, index, sha256.Sum256(block), block)
-		}
+	for _, b := range blocks {
+		r.Put(sn, b.index, b.sum, b.data)
 	}
 	return sn.ID
 }
