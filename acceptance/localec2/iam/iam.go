@@ -2,7 +2,6 @@
 package iam
 
 import (
-	"encoding/xml"
 	"net/http"
 	"net/url"
 	"slices"
@@ -31,7 +30,7 @@ func New(acct *account.Account, roles []string) *api.Service {
 	return &api.Service{
 		Name:     "iam",
 		Claims:   func(_ *http.Request, body []byte) bool { return strings.Contains(string(body), "Version=2010-05-08") },
-		Protocol: &protocol{query.Reader{Table: actions, Lock: &sync.Mutex{}}},
+		Protocol: &query.Results{Reader: query.Reader{Table: actions, Lock: &sync.Mutex{}}, Namespace: namespace},
 		Errors: api.Errors{
 			Signature: signatureError,
 			Throttled: api.Bad("Throttling", "Rate exceeded"),
@@ -59,38 +58,12 @@ func getRole(acct *account.Account, roles []string, c *query.Call) (any, error) 
 	if !slices.Contains(roles, name) {
 		return nil, api.Refuse(http.StatusNotFound, "NoSuchEntity", "The role with name %s cannot be found.", name)
 	}
-	return role{
+	return struct{ Role role }{role{
 		Path: "/", RoleName: name, RoleID: "AROALOCALEC2EXAMPLE00",
 		Arn:        "arn:" + regions.Partition(c.Region) + ":iam::" + acct.ID + ":role/" + name,
 		CreateDate: "2018-01-01T00:00:00Z",
 		Trust:      url.QueryEscape(trustPolicy),
-	}, nil
-}
-
-// protocol is the Query protocol with IAM's answers.
-type protocol struct{ query.Reader }
-
-type metadata struct {
-	RequestID string `xml:"RequestId"`
-}
-
-// Write writes a role.
-func (p *protocol) Write(w http.ResponseWriter, c *api.Call, result any) {
-	query.WriteXML(w, http.StatusOK, xml.Name{Space: namespace, Local: c.Action + "Response"}, struct {
-		Role     role     `xml:"GetRoleResult>Role"`
-		Metadata metadata `xml:"ResponseMetadata"`
-	}{result.(role), metadata{c.RequestID}})
-}
-
-// WriteError writes an error.
-func (p *protocol) WriteError(w http.ResponseWriter, c *api.Call, e *api.Error) {
-	type iamError struct {
-		Type, Code, Message string
-	}
-	query.WriteXML(w, e.Status, xml.Name{Space: namespace, Local: "ErrorResponse"}, struct {
-		Error     iamError
-		RequestID string `xml:"RequestId"`
-	}{iamError{"Sender", e.Code, e.Message}, c.RequestID})
+	}}, nil
 }
 
 func signatureError(f sigv4.Fault, region string) *api.Error {

@@ -3,7 +3,6 @@
 package sts
 
 import (
-	"encoding/xml"
 	"net/http"
 	"strings"
 	"sync"
@@ -40,7 +39,7 @@ func New(acct *account.Account, lifetime time.Duration) *api.Service {
 		Claims:    func(_ *http.Request, body []byte) bool { return strings.Contains(string(body), "Version=2011-06-15") },
 		Open:      true, // GetCallerIdentity needs no permission
 		Anonymous: []string{"AssumeRoleWithWebIdentity"},
-		Protocol:  &protocol{query.Reader{Table: actions, Lock: &sync.Mutex{}}},
+		Protocol:  &query.Results{Reader: query.Reader{Table: actions, Lock: &sync.Mutex{}}, Namespace: namespace},
 		Errors: api.Errors{
 			Signature: signatureError,
 			Throttled: api.Bad("Throttling", "Rate exceeded"),
@@ -77,43 +76,6 @@ type callerIdentity struct {
 func (s *service) identity(accessKey, region string) callerIdentity {
 	arn, id := s.acct.Principal(accessKey, region)
 	return callerIdentity{Arn: arn, UserID: id, Account: s.acct.ID}
-}
-
-// protocol is the Query protocol with STS's answers.
-type protocol struct{ query.Reader }
-
-type metadata struct {
-	RequestID string `xml:"RequestId"`
-}
-
-// named is an XML element whose name isn't fixed.
-type named struct {
-	name  string
-	value any
-}
-
-// MarshalXML implements [xml.Marshaler].
-func (n named) MarshalXML(e *xml.Encoder, _ xml.StartElement) error {
-	return e.EncodeElement(n.value, xml.StartElement{Name: xml.Name{Local: n.name}})
-}
-
-// Write writes the result of an action.
-func (p *protocol) Write(w http.ResponseWriter, c *api.Call, result any) {
-	query.WriteXML(w, http.StatusOK, xml.Name{Space: namespace, Local: c.Action + "Response"}, struct {
-		Result   named
-		Metadata metadata `xml:"ResponseMetadata"`
-	}{named{c.Action + "Result", result}, metadata{c.RequestID}})
-}
-
-// WriteError writes an error.
-func (p *protocol) WriteError(w http.ResponseWriter, c *api.Call, e *api.Error) {
-	type stsError struct {
-		Type, Code, Message string
-	}
-	query.WriteXML(w, e.Status, xml.Name{Space: namespace, Local: "ErrorResponse"}, struct {
-		Error     stsError
-		RequestID string `xml:"RequestId"`
-	}{stsError{"Sender", e.Code, e.Message}, c.RequestID})
 }
 
 // signatureError returns STS's error for a fault of a signature.
