@@ -18,15 +18,15 @@ type metadata struct {
 	RequestID string `xml:"RequestId"`
 }
 
-// element is one whose name isn't fixed.
+// An element is an XML element whose name isn't fixed.
 type element struct {
 	name  string
 	value any
 }
 
 // MarshalXML implements [xml.Marshaler].
-func (n element) MarshalXML(e *xml.Encoder, _ xml.StartElement) error {
-	return e.EncodeElement(n.value, xml.StartElement{Name: xml.Name{Local: n.name}})
+func (e element) MarshalXML(to *xml.Encoder, _ xml.StartElement) error {
+	return to.EncodeElement(e.value, xml.StartElement{Name: xml.Name{Local: e.name}})
 }
 
 // Write writes the result of an action.
